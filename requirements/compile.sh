@@ -1,0 +1,17 @@
+#!/bin/sh
+# Renews the locks: `make locks`. Hashes, and no address of an index, so that any mirror serves them.
+set -eu
+cd "$(dirname "$0")/.."
+lock() {
+  name=$1; shift
+  extras=""; for extra in "$@"; do extras="$extras --extra $extra"; done
+  # shellcheck disable=SC2086
+  uv pip compile -q pyproject.toml $extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+    --no-header --output-file "requirements/$name.txt"
+}
+lock operator operator
+lock cli cli
+lock pipelines pipelines
+lock serving serving
+lock builder builder
+lock dev operator pipelines serving builder dev
