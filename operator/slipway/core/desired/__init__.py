@@ -1,0 +1,1 @@
+"""Manifests that follow from a spec and a decision; pure."""

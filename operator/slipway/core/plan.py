@@ -1,0 +1,96 @@
+"""What a decision asks of the world: a value, so that a test can read it and an executor can repeat it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Manifest = Mapping[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class ObjectKey:
+    """Names one object of the API server; `namespace` is empty for cluster-scoped kinds."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Apply:
+    """Server-side apply of `manifest` with the field manager `slipway`, forced.
+
+    `resource_version`, when given, is sent along: a stale leader's write is refused (409), not merged.
+    """
+
+    manifest: Manifest
+    resource_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Create:
+    """Creates an object that is never changed afterwards (Job, TrainingRun); one that exists is left as it is."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Deletes one object, only while its uid is still `uid`; one that is gone already is fine."""
+
+    key: ObjectKey
+    uid: str
+    propagation: Literal["Background", "Foreground", "Orphan"] = "Background"
+
+
+@dataclass(frozen=True)
+class SetFinalizers:
+    """Replaces the finalizers of an object, fenced by its resourceVersion."""
+
+    key: ObjectKey
+    resource_version: str
+    finalizers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A Kubernetes Event on the object under decision; repeated ones are counted, not written again."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    message: str
+
+
+Action = Apply | Create | Delete | SetFinalizers
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The outcome of one decision.
+
+    `actions` make the world agree with the status that was persisted BEFORE this decision; they run in order and
+    stop at the first failure. `status` is the whole new status, or None to leave it: it is written after the
+    actions succeeded, and only where it differs. `requeue_after` is in seconds; 0 means at once, None means
+    that the next event or resync suffices.
+    """
+
+    actions: tuple[Action, ...] = ()
+    status: Mapping[str, Any] | None = None
+    notices: tuple[Notice, ...] = ()
+    requeue_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """A part of the world that could not be read: rule 5, unknown is not success.
+
+    `reason` is a CamelCase condition reason, `message` says what was tried and what mends it.
+    """
+
+    reason: str
+    message: str
+    since: datetime | None = field(default=None)

@@ -1,0 +1,1 @@
+"""The event loop around the pure core: queue, store, reconciler, executor, lease."""

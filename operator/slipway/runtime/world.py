@@ -1,0 +1,80 @@
+"""The seam between the event loop and the controllers of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from slipway.core.plan import ObjectKey, Plan, Unavailable
+
+Object = Mapping[str, Any]
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the installation sets (chart values), passed into every decision that needs it."""
+
+    prometheus: str = ""
+    mlflow: str = ""
+    builder_image: str = ""
+    pipelines_image: str = ""
+    base_image: str = ""
+    registry: str = ""
+    registry_plain_http: bool = False
+    namespace: str = "slipway-system"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One element of an instant vector; `value` may be NaN or infinite, the reader decides what that means."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered model version, pinned. `digest` and `evaluation` come from its tags and may be empty."""
+
+    name: str
+    version: str
+    digest: str
+    evaluation: str
+    run: str
+    source: str
+
+
+class World(Protocol):
+    """All that an observer may read. Kubernetes objects come from a cache that events keep fresh."""
+
+    settings: Settings
+
+    def get(self, key: ObjectKey) -> Object | None:
+        """The cached object, or None."""
+
+    def list(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
+        """Cached objects of a watched kind that carry all `labels`."""
+
+    async def query(self, promql: str, now: datetime) -> Sequence[Sample] | Unavailable:
+        """An instant query, shared: the same text within one tick is sent once, whoever asks."""
+
+    async def model_version(
+        self, name: str, version: str | None, alias: str | None
+    ) -> ModelVersion | Unavailable:
+        """Resolves a version or alias; reason `ModelVersionNotFound` when MLflow answers that there is none,
+        `MLflowUnavailable` when it does not answer. Cached for a few seconds."""
+
+
+class Controller(Protocol, Generic[S]):
+    """One kind's observe and decide. The runtime does the rest: queue, retries, actions, status, events."""
+
+    kind: str
+
+    async def observe(self, obj: Object, world: World, now: datetime) -> S:
+        """Reads everything that `decide` needs into one frozen value."""
+
+    def decide(self, snapshot: S, now: datetime) -> Plan:
+        """Pure."""

@@ -1,0 +1,1 @@
+"""Statistics of evidence, pure numpy and scipy.special."""
