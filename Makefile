@@ -1,0 +1,63 @@
+# Everything a person does with this project has its name here: `make help`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.SUFFIXES:
+export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/pipelines:$(CURDIR)/model_images:$(CURDIR)
+export PYTHONDONTWRITEBYTECODE := 1
+PYTHON := .venv/bin/python
+PYTEST := $(PYTHON) -m pytest --durations=10
+# Runs one named step and says how long it took, also when it fails.
+step = @started=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - started)) s"; exit $$code
+
+.PHONY: help demo check lint types layers unit test controlplane e2e cluster cluster-down crds bench faults locks environments
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: environments ## Watch models pass from training to full traffic, and bad ones being caught (35 minutes cold, 8 warm)
+	@$(PYTHON) -m tests.demo
+
+check: lint types layers unit ## Lint, types, layers, unit tests (2 minutes)
+
+lint: environments
+	$(call step,ruff,$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .)
+
+types: environments
+	$(call step,mypy,$(PYTHON) -m mypy)
+
+layers: environments
+	$(call step,import-linter,.venv/bin/lint-imports)
+
+unit: environments
+	$(call step,unit tests,$(PYTEST) tests/unit)
+
+test: check controlplane e2e ## Everything: check, then tests on a real API server, then on a whole cluster
+
+controlplane: environments
+	$(call step,control plane tests,$(PYTEST) tests/controlplane)
+
+e2e: environments
+	$(call step,cluster tests,$(PYTEST) $(wildcard tests/e2e tests/rows))
+
+cluster: environments ## Bring up the embedded cluster, or use and complete the one of KUBECONFIG
+	@$(PYTHON) -m tests.cluster up
+
+cluster-down: environments ## Take the embedded cluster away, to the last process, mount and rule
+	@$(PYTHON) -m tests.cluster down
+
+crds: environments ## Write crds/ and the chart's copies from the models
+	@$(PYTHON) -m slipway.api.crds
+	@$(PYTHON) -m slipway.api.chart
+
+bench: environments ## Measure what docs/figures.md says
+	@if compgen -G 'tests/bench/test_*.py' >/dev/null; then $(PYTEST) -s tests/bench; else echo "tests/bench has no measurements yet"; fi
+
+faults: environments ## Kill, delete and cut off things while models are served, on the cluster
+	@if compgen -G 'tests/faults/test_*.py' >/dev/null; then $(PYTEST) tests/faults; else echo "tests/faults has no tests yet"; fi
+
+locks: environments ## Renew requirements/*.txt
+	@PATH="$$PWD/.venv/bin:$$PATH" requirements/compile.sh
+
+environments:
+	@requirements/environment.sh dev .venv
+	@requirements/environment.sh cli .venv-cli
