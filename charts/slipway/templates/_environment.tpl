@@ -1,0 +1,17 @@
+{{- /* The settings of the installation, as the operator reads them. */ -}}
+{{- define "slipway.environment" -}}
+- {name: SLIPWAY_PROMETHEUS, value: {{ .Values.prometheus.url | quote }}}
+- {name: SLIPWAY_MLFLOW, value: {{ .Values.mlflow.url | quote }}}
+- {name: SLIPWAY_BUILDER_IMAGE, value: {{ .Values.images.builder | quote }}}
+- {name: SLIPWAY_PIPELINES_IMAGE, value: {{ .Values.images.pipelines | quote }}}
+- {name: SLIPWAY_BASE_IMAGE, value: {{ .Values.images.base | quote }}}
+- {name: SLIPWAY_REGISTRY, value: {{ .Values.registry.default | quote }}}
+- {name: SLIPWAY_REGISTRY_PLAIN_HTTP, value: {{ .Values.registry.plainHTTP | quote }}}
+- {name: SLIPWAY_NAMESPACES, value: {{ join "," .Values.namespaces | quote }}}
+- {name: SLIPWAY_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
+- {name: SLIPWAY_LEASE_NAMESPACE, value: {{ .Release.Namespace | quote }}}
+{{- if .Values.webhook.enabled }}
+- {name: SLIPWAY_WEBHOOK_CERT, value: /etc/slipway/webhook/tls.crt}
+- {name: SLIPWAY_WEBHOOK_KEY, value: /etc/slipway/webhook/tls.key}
+{{- end }}
+{{- end -}}
