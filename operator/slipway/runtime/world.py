@@ -61,9 +61,7 @@ class World(Protocol):
     async def query(self, promql: str, now: datetime) -> Sequence[Sample] | Unavailable:
         """An instant query, shared: the same text within one tick is sent once, whoever asks."""
 
-    async def model_version(
-        self, name: str, version: str | None, alias: str | None
-    ) -> ModelVersion | Unavailable:
+    async def model_version(self, name: str, version: str | None, alias: str | None) -> ModelVersion | Unavailable:
         """Resolves a version or alias; reason `ModelVersionNotFound` when MLflow answers that there is none,
         `MLflowUnavailable` when it does not answer. Cached for a few seconds."""
 

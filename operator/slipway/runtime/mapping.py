@@ -1,0 +1,88 @@
+"""Whose business a change is: from any object to the keys that must be decided again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from slipway.core.plan import ObjectKey
+from slipway.runtime.kinds import API_VERSION, GROUP, OWNER_LABELS
+from slipway.runtime.store import Store, key_of
+
+Object = Mapping[str, Any]
+_Reference = Callable[[Object], str]
+_SERVICE_NAME = "kubernetes.io/service-name"
+_PREDICTOR = "-predictor"
+
+
+def affected(obj: Object, store: Store) -> set[ObjectKey]:
+    """The keys of Slipway's own kinds whose decision may change with `obj`, itself included.
+
+    Too many are harmless, since a decision without news writes nothing; one too few would wait for the resync.
+    """
+    key = key_of(obj)
+    found = set(_owners(obj, store))
+    if key.api_version == API_VERSION:
+        found.add(key)
+        found.update(_related(key, obj, store))
+    return found
+
+
+def _owners(obj: Object, store: Store) -> Iterator[ObjectKey]:
+    metadata = obj["metadata"]
+    namespace = metadata.get("namespace", "")
+    labels = metadata.get("labels") or {}
+    for label, kind in OWNER_LABELS.items():
+        if labels.get(label):
+            yield ObjectKey(API_VERSION, kind, namespace, labels[label])
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("apiVersion", "").startswith(f"{GROUP}/"):
+            yield ObjectKey(API_VERSION, owner["kind"], namespace, owner["name"])
+    if obj["kind"] == "EndpointSlice":
+        yield from _behind_slice(labels, namespace, store)
+
+
+def _behind_slice(labels: Mapping[str, str], namespace: str, store: Store) -> Iterator[ObjectKey]:
+    """A slice of a Service whose labels were changed still leads to its InferenceService by name."""
+    service = labels.get(_SERVICE_NAME, "")
+    if service.endswith(_PREDICTOR):
+        name = service.removesuffix(_PREDICTOR)
+        parent = store.get(ObjectKey("serving.kserve.io/v1beta1", "InferenceService", namespace, name))
+        if parent is not None:
+            yield from _owners(parent, store)
+
+
+def _related(key: ObjectKey, obj: Object, store: Store) -> Iterator[ObjectKey]:
+    spec = obj.get("spec") or {}
+    task = (spec.get("taskRef") or {}).get("name")
+    if task:
+        yield ObjectKey(API_VERSION, "ModelTask", key.namespace, task)
+    if key.kind == "ModelTask":
+        for kind in ("ModelRollout", "TrainingRun", "RetrainPolicy"):
+            yield from _referring(store, kind, key, _task_of)
+    elif key.kind == "ModelRollout":
+        yield from _referring(store, "RetrainPolicy", key, _rollout_of)
+    elif key.kind == "RolloutRequest":
+        target = spec.get("target") or {}
+        if target.get("kind") and target.get("name"):
+            yield ObjectKey(API_VERSION, target["kind"], key.namespace, target["name"])
+    elif key.kind == "MetricTemplate":
+        for kind in ("ModelRollout", "RetrainPolicy"):
+            yield from store.keys(kind)
+
+
+def _referring(store: Store, kind: str, key: ObjectKey, reference: _Reference) -> Iterator[ObjectKey]:
+    for other in store.list(kind, key.namespace):
+        if reference(other) == key.name:
+            yield key_of(other)
+
+
+def _task_of(obj: Object) -> str:
+    spec = obj.get("spec") or {}
+    if obj["kind"] == "RetrainPolicy":
+        spec = (spec.get("runTemplate") or {}).get("spec") or {}
+    return str((spec.get("taskRef") or {}).get("name", ""))
+
+
+def _rollout_of(obj: Object) -> str:
+    return str(((obj.get("spec") or {}).get("rolloutRef") or {}).get("name", ""))
