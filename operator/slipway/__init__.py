@@ -1,0 +1,3 @@
+"""Slipway: the operator."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""slipway.dev/v1alpha1."""

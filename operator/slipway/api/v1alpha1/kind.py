@@ -1,0 +1,60 @@
+"""What a kind is, besides its spec: names, columns, and rules over the whole object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slipway.api.v1alpha1.base import API_VERSION, Rule, Spec, Status
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of `kubectl get`; those of priority 1 appear with `-o wide` only."""
+
+    name: str
+    path: str
+    description: str
+    type: str = "string"
+    priority: int = 0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of the group slipway.dev. `longest_name` keeps every derived name within 63 characters."""
+
+    kind: str
+    plural: str
+    short_names: tuple[str, ...]
+    doc: str
+    spec: type[Spec]
+    status: type[Status]
+    longest_name: int
+    why_name: str
+    columns: tuple[Column, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    namespaced: bool = True
+
+    api_version: str = API_VERSION
+
+    @property
+    def name_rule(self) -> Rule:
+        """Bounds metadata.name; the API server alone would allow 253 characters."""
+        return Rule(
+            f"self.metadata.name.size() <= {self.longest_name} && !self.metadata.name.contains('.')",
+            f"metadata.name must have at most {self.longest_name} characters and no '.': {self.why_name}",
+        )
+
+
+def ready_column(condition: str = "Ready", description: str = "Whether the object does what its spec asks.") -> Column:
+    """A column that shows the status of one condition."""
+    return Column(condition, f'.status.conditions[?(@.type=="{condition}")].status', description)
+
+
+AGE = Column("Age", ".metadata.creationTimestamp", "Time since creation.", "date")
+
+
+def immutable(field: str, why: str) -> Rule:
+    """`spec.<field>` may not be set, changed or removed after creation."""
+    new, old = f"self.spec.{field}", f"oldSelf.spec.{field}"
+    cel = f"has({new}) == has({old}) && (!has({new}) || {new} == {old})"
+    return Rule(cel, f"spec.{field} is immutable: {why}", field=f".spec.{field}")

@@ -1,0 +1,178 @@
+"""ModelRollout: brings each new version of a model into service, by evidence. It lives as long as the service does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from slipway.api.v1alpha1.base import Rule, Spec, exactly_one
+from slipway.api.v1alpha1.constraints import Later, Name
+from slipway.api.v1alpha1.gates import Gates
+from slipway.api.v1alpha1.kind import AGE, Column, Kind, ready_column
+from slipway.api.v1alpha1.metrics import PAIRED, cel_list
+from slipway.api.v1alpha1.references import LocalReference
+from slipway.api.v1alpha1.rollout_model import BuildImage, Candidates, Certification, ModelSource, Predictor
+from slipway.api.v1alpha1.rollout_policy import Adopt, Alarm, Freezes, Promotion, Rollback
+from slipway.api.v1alpha1.rollout_stages import Stages, share_cel
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
+from slipway.api.v1alpha1.rollout_traffic import Hooks, Notifications, PredictionLog, QaHeader, Traffic
+from slipway.api.v1alpha1.scalars import Duration
+
+
+def _weights_rise(spec: Any) -> bool:
+    weights = [stage.canary.weight for stage in spec.stages if stage.canary is not None]
+    return weights == sorted(weights)
+
+
+def _needs(spec: Any, stage_type: str) -> bool:
+    return any(stage.type == stage_type for stage in spec.stages)
+
+
+def _assigned(spec: Any) -> bool:
+    return spec.traffic is not None and spec.traffic.assignment is not None
+
+
+_HAS_ASSIGNMENT = "has(self.traffic) && has(self.traffic.assignment)"
+_RULES = (
+    exactly_one("model", "candidates", note="one model, or the arms of an A/B/n test"),
+    Rule(
+        "!has(self.advanceThrough) || self.stages.exists(s, s.name == self.advanceThrough)",
+        "advanceThrough must be the name of one of the stages",
+        lambda spec: spec.advance_through is None or any(s.name == spec.advance_through for s in spec.stages),
+        message_cel="'advanceThrough must be the name of one of the stages: ' + self.stages.map(s, s.name).join(', ')",
+        field=".advanceThrough",
+    ),
+    Rule(
+        "self.stages.filter(s, has(s.canary)).map(s, " + share_cel("s.canary.weight") + ").isSorted()",
+        "stages of type Canary must have weights that do not fall from one to the next",
+        _weights_rise,
+        field=".stages",
+    ),
+    Rule(
+        "has(self.traffic) || !self.stages.exists(s, s.type in ['Shadow', 'Canary', 'ABTest'])",
+        "traffic is required with stages of type Shadow, Canary or ABTest",
+        lambda spec: spec.traffic is not None or not any(_needs(spec, t) for t in ("Shadow", "Canary", "ABTest")),
+    ),
+    Rule(
+        f"{_HAS_ASSIGNMENT} || !self.stages.exists(s, s.type == 'ABTest')",
+        "stages of type ABTest need traffic.assignment (type GatewayAPI): an experiment compares entities, not requests",
+        lambda spec: _assigned(spec) or not _needs(spec, "ABTest"),
+        field=".stages",
+    ),
+    Rule(
+        f"{_HAS_ASSIGNMENT} || !self.stages.exists(s, has(s.minExposures))",
+        "minExposures needs traffic.assignment: exposures are distinct entities; without it use minSamples",
+        lambda spec: _assigned(spec) or all(stage.min_exposures is None for stage in spec.stages),
+        field=".stages",
+    ),
+    Rule(
+        "!has(self.candidates) || self.stages.exists(s, s.type == 'ABTest')",
+        "candidates need a stage of type ABTest, which chooses among them",
+        lambda spec: not spec.candidates or _needs(spec, "ABTest"),
+    ),
+    Rule(
+        f"!has(self.gates) || !self.gates.exists(g, has(g.metric) && g.metric in {cel_list(PAIRED)})",
+        f"gates of the rollout hold in every stage; {', '.join(PAIRED)} belong into the gates of a Shadow stage",
+        lambda spec: not any(gate.metric in PAIRED for gate in spec.gates),
+        field=".gates",
+    ),
+)
+
+
+class ModelRolloutSpec(Spec):
+    """Which model serves, how it gets there, and what must hold on the way and afterwards."""
+
+    rules = _RULES
+
+    task_ref: LocalReference = Field(description="The ModelTask: what the model is for, and what counts as good.")
+    model: ModelSource | None = Field(
+        None, description="The model to serve. Its resolved version and digest stand in status."
+    )
+    candidates: Annotated[Candidates | None, Later("only one candidate is rolled out: use model")] = Field(
+        None, description="The arms of an A/B/n test, instead of one model."
+    )
+    certification: Certification | None = Field(
+        None, description="A waiver for a model that no TrainingRun has evaluated; without one it is refused."
+    )
+    image: BuildImage = Field(BuildImage(), description="How the served image is built, and where it is pushed.")
+    predictor: Predictor = Field(Predictor(), description="How the model server runs.")
+    warm_up: Duration = Field(
+        Duration("30s"), description="How long a variant must be ready before its first request, such as 30s."
+    )
+    traffic: Traffic | None = Field(
+        None, description="How requests reach the variants. Absent only for a task with serving.mode Batch."
+    )
+    adopt: Annotated[Adopt | None, Later("nothing is adopted: the first revision starts anew")] = Field(
+        None, description="Takes over a running service as stable, without downtime."
+    )
+    initial_revision: Literal["Gated", "ServeDirectly"] = Field(
+        "Gated",
+        description="The first revision has no stable to compare with. Gated: it must keep the absolute gates before it gets "
+        "traffic. ServeDirectly: it serves as soon as it is ready.",
+    )
+    prediction_log: Annotated[PredictionLog | None, Later("predictions are not logged")] = Field(
+        None, description="Keeps requests, answers and variants, for labels, backtests and skew checks."
+    )
+    qa_header: Annotated[QaHeader | None, Later("the header is not routed")] = Field(
+        None, description="Sends requests with a header to the candidate, for testers."
+    )
+    hooks: Annotated[Hooks, Later("no hook is called")] = Field((), description="URLs to call when something happens.")
+    notifications: Annotated[Notifications, Later("nobody is notified")] = Field(
+        (), description="Channels to tell people."
+    )
+    stages: Stages = Field(description="The steps that a candidate passes, in this order, before it serves everyone.")
+    gates: Gates = Field(
+        (), description="Limits that hold in every stage and, while the previous variant is kept, after promotion."
+    )
+    promotion: Promotion = Field(Promotion(), description="What happens when the last stage has passed.")
+    rollback: Rollback = Field(Rollback(), description="How the way back is taken.")
+    advance_through: Annotated[Name | None, Later("the ceiling is not kept yet: use paused")] = Field(
+        None,
+        description="Last stage that the candidate may pass on its own; raised by a pull request. Absent: no limit. "
+        "Lowering it never moves traffic back.",
+    )
+    freeze: Annotated[Freezes, Later("there is no freeze")] = Field(
+        (), description="Times during which nothing advances; a rollback always goes ahead."
+    )
+    on_breach: Literal["Rollback", "Hold"] = Field(
+        "Rollback",
+        description="When a gate breaches, also after promotion while the previous variant is kept. Rollback: stable serves "
+        "all. Hold: the split stays and people decide.",
+    )
+    alarm: Annotated[Alarm | None, Later("there is no fast alarm")] = Field(
+        None, description="Fast alarms that act before any gate has enough evidence."
+    )
+    progress_deadline: Duration = Field(
+        Duration("2h"),
+        description="Without progress for this long (image, pods, route), the rollout is Stalled; such as 2h.",
+    )
+    deletion_policy: Literal["Delete", "Orphan"] = Field(
+        "Delete",
+        description="When the ModelRollout is deleted. Delete: the service goes as well. Orphan: stable keeps serving.",
+    )
+    paused: bool = Field(False, description="Nothing advances while true; a breach still acts.")
+
+
+KIND = Kind(
+    kind="ModelRollout",
+    plural="modelrollouts",
+    short_names=("mr",),
+    doc="ModelRollout brings each new version of a model into service by evidence, and back when the evidence turns.",
+    spec=ModelRolloutSpec,
+    status=ModelRolloutStatus,
+    longest_name=40,
+    why_name="its InferenceServices are named <name>-<10 hex digits>, and KServe appends -predictor",
+    columns=(
+        Column("Phase", ".status.phase", "Summary of the state."),
+        Column("Stage", ".status.stage.name", "Stage of the candidate."),
+        Column("Stable", '.status.variants[?(@.name=="stable")].version', "Version that stable serves."),
+        Column("Candidate", '.status.variants[?(@.name=="candidate")].version', "Version that is being rolled out."),
+        Column("Weight", '.status.variants[?(@.name=="candidate")].weight', "Share asked for the candidate."),
+        Column("Observed", ".status.split.observed", "Share measured.", priority=1),
+        ready_column(),
+        Column("Message", '.status.conditions[?(@.type=="Progressing")].message', "What it waits for.", priority=1),
+        AGE,
+    ),
+    rules=(),
+)

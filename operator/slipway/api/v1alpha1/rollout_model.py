@@ -1,0 +1,189 @@
+"""Which model a rollout serves, and how its image is built and run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.v1alpha1.base import Spec, exactly_one, goes_with, union
+from slipway.api.v1alpha1.constraints import HttpUrl, Later, Line, MapBy, Name, ObjectName, SetOf, StringMap, Text
+from slipway.api.v1alpha1.constraints import later_values
+from slipway.api.v1alpha1.references import (
+    ConfigMapKey,
+    EnvFromSource,
+    EnvVars,
+    ResourceRequirements,
+    SecretReference,
+    Toleration,
+)
+
+RegisteredName = Annotated[
+    str, Text(128, r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$", "the name of a registered model, without '/' and ':'")
+]
+Alias = Annotated[
+    str,
+    Text(
+        63, r"^[A-Za-z][A-Za-z0-9._-]*$", "an alias of the model registry that starts with a letter, such as candidate"
+    ),
+]
+ImageByDigest = Annotated[
+    str, Text(512, r"^[^@\s]+@sha256:[0-9a-f]{64}$", "an image pinned by its digest: repository@sha256:<64 hex digits>")
+]
+Repository = Annotated[
+    str,
+    Text(
+        255,
+        r"^[a-z0-9.-]+(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$",
+        "a repository without tag, such as registry.example.com/ml",
+    ),
+]
+
+
+class MLflowModel(Spec):
+    """A version of a model in the MLflow registry."""
+
+    rules = (exactly_one("version", "alias"),)
+
+    name: RegisteredName = Field(description="Name of the registered model.")
+    version: Annotated[str, Text(10, r"^[1-9][0-9]*$", "a version number in a string, such as '7'")] | None = Field(
+        None, description="Pins one version, as GitOps does; a version that is still kept is switched back to at once."
+    )
+    alias: Alias | None = Field(
+        None, description="Follows an alias. A running revision is never touched: what follows says onNewVersion."
+    )
+
+
+class RunModel(Spec):
+    """A model that an MLflow run logged, without registration."""
+
+    uri: Annotated[str, Text(512, r"^runs:/[0-9a-f]+/\S+$", "runs:/<run id>/<path>")] = Field(
+        description="Where the run logged it, such as runs:/0f3c…/model."
+    )
+
+
+class ImageModel(Spec):
+    """A model server that was built elsewhere."""
+
+    image: ImageByDigest = Field(
+        description="The image, pinned by digest, that answers the protocol of Slipway's images."
+    )
+
+
+class ModelSource(Spec):
+    """Which model to serve: `type` and the member that belongs to it."""
+
+    rules = (union({"MLflow": "mlflow", "Run": "run", "Image": "image", "Rules": None}),)
+
+    type: Annotated[
+        Literal["MLflow", "Run", "Image", "Rules"], later_values("only MLflow is served yet", "Run", "Image", "Rules")
+    ] = Field(
+        description="MLflow: a registered version. Run: a model of an MLflow run. Image: a finished image. Rules: the "
+        "task's rules alone, as a first stable baseline."
+    )
+    mlflow: MLflowModel | None = Field(None, description="With type MLflow.")
+    run: RunModel | None = Field(None, description="With type Run.")
+    image: ImageModel | None = Field(None, description="With type Image.")
+    on_new_version: Annotated[
+        Literal["Queue", "Supersede", "Ignore"], later_values("new versions queue", "Supersede", "Ignore")
+    ] = Field(
+        "Queue",
+        description="What happens when a new version appears while one is being rolled out. Queue: the latest waits. "
+        "Supersede: it replaces the running candidate. Ignore: nothing.",
+    )
+
+
+class Candidate(Spec):
+    """One arm of an A/B/n rollout."""
+
+    name: Name = Field(description="Identifies the arm.")
+    model: ModelSource = Field(description="The model of this arm.")
+
+
+Candidates = Annotated[tuple[Candidate, ...], MapBy(5)]
+
+
+class Certification(Spec):
+    """How a model may be served that no TrainingRun has evaluated."""
+
+    waiver: Line = Field(description="Why the missing evaluation is accepted, and by whom; kept in history.")
+
+
+class Buildah(Spec):
+    """Settings of a Buildah build."""
+
+    system_packages: Annotated[tuple[Annotated[str, Text(128)], ...], SetOf(50)] = Field(
+        (), description="Packages of the base image's distribution to install."
+    )
+
+
+class PackageIndex(Spec):
+    """Where the model's Python packages come from."""
+
+    url: HttpUrl = Field(description="URL of a Python package index.")
+    secret_ref: SecretReference | None = Field(None, description="Secret with the keys username and password.")
+
+
+class BuildImage(Spec):
+    """How the served image is built. What is absent comes from the settings of the installation."""
+
+    rules = (goes_with("buildah", "builder", "Buildah"),)
+
+    repository: Repository | None = Field(
+        None, description="Where the image is pushed, without tag. Absent: the default registry of the installation."
+    )
+    builder: Annotated[Literal["Layers", "Buildah"], later_values("images are built as Layers", "Buildah")] = Field(
+        "Layers",
+        description="Layers: the environment once, the model as one small layer, unprivileged. Buildah: for models that "
+        "need packages of the system.",
+    )
+    buildah: Annotated[Buildah | None, Later("images are built as Layers")] = Field(
+        None, description="With builder Buildah."
+    )
+    base: Annotated[Annotated[str, Text(512)] | None, Later("the base image of the installation is used")] = Field(
+        None, description="Image to build upon. Absent: the base image of the installation."
+    )
+    push_secret_ref: Annotated[SecretReference | None, Later("images are pushed without credentials")] = Field(
+        None, description="Secret of type kubernetes.io/dockerconfigjson with which the builder pushes."
+    )
+    pull_secret_ref: Annotated[SecretReference | None, Later("images are pulled without a Secret of the rollout")] = (
+        Field(None, description="Secret of type kubernetes.io/dockerconfigjson with which nodes pull.")
+    )
+    ca_ref: Annotated[ConfigMapKey | None, Later("the certificates of the builder's image are used")] = Field(
+        None, description="ConfigMap key with the certificates of a private authority, in PEM."
+    )
+    package_index: Annotated[PackageIndex | None, Later("the package index of the installation is used")] = Field(
+        None, description="Python package index for the model's requirements."
+    )
+
+
+class Predictor(Spec):
+    """How the model server runs: the fields of KServe's predictor that a tenant may set."""
+
+    min_replicas: int = Field(1, ge=1, le=1000, description="Replicas of each variant, kept through the whole rollout.")
+    max_replicas: Annotated[int | None, Later("replicas are fixed at minReplicas")] = Field(
+        None, ge=1, le=1000, description="Upper end of autoscaling. Absent: no autoscaling."
+    )
+    scale_metric: Annotated[Literal["cpu", "memory", "concurrency", "rps"] | None, Later("there is no autoscaling")] = (
+        Field(None, description="What autoscaling looks at.")
+    )
+    scale_target: Annotated[int | None, Later("there is no autoscaling")] = Field(
+        None, ge=1, le=100_000, description="Value of scaleMetric per replica at which replicas are added."
+    )
+    resources: ResourceRequirements | None = Field(None, description="Compute resources of the model's container.")
+    env: EnvVars = Field((), description="Environment variables of the model's container.")
+    env_from: Annotated[tuple[EnvFromSource, ...], Field(max_length=20), Later("use env")] = Field(
+        (), description="Secrets and ConfigMaps whose keys all become environment variables."
+    )
+    node_selector: Annotated[StringMap, Later("pods run on any node")] = Field(
+        {}, max_length=20, description="Labels that a node must carry."
+    )
+    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=20), Later("taints are not tolerated")] = Field(
+        (), description="Taints that the pods tolerate."
+    )
+    priority_class_name: Annotated[ObjectName | None, Later("pods have the default priority")] = Field(
+        None, description="PriorityClass of the pods."
+    )
+    service_account_name: Annotated[ObjectName | None, Later("pods run without a service account token")] = Field(
+        None, description="ServiceAccount of the pods; the requester must be allowed to use it."
+    )

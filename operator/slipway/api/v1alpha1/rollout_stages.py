@@ -1,0 +1,146 @@
+"""The stages that a candidate passes, in order, before it serves everyone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.v1alpha1.abtest import ABTest
+from slipway.api.v1alpha1.base import Rule, Spec, goes_with, union
+from slipway.api.v1alpha1.constraints import Later, Line, MapBy, Name, SetOf, Text, later_values
+from slipway.api.v1alpha1.gates import Gates
+from slipway.api.v1alpha1.metrics import PAIRED, cel_list
+from slipway.api.v1alpha1.scalars import Duration, Share
+
+Cause = Literal["Redesign", "Refresh", "Emergency"]
+StageType = Literal["Backtest", "Shadow", "Canary", "Approval", "ABTest"]
+
+
+def share_cel(path: str) -> str:
+    """CEL for the fraction of a share that is written as a percentage or a number."""
+    return f"double({path}.replace('%', '')) / ({path}.endsWith('%') ? 100.0 : 1.0)"
+
+
+class Backtest(Spec):
+    """Replays logged requests whose labels have matured, before the candidate gets any traffic."""
+
+    window: Duration = Field(description="How far back to replay, such as 14d.")
+
+
+class Shadow(Spec):
+    """Mirrors live requests to the candidate; only the answer of stable reaches the client."""
+
+    rules = (
+        Rule(
+            f"{share_cel('self.percent')} > 0.0",
+            "percent must be more than 0%: a stage without mirrored requests proves nothing",
+            lambda shadow: shadow.percent.fraction > 0,
+        ),
+    )
+
+    percent: Share = Field(Share("100%"), description="Share of requests that is mirrored, such as 100%.")
+
+
+class Canary(Spec):
+    """Serves a part of the live traffic."""
+
+    rules = (
+        Rule(
+            f"{share_cel('self.weight')} > 0.0 && {share_cel('self.weight')} < 1.0",
+            "weight must be more than 0% and less than 100%: all traffic comes with promotion",
+            lambda canary: 0 < canary.weight.fraction < 1,
+        ),
+    )
+
+    weight: Share = Field(
+        description="Share of entities (without assignment: of requests) that the candidate serves, such as 5%."
+    )
+
+
+class Approval(Spec):
+    """Waits for a RolloutRequest with action Approve by a member of one of the groups."""
+
+    groups: Annotated[tuple[Annotated[str, Text(253)], ...], SetOf(20, least=1)] = Field(
+        description="Kubernetes groups whose members may approve."
+    )
+
+
+class Skip(Spec):
+    """Passes over a stage, explicitly."""
+
+    reason: Line = Field(description="Why the stage is skipped, and by whom; kept in history.")
+
+
+_MEMBERS = {"Backtest": "backtest", "Shadow": "shadow", "Canary": "canary", "Approval": "approval", "ABTest": "abTest"}
+_SHADOW_EVIDENCE = Rule(
+    "self.type != 'Shadow' || has(self.minDuration) && has(self.minSamples)",
+    "a stage of type Shadow needs minDuration and minSamples: time or requests alone are no evidence",
+    lambda stage: stage.type != "Shadow" or stage.min_duration is not None and stage.min_samples is not None,
+)
+_CANARY_EVIDENCE = Rule(
+    "self.type != 'Canary' || has(self.minDuration) && (has(self.minExposures) || has(self.minSamples))",
+    "a stage of type Canary needs minDuration and one of minExposures, minSamples: time or requests alone are no evidence",
+    lambda stage: (
+        stage.type != "Canary"
+        or stage.min_duration is not None
+        and (stage.min_exposures is not None or stage.min_samples is not None)
+    ),
+)
+_PAIRED_GATES = Rule(
+    f"!has(self.gates) || self.type in ['Shadow', 'Backtest'] || !self.gates.exists(g, has(g.metric) && g.metric in {cel_list(PAIRED)})",
+    f"gates with metric {', '.join(PAIRED)} compare mirrored pairs: they are only legal in a stage of type Shadow or Backtest",
+    lambda stage: stage.type in ("Shadow", "Backtest") or not any(gate.metric in PAIRED for gate in stage.gates),
+)
+
+
+class Stage(Spec):
+    """One step of the rollout: `type` and the member that belongs to it, and what it takes to pass."""
+
+    rules = (
+        union({key: member for key, member in _MEMBERS.items()}),
+        goes_with("minExposures", "type", "Canary", "ABTest"),
+        goes_with("minSamples", "type", "Backtest", "Shadow", "Canary"),
+        _SHADOW_EVIDENCE,
+        _CANARY_EVIDENCE,
+        _PAIRED_GATES,
+    )
+
+    name: Name = Field(description="Identifies the stage; advanceThrough and status refer to it.")
+    type: Annotated[
+        StageType,
+        later_values(
+            "this version does not run such a stage: the rollout holds there", "Backtest", "Approval", "ABTest"
+        ),
+    ] = Field(
+        description="Backtest replays logged requests. Shadow mirrors live requests. Canary serves a share. Approval waits "
+        "for a person. ABTest decides by an experiment."
+    )
+    backtest: Backtest | None = Field(None, description="With type Backtest.")
+    shadow: Shadow | None = Field(None, description="With type Shadow.")
+    canary: Canary | None = Field(None, description="With type Canary.")
+    approval: Approval | None = Field(None, description="With type Approval.")
+    ab_test: ABTest | None = Field(None, description="With type ABTest.")
+    when: Annotated[tuple[Cause, ...], SetOf(3, least=1), Later("the stage applies to every cause")] = Field(
+        ("Redesign", "Refresh", "Emergency"), description="Causes of training whose models pass this stage."
+    )
+    skip: Annotated[Skip | None, Later("the stage is not skipped")] = Field(
+        None, description="Passes over the stage, with a reason that is kept in history."
+    )
+    min_duration: Duration | None = Field(
+        None,
+        description="Least time in the stage, such as 24h; it runs only while the measured split agrees with the one asked for.",
+    )
+    min_samples: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000_000,
+        description="Least number of requests that the candidate answered (Shadow: mirrored ones).",
+    )
+    min_exposures: int | None = Field(
+        None, ge=1, le=1_000_000_000, description="Least number of distinct entities that the candidate served."
+    )
+    gates: Gates = Field((), description="Gates of this stage, in addition to those of the rollout.")
+
+
+Stages = Annotated[tuple[Stage, ...], MapBy(20, least=1)]

@@ -1,0 +1,159 @@
+"""The status of a ModelRollout. Numbers that are not integers are strings."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.v1alpha1.base import Status
+from slipway.api.v1alpha1.conditions import ConditionedStatus
+from slipway.api.v1alpha1.constraints import MapBy
+
+
+class Variant(Status):
+    """One InferenceService of the rollout."""
+
+    name: Literal["stable", "candidate", "previous"] = Field(description="stable, candidate or previous.")
+    role: str = Field("", description="What it does now: Serving, Shadow, Canary, Warming, Draining or Kept.")
+    revision: str = Field(
+        "", description="Hash of all that makes its answers: model, image, decision layer, predictor."
+    )
+    number: int = Field(0, description="Number of the revision, counted up over the life of the rollout.")
+    version: str = Field("", description="Version in the model registry.")
+    digest: str = Field("", description="Digest of the model.")
+    image: str = Field("", description="Image, pinned by digest.")
+    inference_service: str = Field("", description="Name of its InferenceService.")
+    weight: str = Field("", description="Share of live traffic that it is asked to serve, such as 5%.")
+    replicas: int = Field(0, description="Replicas asked for.")
+    ready_replicas: int = Field(0, description="Replicas that are ready.")
+    since: datetime | None = Field(None, description="When it took this role.")
+    keep_until: datetime | None = Field(None, description="Until when it stays warm.")
+
+
+class Target(Status):
+    """What is being rolled out, pinned."""
+
+    version: str = Field("", description="Version in the model registry.")
+    digest: str = Field("", description="Digest of the model.")
+    image: str = Field("", description="Image, pinned by digest.")
+    revision: str = Field("", description="Hash of the revision.")
+    number: int = Field(0, description="Number of the revision.")
+
+
+class Queued(Status):
+    """The newest version that waits for the running revision."""
+
+    version: str = Field("", description="Version in the model registry.")
+    digest: str = Field("", description="Digest of the model.")
+
+
+class Split(Status):
+    """The share of the candidate: as asked for, and as measured."""
+
+    requested: str = Field("", description="Share asked for: assigned cells of 4,096, or the weight.")
+    observed: str = Field("", description="Share measured.")
+    low: str = Field("", description="Lower end of the 99.9% interval of the measured share.")
+    high: str = Field("", description="Upper end of it.")
+    basis: Literal["Entities", "Requests"] = Field("Requests", description="What was counted.")
+    agrees: bool | None = Field(
+        None, description="Whether the share asked for lies in the interval; absent: not yet known."
+    )
+
+
+class StageProgress(Status):
+    """The stage that the candidate is in."""
+
+    name: str = Field("", description="Name of the stage.")
+    index: int = Field(0, description="Its place in spec.stages, from 0.")
+    type: str = Field("", description="Its type.")
+    epoch: int = Field(0, description="Counts restarts of evidence, such as after a changed weight.")
+    since: datetime | None = Field(None, description="When the stage began.")
+    accrued_seconds: int = Field(0, description="Time that counts towards minDuration, in seconds.")
+    running_since: datetime | None = Field(
+        None, description="Since when the clock has been running; absent: it stands."
+    )
+    exposures: int = Field(0, description="Distinct entities that the candidate served in this epoch.")
+    samples: int = Field(0, description="Requests that the candidate answered in this epoch.")
+    expected_end: datetime | None = Field(None, description="When the stage will pass if all stays as it is.")
+    route_generation: int = Field(0, description="Generation of the HTTPRoute that first carried this stage.")
+    message: str = Field("", description="What the stage waits for.")
+
+
+class GateResult(Status):
+    """The latest judgement of one gate."""
+
+    name: str = Field(description="Name of the gate.")
+    metric: str = Field("", description="Its metric.")
+    value: str = Field("", description="Value of the candidate.")
+    low: str = Field("", description="Lower end of the confidence interval.")
+    high: str = Field("", description="Upper end of the confidence interval.")
+    bound: str = Field("", description="Limit that was applied, relations to stable resolved.")
+    samples: int = Field(0, description="Events behind the value.")
+    stable_value: str = Field("", description="Value of stable at the same time.")
+    verdict: Literal["Pass", "Breach", "Wait", "Invalid", "Unknown"] = Field("Unknown", description="The judgement.")
+    message: str = Field("", description="The reason, for a person.")
+    since: datetime | None = Field(None, description="Since when the verdict has been the same.")
+    breaches: int = Field(0, description="Windows in a row that breached.")
+
+
+GateResults = Annotated[tuple[GateResult, ...], MapBy(40)]
+
+
+class ABTestResult(Status):
+    """The state of the running experiment."""
+
+    estimate: str = Field("", description="Estimated effect.")
+    low: str = Field("", description="Lower end of its interval.")
+    high: str = Field("", description="Upper end of its interval.")
+    required: int = Field(0, description="Entities needed, computed before the start.")
+    expected_days: int = Field(0, description="Days that this takes at the present traffic.")
+    srm: str = Field("", description="p value of the sample ratio check over first exposures.")
+    verdict: str = Field("", description="Superior, NonInferior, Worse, Inconclusive or Running.")
+
+
+class HistoryEntry(Status):
+    """How one revision ended."""
+
+    revision: str = Field("", description="Hash of the revision.")
+    number: int = Field(0, description="Number of the revision.")
+    version: str = Field("", description="Version in the model registry.")
+    digest: str = Field("", description="Digest of the model.")
+    outcome: Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"] = Field(description="How it ended.")
+    stage: str = Field("", description="The stage in which it ended.")
+    reason: str = Field("", description="Why, in one CamelCase word.")
+    message: str = Field("", description="Why, for a person.")
+    started_at: datetime | None = Field(None, description="When its rollout began.")
+    ended_at: datetime | None = Field(None, description="When it ended.")
+    gates: GateResults = Field((), description="The gates as they were at the end: the evidence.")
+
+
+class Rejected(Status):
+    """A model that failed or was rolled back; it is not tried again without a RolloutRequest."""
+
+    digest: str = Field("", description="Digest of the model.")
+    version: str = Field("", description="Version in the model registry.")
+    reason: str = Field("", description="Why, in one CamelCase word.")
+    at: datetime | None = Field(None, description="When.")
+
+
+class ModelRolloutStatus(ConditionedStatus):
+    """What the operator has observed and done. Its conditions: Accepted, Ready, Reconciling, Progressing, Stalled."""
+
+    phase: str = Field("", description="A summary for people, derived from the rest; programs read conditions.")
+    revision_counter: int = Field(0, description="Number of the newest revision.")
+    epoch: int = Field(0, description="Counts restarts of evidence over the life of the rollout.")
+    variants: Annotated[tuple[Variant, ...], MapBy(8)] = Field((), description="The InferenceServices of the rollout.")
+    target: Target | None = Field(None, description="What is being rolled out, pinned.")
+    queued: Queued | None = Field(None, description="The newest version that waits.")
+    split: Split | None = Field(None, description="The candidate's share, asked for and measured.")
+    stage: StageProgress | None = Field(None, description="The stage that the candidate is in.")
+    gates: GateResults = Field((), description="The latest judgement of each gate.")
+    ab_test: ABTestResult | None = Field(None, description="The state of the running experiment.")
+    history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = Field(
+        (), description="How the latest revisions ended, newest first."
+    )
+    rejected: Annotated[tuple[Rejected, ...], Field(max_length=20)] = Field(
+        (), description="Models that failed or were rolled back, newest first."
+    )

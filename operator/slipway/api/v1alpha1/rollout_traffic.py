@@ -1,0 +1,190 @@
+"""How requests reach the variants, who is assigned to which, and what is logged of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.v1alpha1.base import Rule, Spec, goes_with
+from slipway.api.v1alpha1.constraints import (
+    ColumnName,
+    HeaderName,
+    HttpUrl,
+    Later,
+    MapBy,
+    Name,
+    ObjectName,
+    SetOf,
+    Text,
+    Uri,
+    later_values,
+)
+from slipway.api.v1alpha1.references import LocalReference, Quantity, SecretReference
+from slipway.api.v1alpha1.scalars import Duration, Number, Share
+
+Hostname = Annotated[
+    str,
+    Text(
+        253,
+        r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        "a host name such as fraud.example.com",
+    ),
+]
+
+
+class ParentReference(Spec):
+    """A Gateway that the HTTPRoute attaches to, as in the Gateway API."""
+
+    name: ObjectName = Field(description="Name of the Gateway.")
+    namespace: ObjectName | None = Field(None, description="Its namespace. Absent: the namespace of the rollout.")
+    section_name: Annotated[str, Text(253)] | None = Field(None, description="Name of one listener. Absent: all.")
+    port: int | None = Field(None, ge=1, le=65535, description="Port of the listener.")
+    group: Annotated[str, Text(253, shortest=0)] = Field(
+        "gateway.networking.k8s.io", description="API group of the parent."
+    )
+    kind: Annotated[str, Text(63)] = Field("Gateway", description="Kind of the parent.")
+
+
+class RouteTimeouts(Spec):
+    """Time limits that the gateway enforces."""
+
+    request: Duration | None = Field(
+        None, description="For a whole request, such as 2s. Also how long a variant drains after its weight became 0."
+    )
+    backend_request: Duration | None = Field(None, description="For one attempt at a variant.")
+
+
+class GatewayAPI(Spec):
+    """The HTTPRoute of the rollout, which the operator owns."""
+
+    parent_refs: Annotated[tuple[ParentReference, ...], Field(min_length=1, max_length=8)] = Field(
+        description="Gateways that carry the traffic."
+    )
+    hostnames: Annotated[tuple[Hostname, ...], SetOf(16)] = Field(
+        (), description="Host names of the service. Absent: those of the Gateway's listeners."
+    )
+    timeouts: RouteTimeouts = Field(RouteTimeouts(), description="Time limits that the gateway enforces.")
+    http_route_ref: Annotated[
+        LocalReference | None, Later("the operator creates its own HTTPRoute; the named one is left alone")
+    ] = Field(None, description="Adopts an HTTPRoute that exists, instead of creating one.")
+
+
+class Assignment(Spec):
+    """Assigns entities (customers, cards) to variants, so that one entity always gets the same one."""
+
+    header: HeaderName = Field(
+        "x-slipway-bucket",
+        description="Header that carries the 64 hex digits of the entity's SHA-256. The application or the gateway sets "
+        "it. Requests without it go to stable and are no evidence.",
+    )
+
+
+class CostCap(Spec):
+    """Stops exploration when it has cost too much."""
+
+    amount: Number = Field(description="Largest cost, in the unit of ModelTask.spec.value.")
+    per: Duration = Field(Duration("7d"), description="Within this time.")
+
+
+class Exploration(Spec):
+    """Lets some decisions through against the model, so that a Selective task gets labels for them."""
+
+    share: Share = Field(description="Share of entities that are explored, such as 1%.")
+    policy: Literal["Uniform", "NearThreshold"] = Field(
+        "Uniform",
+        description="Uniform: all alike. NearThreshold: mostly where the model is undecided. Propensities are logged.",
+    )
+    cost_cap: CostCap | None = Field(None, description="Stops exploration when it has cost too much.")
+
+
+class Traffic(Spec):
+    """How requests reach the variants: `type` and the member that belongs to it."""
+
+    rules = (
+        goes_with("gatewayAPI", "type", "GatewayAPI", required=True),
+        goes_with("assignment", "type", "GatewayAPI"),
+        Rule(
+            "!has(self.exploration) || has(self.assignment)",
+            "exploration needs assignment, since it explores entities",
+            lambda traffic: traffic.exploration is None or traffic.assignment is not None,
+        ),
+        Rule(
+            "!has(self.globalHoldout) || has(self.assignment)",
+            "globalHoldout needs assignment, since it holds entities out",
+            lambda traffic: traffic.global_holdout is None or traffic.assignment is not None,
+        ),
+    )
+
+    type: Annotated[Literal["GatewayAPI", "Knative"], later_values("only GatewayAPI routes traffic yet", "Knative")] = (
+        Field(
+            description="GatewayAPI: an HTTPRoute in front of the variants. Knative: the weights of KServe's Knative mode."
+        )
+    )
+    gateway_api: GatewayAPI | None = Field(None, alias="gatewayAPI", description="With type GatewayAPI.")
+    assignment: Assignment | None = Field(
+        None,
+        description="Assigns by entity, which every comparison of people needs. Absent: weights split requests at random, "
+        "gates are guardrails only, and an ABTest stage is refused.",
+    )
+    global_holdout: Annotated[Share | None, Later("no entity is held out")] = Field(
+        None, description="Share of entities that never get a model, to measure the value of having one."
+    )
+    exploration: Annotated[Exploration | None, Later("nothing is explored")] = Field(
+        None, description="Lets some decisions through against the model, to get labels."
+    )
+
+
+class LogRotation(Spec):
+    """When a file of the prediction log is closed and uploaded."""
+
+    size: Quantity = Field("64Mi", description="At this size, such as 64Mi.")
+    every: Duration = Field(Duration("5m"), description="At the latest after this time.")
+
+
+class PredictionLog(Spec):
+    """Keeps requests, answers and variants, for labels, backtests and skew checks."""
+
+    uri: Uri = Field(description="Directory of the log, such as s3://lake/predictions/card-fraud/.")
+    secret_ref: SecretReference | None = Field(None, description="Secret with the credentials of the store.")
+    rotate: LogRotation = Field(LogRotation(), description="When a file is closed and uploaded.")
+    retention: Duration | None = Field(None, description="Delete entries of this age, such as 180d. Absent: keep all.")
+    omit: Annotated[tuple[ColumnName, ...], SetOf(100)] = Field((), description="Columns that are never written.")
+    hash: Annotated[tuple[ColumnName, ...], SetOf(100)] = Field(
+        (), description="Columns that are written as a keyed hash."
+    )
+
+
+class QaHeader(Spec):
+    """Sends requests with a header to the candidate, whatever the weights; they are no evidence."""
+
+    name: HeaderName = Field("x-slipway-variant", description="Name of the header.")
+    value: Annotated[str, Text(253)] = Field("candidate", description="Value of the header.")
+
+
+HookEvent = Literal[
+    "StageStarted", "StagePassed", "ApprovalNeeded", "Promoted", "RolledBack", "Held", "Failed", "GateUnknown"
+]
+
+
+class Hook(Spec):
+    """Calls a URL when something happens; an answer of 4xx or 5xx does not stop the rollout."""
+
+    name: Name = Field(description="Identifies the hook.")
+    events: Annotated[tuple[HookEvent, ...], SetOf(8, least=1)] = Field(
+        description="When to call. (Not named `on`: YAML 1.1 reads that key as a boolean.)"
+    )
+    url: HttpUrl = Field(description="What to call, by POST with a JSON body.")
+    secret_ref: SecretReference | None = Field(None, description="Secret whose key `token` signs the body.")
+
+
+class Notification(Spec):
+    """Tells people, through the channel that the Secret describes."""
+
+    name: Name = Field(description="Identifies the notification.")
+    severity: Literal["Info", "Warning", "Critical"] = Field("Warning", description="From this severity on.")
+    secret_ref: SecretReference = Field(description="Secret with the key `url` of an incoming webhook.")
+
+
+Hooks = Annotated[tuple[Hook, ...], MapBy(20)]
+Notifications = Annotated[tuple[Notification, ...], MapBy(20)]
