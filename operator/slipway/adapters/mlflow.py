@@ -1,0 +1,85 @@
+"""The model registry over MLflow's REST interface: versions and aliases, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from slipway.core.plan import Unavailable
+from slipway.runtime.world import ModelVersion
+
+Answer = ModelVersion | Unavailable
+UNREACHABLE, NOT_FOUND = "MLflowUnavailable", "ModelVersionNotFound"
+# An alias that does not exist is INVALID_PARAMETER_VALUE in MLflow's own stores, a version RESOURCE_DOES_NOT_EXIST.
+_ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"})
+
+
+class MLflow:
+    """Answers are kept for `keep` seconds, so that many rollouts of one model ask once."""
+
+    def __init__(self, address: str, now: Callable[[], float], timeout: float = 10.0, keep: float = 5.0) -> None:
+        """`now` is a monotonic clock in seconds; `timeout` in seconds bounds a request."""
+        self._address = address.rstrip("/")
+        self._now, self._keep = now, keep
+        self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._session: aiohttp.ClientSession | None = None
+        self._answers: dict[tuple[str, str], tuple[float, Answer]] = {}
+
+    async def model_version(self, name: str, version: str | None, alias: str | None) -> Answer:
+        """The version, resolved; `Unavailable` says whether there is none or MLflow does not answer."""
+        if not self._address:
+            return Unavailable(UNREACHABLE, "no address of MLflow is set: set mlflow.address of the chart")
+        if not version and not alias:
+            return Unavailable(NOT_FOUND, f"model {name}: neither a version nor an alias is given")
+        which = (name, f"v{version}" if version else f"@{alias}")
+        at, answer = self._answers.get(which, (float("-inf"), None))
+        if answer is None or self._now() - at >= self._keep:
+            self._answers = {key: each for key, each in self._answers.items() if self._now() - each[0] < self._keep}
+            answer = await self._ask(name, version, alias)
+            self._answers[which] = (self._now(), answer)
+        return answer
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _ask(self, name: str, version: str | None, alias: str | None) -> Answer:
+        path, query = "model-versions/get", {"name": name, "version": version or ""}
+        if not version:
+            path, query = "registered-models/alias", {"name": name, "alias": alias or ""}
+        label = f"model {name} {'version ' + version if version else 'alias ' + str(alias)}"
+        try:
+            status, body = await self._get(path, query)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            return Unavailable(UNREACHABLE, f"MLflow at {self._address} did not answer for {label}: {reason}")
+        if status == 200:
+            return _version(body.get("model_version") or {}, label)
+        message = f"{label}: {body.get('message', f'HTTP {status}')}"
+        if 400 <= status < 500 and body.get("error_code") in _ABSENT:
+            return Unavailable(NOT_FOUND, message)
+        return Unavailable(UNREACHABLE, message)
+
+    async def _get(self, path: str, query: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        async with self._session.get(f"{self._address}/api/2.0/mlflow/{path}", params=query) as response:
+            body = await response.json(content_type=None)
+            return response.status, body if isinstance(body, dict) else {}
+
+
+def _version(body: Mapping[str, Any], label: str) -> Answer:
+    if body.get("status", "READY") != "READY":
+        return Unavailable(NOT_FOUND, f"{label} is not ready in the registry: {body.get('status')}")
+    tags = {tag["key"]: tag.get("value", "") for tag in body.get("tags") or ()}
+    return ModelVersion(
+        name=str(body.get("name", "")),
+        version=str(body.get("version", "")),
+        digest=tags.get("slipway.digest", ""),
+        evaluation=tags.get("slipway.evaluation", ""),
+        run=tags.get("slipway.run", ""),
+        source=str(body.get("source", "")),
+    )

@@ -1,0 +1,141 @@
+"""Carries out the actions of a plan: each idempotent, in order, stopping at the first failure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from slipway.core.plan import Action, Apply, Create, Delete, ObjectKey, SetFinalizers
+from slipway.runtime.errors import AlreadyExists, Conflict, Gone
+from slipway.runtime.feed import Feed
+from slipway.runtime.kinds import BY_KIND, pruned
+from slipway.runtime.store import Store, key_of
+
+Object = Mapping[str, Any]
+_MEMORY = 20_000
+
+
+class Api(Protocol):
+    """What the executor needs of the API server."""
+
+    async def get(self, key: ObjectKey) -> Object: ...
+    async def apply(self, manifest: Object, key: ObjectKey, resource_version: str | None) -> Object: ...
+    async def create(self, manifest: Object, key: ObjectKey) -> Object: ...
+    async def delete(self, key: ObjectKey, uid: str, propagation: str) -> Object: ...
+    async def set_finalizers(self, key: ObjectKey, resource_version: str, finalizers: Sequence[str]) -> Object: ...
+
+
+def fingerprint(value: Any) -> bytes:
+    """A short digest of a JSON value."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+class Executor:
+    """Acts, and keeps what the API server answered, so that the next decision never reads an older world.
+
+    An Apply is sent only if it may change something: when neither the manifest nor the live object differ from
+    what the last apply of it answered, nothing is written. After a restart each manifest is applied once.
+    """
+
+    def __init__(self, api: Api, store: Store, feed: Feed) -> None:
+        self._api = api
+        self._store = store
+        self._feed = feed
+        self._applied: dict[ObjectKey, tuple[bytes, bytes]] = {}
+
+    async def run(self, actions: Sequence[Action]) -> dict[tuple[ObjectKey, str], str]:
+        """Raises `ApiError` at the first failure.
+
+        Returns, for each fenced write, which version followed on which: nothing but our own change lies between.
+        """
+        followed: dict[tuple[ObjectKey, str], str] = {}
+        for action in actions:
+            match action:
+                case Apply():
+                    await self._apply(action)
+                case Create():
+                    await self._create(action)
+                case Delete():
+                    await self._delete(action)
+                case SetFinalizers():
+                    await self._set_finalizers(action, followed)
+        return followed
+
+    async def refresh(self, key: ObjectKey) -> None:
+        """Reads a watched object anew, past the watch that may lag."""
+        try:
+            self._learn(await self._api.get(key))
+        except Gone:
+            self._feed.vanished(key)
+
+    async def _apply(self, action: Apply) -> None:
+        key, wanted = key_of(action.manifest), fingerprint(action.manifest)
+        remembered = self._applied.get(key)
+        if remembered is not None and remembered[0] == wanted and await self._state(key) == remembered[1]:
+            return
+        try:
+            answer = await self._api.apply(action.manifest, key, action.resource_version)
+        except Conflict:
+            await self.refresh(key)
+            raise
+        self._learn(answer)
+        if len(self._applied) >= _MEMORY:
+            self._applied.clear()  # it only saves requests
+        self._applied[key] = (wanted, _state_of(answer))
+
+    async def _state(self, key: ObjectKey) -> bytes:
+        live = self._store.get(key)
+        if live is None:  # not watched, or gone: reading is no write
+            try:
+                live = await self._api.get(key)
+            except Gone:
+                return b""
+        return _state_of(live)
+
+    async def _create(self, action: Create) -> None:
+        key = key_of(action.manifest)
+        try:
+            self._learn(await self._api.create(action.manifest, key))
+        except AlreadyExists:
+            await self.refresh(key)
+
+    async def _delete(self, action: Delete) -> None:
+        try:
+            answer = await self._api.delete(action.key, action.uid, action.propagation)
+        except Gone:
+            self._feed.vanished(action.key)
+        except Conflict:  # another object of that name lives there now
+            await self.refresh(action.key)
+        else:
+            if answer.get("kind") == "Status":
+                self._feed.vanished(action.key)
+            else:
+                await self.refresh(action.key)  # it may wait for finalizers, or be gone
+
+    async def _set_finalizers(self, action: SetFinalizers, followed: dict[tuple[ObjectKey, str], str]) -> None:
+        try:
+            answer = await self._api.set_finalizers(action.key, action.resource_version, action.finalizers)
+        except Gone:
+            self._feed.vanished(action.key)
+            return
+        except Conflict:
+            await self.refresh(action.key)
+            raise
+        self._learn(answer)
+        followed[action.key, action.resource_version] = answer["metadata"]["resourceVersion"]
+
+    def _learn(self, obj: Object) -> None:
+        if (obj["apiVersion"], obj["kind"]) in BY_KIND:
+            self._feed.seen(obj)
+
+
+def _state_of(obj: Object) -> bytes:
+    """All of a live object that an apply could change: not its status, versions and managed fields."""
+    obj = pruned(obj)
+    metadata = {key: obj["metadata"].get(key) for key in ("uid", "labels", "annotations", "finalizers")}
+    owners = obj["metadata"].get("ownerReferences")
+    rest = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+    return fingerprint([metadata, owners, rest])
