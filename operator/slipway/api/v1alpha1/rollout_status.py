@@ -26,10 +26,14 @@ class Variant(Status):
     image: str = Field("", description="Image, pinned by digest.")
     inference_service: str = Field("", description="Name of its InferenceService.")
     weight: str = Field("", description="Share of live traffic that it is asked to serve, such as 5%.")
+    mirror: str = Field("", description="Share of live requests that it is asked to get as copies, such as 100%.")
     replicas: int = Field(0, description="Replicas asked for.")
     ready_replicas: int = Field(0, description="Replicas that are ready.")
     since: datetime | None = Field(None, description="When it took this role.")
     keep_until: datetime | None = Field(None, description="Until when it stays warm.")
+    template: str = Field(
+        "", description="The predictor as it was first written, in JSON without replicas: later changes make a new revision."
+    )
 
 
 class Target(Status):
@@ -40,6 +44,7 @@ class Target(Status):
     image: str = Field("", description="Image, pinned by digest.")
     revision: str = Field("", description="Hash of the revision.")
     number: int = Field(0, description="Number of the revision.")
+    started_at: datetime | None = Field(None, description="When its rollout began.")
 
 
 class Queued(Status):
@@ -66,7 +71,7 @@ class StageProgress(Status):
     """The stage that the candidate is in."""
 
     name: str = Field("", description="Name of the stage.")
-    index: int = Field(0, description="Its place in spec.stages, from 0.")
+    index: int = Field(0, description="Its place in spec.stages, from 0; -1 before the first, their number after the last.")
     type: str = Field("", description="Its type.")
     epoch: int = Field(0, description="Counts restarts of evidence, such as after a changed weight.")
     since: datetime | None = Field(None, description="When the stage began.")
@@ -78,6 +83,12 @@ class StageProgress(Status):
     samples: int = Field(0, description="Requests that the candidate answered in this epoch.")
     expected_end: datetime | None = Field(None, description="When the stage will pass if all stays as it is.")
     route_generation: int = Field(0, description="Generation of the HTTPRoute that first carried this stage.")
+    route_observed_at: datetime | None = Field(None, description="Since when the gateway has carried the route as asked for.")
+    ready_since: datetime | None = Field(None, description="Since when all replicas of the candidate have been ready.")
+    withheld_since: datetime | None = Field(
+        None, description="Since when the candidate gets no traffic, because it could not answer."
+    )
+    reported_at: datetime | None = Field(None, description="When the measurements here and in gates were last written.")
     message: str = Field("", description="What the stage waits for.")
 
 
@@ -136,6 +147,7 @@ class Rejected(Status):
     version: str = Field("", description="Version in the model registry.")
     reason: str = Field("", description="Why, in one CamelCase word.")
     at: datetime | None = Field(None, description="When.")
+    intent: str = Field("", description="Hash of what the spec asked for then: it is tried again when the spec changes.")
 
 
 class ModelRolloutStatus(ConditionedStatus):
@@ -144,6 +156,7 @@ class ModelRolloutStatus(ConditionedStatus):
     phase: str = Field("", description="A summary for people, derived from the rest; programs read conditions.")
     revision_counter: int = Field(0, description="Number of the newest revision.")
     epoch: int = Field(0, description="Counts restarts of evidence over the life of the rollout.")
+    epoch_since: datetime | None = Field(None, description="When this epoch began.")
     variants: Annotated[tuple[Variant, ...], MapBy(8)] = Field((), description="The InferenceServices of the rollout.")
     target: Target | None = Field(None, description="What is being rolled out, pinned.")
     queued: Queued | None = Field(None, description="The newest version that waits.")
