@@ -81,14 +81,11 @@ class KubernetesApi:
         return await self._call("GET", await self._paths.of(key), key=key)
 
     async def list(self, kind: Kind, namespace: str = "", limit: int = 250) -> AsyncIterator[tuple[list[Object], int]]:
-        """Pages of a consistent LIST with its resourceVersion; nothing when the kind is not served."""
+        """Pages of a consistent LIST with its resourceVersion; raises `KindMissing`."""
         path = Resource(kind.api_version, kind.plural, kind.namespaced).path(namespace if kind.namespaced else "")
         query = {"limit": str(limit), **({"labelSelector": kind.selector} if kind.selector else {})}
         while True:
-            try:
-                page = await self._call("GET", path, query)
-            except KindMissing:
-                return
+            page = await self._call("GET", path, query)
             items = page.get("items") or []
             for item in items:  # built-in kinds leave these out of the items of a list
                 item.setdefault("apiVersion", kind.api_version)

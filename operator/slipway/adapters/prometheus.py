@@ -32,9 +32,7 @@ class Prometheus:
         self._since: datetime | None = None
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="prometheus")
         # The time-out is the server's as well (parameter below): it stops computing what nobody waits for.
-        self._client = PrometheusConnect(address, retry=_RETRIES, timeout=timeout, method="POST") if address else None
-        if self._client is not None:
-            self._client._session.trust_env = False
+        self._client = _client(address, timeout) if address else None
 
     async def query(self, promql: str, now: datetime) -> Answer:
         """The instant vector at about `now`, at most a tick old, or why there is none."""
@@ -66,3 +64,9 @@ class Prometheus:
         parameters = {"time": f"{now.timestamp():.3f}", "timeout": f"{self._timeout:g}s"}
         answer: Sequence[Mapping[str, Any]] = self._client.custom_query(promql, parameters)
         return answer
+
+
+def _client(address: str, timeout: float) -> PrometheusConnect:
+    session = requests.Session()
+    session.trust_env = False  # a proxy from the environment would take queries out of the cluster
+    return PrometheusConnect(address.rstrip("/"), retry=_RETRIES, timeout=timeout, session=session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from slipway.core.plan import ObjectKey
@@ -41,12 +41,8 @@ class Feed:
             self._store.drop(key, known["metadata"].get("uid", ""), 0)
             self._enqueue(known)
 
-    def listed(self, kind: Kind, namespace: str, objects: Iterable[Object], version: int) -> None:
-        """A whole LIST at `version`: what is older and not in it was deleted while nobody looked."""
-        present = set()
-        for obj in objects:
-            present.add(key_of(obj))
-            self.seen(obj)
+    def listed(self, kind: Kind, namespace: str, present: Container[ObjectKey], version: int) -> None:
+        """The end of a LIST at `version`: what is older and not in it was deleted while nobody looked."""
         for known in self._store.list(kind.kind, namespace):
             key = key_of(known)
             if key.api_version == kind.api_version and key not in present and version_of(known) <= version:

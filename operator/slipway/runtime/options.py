@@ -1,0 +1,113 @@
+"""The command line and its environment variables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from slipway.runtime.lease import Durations
+from slipway.runtime.world import Settings
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one process runs; what decisions need of it is in `settings`. Times in seconds."""
+
+    settings: Settings = field(default_factory=Settings)
+    namespaces: tuple[str, ...] = ()
+    lease_namespace: str = "slipway-system"
+    identity: str = ""
+    durations: Durations = field(default_factory=Durations)
+    workers: int = 4
+    resync: float = 300.0
+    port: int = 8081
+    log_level: str = "INFO"
+    json_logs: bool = False
+    webhook_cert: str = ""
+    webhook_key: str = ""
+    webhook_port: int = 9443
+
+
+_FLAGS: tuple[tuple[str, str, str], ...] = (
+    ("prometheus", "", "address of Prometheus, e.g. http://prometheus.monitoring:9090"),
+    ("mlflow", "", "address of the MLflow tracking server"),
+    ("builder-image", "", "image of the builder of model images"),
+    ("pipelines-image", "", "image of training and evaluation Jobs"),
+    ("base-image", "", "image that model images are built upon"),
+    ("registry", "", "repository prefix under which model images are pushed"),
+    ("registry-plain-http", "false", "whether that registry speaks HTTP without TLS: true or false"),
+    ("namespaces", "", "namespaces to watch, separated by commas; empty: all"),
+    ("lease-namespace", "slipway-system", "namespace of the operator and its Lease"),
+    ("lease-duration", "15", "seconds after which another may take over a lease that is not renewed"),
+    ("lease-renew-deadline", "10", "seconds after which a leader that cannot renew ends itself"),
+    ("lease-retry", "2", "seconds between two attempts to acquire or renew"),
+    ("identity", "", "name of this process in the Lease; empty: host name and a random part"),
+    ("workers", "4", "objects handled at once"),
+    ("resync", "300", "seconds until a quiet object is decided again"),
+    ("port", "8081", "port of /healthz, /readyz and /metrics"),
+    ("log-level", "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    ("log-format", "text", "text or json"),
+    ("webhook-cert", "", "certificate file of the admission webhooks; empty: no webhooks are served"),
+    ("webhook-key", "", "key file of the admission webhooks"),
+    ("webhook-port", "9443", "port of the admission webhooks"),
+)
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Options:
+    """Flags win over environment variables (SLIPWAY_…); a wrong value ends the process with a message."""
+    parser = argparse.ArgumentParser(prog="python -m slipway", description="The Slipway operator.")
+    for flag, default, text in _FLAGS:
+        variable = "SLIPWAY_" + flag.upper().replace("-", "_")
+        value = environment.get(variable, "") or default
+        parser.add_argument(
+            f"--{flag}", default=value, metavar="VALUE", help=f"{text} [{variable}, default: {default!r}]"
+        )
+    given = parser.parse_args(arguments)
+    try:
+        return _options(given)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _options(given: argparse.Namespace) -> Options:
+    if given.log_level.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError(f"--log-level {given.log_level}: DEBUG, INFO, WARNING or ERROR")
+    if given.log_format not in ("text", "json"):
+        raise ValueError(f"--log-format {given.log_format}: text or json")
+    if bool(given.webhook_cert) != bool(given.webhook_key):
+        raise ValueError("--webhook-cert and --webhook-key belong together")
+    return Options(
+        settings=_settings(given),
+        namespaces=tuple(sorted({name.strip() for name in given.namespaces.split(",") if name.strip()})),
+        lease_namespace=given.lease_namespace,
+        identity=given.identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}",
+        durations=Durations(float(given.lease_duration), float(given.lease_renew_deadline), float(given.lease_retry)),
+        workers=max(1, int(given.workers)),
+        resync=float(given.resync),
+        port=int(given.port),
+        log_level=given.log_level.upper(),
+        json_logs=given.log_format == "json",
+        webhook_cert=given.webhook_cert,
+        webhook_key=given.webhook_key,
+        webhook_port=int(given.webhook_port),
+    )
+
+
+def _settings(given: argparse.Namespace) -> Settings:
+    plain = given.registry_plain_http.lower()
+    if plain not in ("true", "false"):
+        raise ValueError(f"--registry-plain-http {plain}: true or false")
+    return Settings(
+        prometheus=given.prometheus,
+        mlflow=given.mlflow,
+        builder_image=given.builder_image,
+        pipelines_image=given.pipelines_image,
+        base_image=given.base_image,
+        registry=given.registry,
+        registry_plain_http=plain == "true",
+        namespace=given.lease_namespace,
+    )
