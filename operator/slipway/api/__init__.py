@@ -1,1 +1,1 @@
-"""The kinds of slipway.dev, as frozen pydantic models: the one source of the CRDs, of validation and of documentation."""
+"""The kinds of slipway.dev as frozen pydantic models: the one source of CRDs, validation and documentation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,7 +21,7 @@ class NonInferiority(Spec):
 class Hypothesis(Spec):
     """What the experiment is to prove."""
 
-    rules = (goes_with("nonInferiority", "type", "NonInferiority", required=True),)
+    laws = (goes_with("nonInferiority", "type", "NonInferiority", required=True),)
 
     type: Literal["Superiority", "NonInferiority"] = Field(
         "Superiority", description="Superiority: better than stable. NonInferiority: not worse by the margin."
@@ -48,7 +48,7 @@ class Effect(Spec):
 class ABTest(Spec):
     """Decides between stable and candidates by an experiment on entities; needs traffic.assignment."""
 
-    rules = (
+    laws = (
         exactly_one("metric", "template", note="a metric of the task, or a MetricTemplate"),
         goes_with("groupSequential", "method", "GroupSequential"),
         Rule(

@@ -42,11 +42,11 @@ class Rule:
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
-    rules: ClassVar[tuple[Rule, ...]] = ()
+    laws: ClassVar[tuple[Rule, ...]] = ()
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:
-        for rule in self.rules:
+        for rule in self.laws:
             if rule.holds is not None and not rule.holds(self):
                 raise ValueError(rule.message)
         return self
@@ -54,8 +54,8 @@ class _Model(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         schema = handler.resolve_ref_schema(handler(core_schema))
-        if cls.rules:
-            schema["x-kubernetes-validations"] = [rule.as_schema() for rule in cls.rules]
+        if cls.laws:
+            schema["x-kubernetes-validations"] = [rule.as_schema() for rule in cls.laws]
         return schema
 
 

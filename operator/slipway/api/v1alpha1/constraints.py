@@ -68,27 +68,36 @@ class MapBy:
 
 
 @dataclass(frozen=True)
-class SetOf:
-    """A list of strings, each once; `ordered` keeps the order significant (server-side apply replaces it whole)."""
+class ListOf:
+    """A list whose order matters: server-side apply replaces it as a whole."""
 
     most: int
     least: int = 0
-    ordered: bool = False
+    list_type = "atomic"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def _check(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        if not self.ordered and len(set(value)) < len(value):
-            raise ValueError("must not repeat a value")
         if not self.least <= len(value) <= self.most:
             raise ValueError(f"must have {self.least} to {self.most} entries, has {len(value)}")
         return value
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        result = handler(schema)
-        result |= {"x-kubernetes-list-type": "atomic" if self.ordered else "set", "maxItems": self.most}
+        result = handler(schema) | {"x-kubernetes-list-type": self.list_type, "maxItems": self.most}
         return result | ({"minItems": self.least} if self.least else {})
+
+
+@dataclass(frozen=True)
+class SetOf(ListOf):
+    """A list of strings, each at most once; server-side apply merges it."""
+
+    list_type = "set"
+
+    def _check(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("must not repeat a value")
+        return super()._check(value)
 
 
 def _always(value: Any) -> bool:

@@ -57,8 +57,10 @@ def _unit_fits(gate: Any) -> bool:
 
 
 _UNIT = Rule(
-    f"!has(self.metric) || ![has(self.bound) ? self.bound : '0', has(self.differenceToStable) ? self.differenceToStable"
-    f" : '0'].exists(b, self.metric in {cel_list(LATENCIES)} ? b.endsWith('%') : (b.endsWith('s') || b.endsWith('m')))",
+    "!has(self.metric) || ![has(self.bound) ? self.bound : '0', has(self.differenceToStable) ? "
+    "self.differenceToStable"
+    f" : '0'].exists(b, self.metric in {cel_list(LATENCIES)} ? b.endsWith('%') : (b.endsWith('s') || "
+    "b.endsWith('m')))",
     "bound and differenceToStable take a time such as 100ms only with a latency metric, and a percentage only without",
     _unit_fits,
 )
@@ -92,7 +94,7 @@ class Limit(Spec):
 class Gate(Spec):
     """A limit on one metric, judged by a confidence bound: it passes, breaches or waits; no data never passes."""
 
-    rules = (
+    laws = (
         exactly_one("metric", "template", note="a built-in metric, or a MetricTemplate"),
         exactly_one("bound", "ratioToStable", "differenceToStable"),
         _IS_KNOWN,
@@ -107,7 +109,8 @@ class Gate(Spec):
         Later("this metric is not measured yet: the gate stays Unknown", lambda m: m not in ACTIVE_METRICS),
     ] = Field(
         None,
-        description="A built-in metric. On live traffic: error_rate, latency_p50, latency_p95, latency_p99, request_rate, "
+        description="A built-in metric. On live traffic: error_rate, latency_p50, latency_p95, latency_p99, "
+        "request_rate, "
         "positive_rate, class_share, prediction_shift, missing_rate, saturation. In a Shadow stage also: agreement, "
         "positive_rate_ratio, flagged_overlap, score_distance, pair_coverage. With labels: the task's metrics, and "
         "worst_slice(metric).",

@@ -34,7 +34,7 @@ def _assigned(spec: Any) -> bool:
 
 
 _HAS_ASSIGNMENT = "has(self.traffic) && has(self.traffic.assignment)"
-_RULES = (
+_LAWS = (
     exactly_one("model", "candidates", note="one model, or the arms of an A/B/n test"),
     Rule(
         "!has(self.advanceThrough) || self.stages.exists(s, s.name == self.advanceThrough)",
@@ -56,7 +56,8 @@ _RULES = (
     ),
     Rule(
         f"{_HAS_ASSIGNMENT} || !self.stages.exists(s, s.type == 'ABTest')",
-        "stages of type ABTest need traffic.assignment (type GatewayAPI): an experiment compares entities, not requests",
+        "stages of type ABTest need traffic.assignment (type GatewayAPI): an experiment compares entities, not "
+        "requests",
         lambda spec: _assigned(spec) or not _needs(spec, "ABTest"),
         field=".stages",
     ),
@@ -83,7 +84,7 @@ _RULES = (
 class ModelRolloutSpec(Spec):
     """Which model serves, how it gets there, and what must hold on the way and afterwards."""
 
-    rules = _RULES
+    laws = _LAWS
 
     task_ref: LocalReference = Field(description="The ModelTask: what the model is for, and what counts as good.")
     model: ModelSource | None = Field(
@@ -108,7 +109,8 @@ class ModelRolloutSpec(Spec):
     )
     initial_revision: Literal["Gated", "ServeDirectly"] = Field(
         "Gated",
-        description="The first revision has no stable to compare with. Gated: it must keep the absolute gates before it gets "
+        description="The first revision has no stable to compare with. Gated: it must keep the absolute gates "
+        "before it gets "
         "traffic. ServeDirectly: it serves as soon as it is ready.",
     )
     prediction_log: Annotated[PredictionLog | None, Later("predictions are not logged")] = Field(
@@ -137,7 +139,8 @@ class ModelRolloutSpec(Spec):
     )
     on_breach: Literal["Rollback", "Hold"] = Field(
         "Rollback",
-        description="When a gate breaches, also after promotion while the previous variant is kept. Rollback: stable serves "
+        description="When a gate breaches, also after promotion while the previous variant is kept. Rollback: "
+        "stable serves "
         "all. Hold: the split stays and people decide.",
     )
     alarm: Annotated[Alarm | None, Later("there is no fast alarm")] = Field(

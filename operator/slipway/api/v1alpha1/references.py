@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from slipway.api.v1alpha1.base import Spec, at_most_one, exactly_one
-from slipway.api.v1alpha1.constraints import MapBy, ObjectName, SetOf, Text
+from slipway.api.v1alpha1.constraints import ListOf, MapBy, ObjectName, Text
 
 _QUANTITY = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$"
 
@@ -71,7 +71,7 @@ class KeySelector(Spec):
 class EnvVarSource(Spec):
     """Where the value of an environment variable comes from."""
 
-    rules = (exactly_one("secretKeyRef", "configMapKeyRef"),)
+    laws = (exactly_one("secretKeyRef", "configMapKeyRef"),)
 
     secret_key_ref: KeySelector | None = Field(None, description="A key of a Secret.")
     config_map_key_ref: KeySelector | None = Field(None, description="A key of a ConfigMap.")
@@ -80,7 +80,7 @@ class EnvVarSource(Spec):
 class EnvVar(Spec):
     """One environment variable of the model's container."""
 
-    rules = (at_most_one("value", "valueFrom"),)
+    laws = (at_most_one("value", "valueFrom"),)
 
     name: Annotated[str, Text(253, r"^[-._a-zA-Z][-._a-zA-Z0-9]*$", "the name of an environment variable")] = Field(
         description="Name of the variable."
@@ -97,7 +97,7 @@ EnvVars = Annotated[tuple[EnvVar, ...], MapBy(50)]
 class EnvFromSource(Spec):
     """A Secret or ConfigMap whose keys all become environment variables."""
 
-    rules = (exactly_one("secretRef", "configMapRef"),)
+    laws = (exactly_one("secretRef", "configMapRef"),)
 
     prefix: Annotated[str, Text(63, shortest=0)] | None = Field(None, description="Put before each key.")
     secret_ref: SecretReference | None = Field(None, description="A Secret of the same namespace.")
@@ -125,4 +125,4 @@ class Toleration(Spec):
     )
 
 
-Strings = Annotated[tuple[Annotated[str, Text(1024)], ...], SetOf(50, ordered=True)]
+Strings = Annotated[tuple[Annotated[str, Text(1024)], ...], ListOf(50)]

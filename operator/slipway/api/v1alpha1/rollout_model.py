@@ -7,8 +7,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from slipway.api.v1alpha1.base import Spec, exactly_one, goes_with, union
-from slipway.api.v1alpha1.constraints import HttpUrl, Later, Line, MapBy, Name, ObjectName, SetOf, StringMap, Text
-from slipway.api.v1alpha1.constraints import later_values
+from slipway.api.v1alpha1.constraints import (
+    HttpUrl,
+    Later,
+    Line,
+    ListOf,
+    MapBy,
+    Name,
+    ObjectName,
+    SetOf,
+    StringMap,
+    Text,
+    later_values,
+)
 from slipway.api.v1alpha1.references import (
     ConfigMapKey,
     EnvFromSource,
@@ -43,7 +54,7 @@ Repository = Annotated[
 class MLflowModel(Spec):
     """A version of a model in the MLflow registry."""
 
-    rules = (exactly_one("version", "alias"),)
+    laws = (exactly_one("version", "alias"),)
 
     name: RegisteredName = Field(description="Name of the registered model.")
     version: Annotated[str, Text(10, r"^[1-9][0-9]*$", "a version number in a string, such as '7'")] | None = Field(
@@ -73,7 +84,7 @@ class ImageModel(Spec):
 class ModelSource(Spec):
     """Which model to serve: `type` and the member that belongs to it."""
 
-    rules = (union({"MLflow": "mlflow", "Run": "run", "Image": "image", "Rules": None}),)
+    laws = (union({"MLflow": "mlflow", "Run": "run", "Image": "image", "Rules": None}),)
 
     type: Annotated[
         Literal["MLflow", "Run", "Image", "Rules"], later_values("only MLflow is served yet", "Run", "Image", "Rules")
@@ -127,14 +138,15 @@ class PackageIndex(Spec):
 class BuildImage(Spec):
     """How the served image is built. What is absent comes from the settings of the installation."""
 
-    rules = (goes_with("buildah", "builder", "Buildah"),)
+    laws = (goes_with("buildah", "builder", "Buildah"),)
 
     repository: Repository | None = Field(
         None, description="Where the image is pushed, without tag. Absent: the default registry of the installation."
     )
     builder: Annotated[Literal["Layers", "Buildah"], later_values("images are built as Layers", "Buildah")] = Field(
         "Layers",
-        description="Layers: the environment once, the model as one small layer, unprivileged. Buildah: for models that "
+        description="Layers: the environment once, the model as one small layer, unprivileged. Buildah: for models "
+        "that "
         "need packages of the system.",
     )
     buildah: Annotated[Buildah | None, Later("images are built as Layers")] = Field(
@@ -172,13 +184,13 @@ class Predictor(Spec):
     )
     resources: ResourceRequirements | None = Field(None, description="Compute resources of the model's container.")
     env: EnvVars = Field((), description="Environment variables of the model's container.")
-    env_from: Annotated[tuple[EnvFromSource, ...], Field(max_length=20), Later("use env")] = Field(
+    env_from: Annotated[tuple[EnvFromSource, ...], ListOf(20), Later("use env")] = Field(
         (), description="Secrets and ConfigMaps whose keys all become environment variables."
     )
     node_selector: Annotated[StringMap, Later("pods run on any node")] = Field(
         {}, max_length=20, description="Labels that a node must carry."
     )
-    tolerations: Annotated[tuple[Toleration, ...], Field(max_length=20), Later("taints are not tolerated")] = Field(
+    tolerations: Annotated[tuple[Toleration, ...], ListOf(20), Later("taints are not tolerated")] = Field(
         (), description="Taints that the pods tolerate."
     )
     priority_class_name: Annotated[ObjectName | None, Later("pods have the default priority")] = Field(

@@ -22,7 +22,7 @@ class Adopt(Spec):
 class KeepPrevious(Spec):
     """How long the previous variant stays warm: one retraining cycle, label maturity or probation, within these."""
 
-    rules = (
+    laws = (
         Rule(
             "self.atLeast <= self.atMost",
             "atLeast must not be longer than atMost",

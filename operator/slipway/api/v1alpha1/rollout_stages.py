@@ -31,7 +31,7 @@ class Backtest(Spec):
 class Shadow(Spec):
     """Mirrors live requests to the candidate; only the answer of stable reaches the client."""
 
-    rules = (
+    laws = (
         Rule(
             f"{share_cel('self.percent')} > 0.0",
             "percent must be more than 0%: a stage without mirrored requests proves nothing",
@@ -45,7 +45,7 @@ class Shadow(Spec):
 class Canary(Spec):
     """Serves a part of the live traffic."""
 
-    rules = (
+    laws = (
         Rule(
             f"{share_cel('self.weight')} > 0.0 && {share_cel('self.weight')} < 1.0",
             "weight must be more than 0% and less than 100%: all traffic comes with promotion",
@@ -76,20 +76,22 @@ _MEMBERS = {"Backtest": "backtest", "Shadow": "shadow", "Canary": "canary", "App
 _SHADOW_EVIDENCE = Rule(
     "self.type != 'Shadow' || has(self.minDuration) && has(self.minSamples)",
     "a stage of type Shadow needs minDuration and minSamples: time or requests alone are no evidence",
-    lambda stage: stage.type != "Shadow" or stage.min_duration is not None and stage.min_samples is not None,
+    lambda stage: stage.type != "Shadow" or (stage.min_duration is not None and stage.min_samples is not None),
 )
 _CANARY_EVIDENCE = Rule(
     "self.type != 'Canary' || has(self.minDuration) && (has(self.minExposures) || has(self.minSamples))",
-    "a stage of type Canary needs minDuration and one of minExposures, minSamples: time or requests alone are no evidence",
+    "a stage of type Canary needs minDuration and one of minExposures, minSamples: time or requests alone are no "
+    "evidence",
     lambda stage: (
         stage.type != "Canary"
-        or stage.min_duration is not None
-        and (stage.min_exposures is not None or stage.min_samples is not None)
+        or (stage.min_duration is not None and (stage.min_exposures is not None or stage.min_samples is not None))
     ),
 )
 _PAIRED_GATES = Rule(
-    f"!has(self.gates) || self.type in ['Shadow', 'Backtest'] || !self.gates.exists(g, has(g.metric) && g.metric in {cel_list(PAIRED)})",
-    f"gates with metric {', '.join(PAIRED)} compare mirrored pairs: they are only legal in a stage of type Shadow or Backtest",
+    "!has(self.gates) || self.type in ['Shadow', 'Backtest'] || !self.gates.exists(g, has(g.metric) && g.metric in "
+    f"{cel_list(PAIRED)})",
+    f"gates with metric {', '.join(PAIRED)} compare mirrored pairs: they are only legal in a stage of type Shadow "
+    "or Backtest",
     lambda stage: stage.type in ("Shadow", "Backtest") or not any(gate.metric in PAIRED for gate in stage.gates),
 )
 
@@ -97,8 +99,8 @@ _PAIRED_GATES = Rule(
 class Stage(Spec):
     """One step of the rollout: `type` and the member that belongs to it, and what it takes to pass."""
 
-    rules = (
-        union({key: member for key, member in _MEMBERS.items()}),
+    laws = (
+        union(_MEMBERS),
         goes_with("minExposures", "type", "Canary", "ABTest"),
         goes_with("minSamples", "type", "Backtest", "Shadow", "Canary"),
         _SHADOW_EVIDENCE,
@@ -113,7 +115,8 @@ class Stage(Spec):
             "this version does not run such a stage: the rollout holds there", "Backtest", "Approval", "ABTest"
         ),
     ] = Field(
-        description="Backtest replays logged requests. Shadow mirrors live requests. Canary serves a share. Approval waits "
+        description="Backtest replays logged requests. Shadow mirrors live requests. Canary serves a share. "
+        "Approval waits "
         "for a person. ABTest decides by an experiment."
     )
     backtest: Backtest | None = Field(None, description="With type Backtest.")
@@ -129,7 +132,8 @@ class Stage(Spec):
     )
     min_duration: Duration | None = Field(
         None,
-        description="Least time in the stage, such as 24h; it runs only while the measured split agrees with the one asked for.",
+        description="Least time in the stage, such as 24h; it runs only while the measured split agrees with the "
+        "one asked for.",
     )
     min_samples: int | None = Field(
         None,

@@ -32,7 +32,7 @@ class Variant(Status):
     since: datetime | None = Field(None, description="When it took this role.")
     keep_until: datetime | None = Field(None, description="Until when it stays warm.")
     template: str = Field(
-        "", description="The predictor as it was first written, in JSON without replicas: later changes make a new revision."
+        "", description="The predictor as first written, in JSON without replicas: a later change makes a new revision."
     )
 
 
@@ -71,7 +71,7 @@ class StageProgress(Status):
     """The stage that the candidate is in."""
 
     name: str = Field("", description="Name of the stage.")
-    index: int = Field(0, description="Its place in spec.stages, from 0; -1 before the first, their number after the last.")
+    index: int = Field(0, description="Its place in spec.stages, from 0; -1 before them, their number after them.")
     type: str = Field("", description="Its type.")
     epoch: int = Field(0, description="Counts restarts of evidence, such as after a changed weight.")
     since: datetime | None = Field(None, description="When the stage began.")
@@ -83,7 +83,9 @@ class StageProgress(Status):
     samples: int = Field(0, description="Requests that the candidate answered in this epoch.")
     expected_end: datetime | None = Field(None, description="When the stage will pass if all stays as it is.")
     route_generation: int = Field(0, description="Generation of the HTTPRoute that first carried this stage.")
-    route_observed_at: datetime | None = Field(None, description="Since when the gateway has carried the route as asked for.")
+    route_observed_at: datetime | None = Field(
+        None, description="Since when the gateway has carried the route as asked."
+    )
     ready_since: datetime | None = Field(None, description="Since when all replicas of the candidate have been ready.")
     withheld_since: datetime | None = Field(
         None, description="Since when the candidate gets no traffic, because it could not answer."
@@ -147,7 +149,7 @@ class Rejected(Status):
     version: str = Field("", description="Version in the model registry.")
     reason: str = Field("", description="Why, in one CamelCase word.")
     at: datetime | None = Field(None, description="When.")
-    intent: str = Field("", description="Hash of what the spec asked for then: it is tried again when the spec changes.")
+    intent: str = Field("", description="Hash of what the spec asked for: a changed spec tries it again.")
 
 
 class ModelRolloutStatus(ConditionedStatus):

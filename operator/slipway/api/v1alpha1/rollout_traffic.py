@@ -12,6 +12,7 @@ from slipway.api.v1alpha1.constraints import (
     HeaderName,
     HttpUrl,
     Later,
+    ListOf,
     MapBy,
     Name,
     ObjectName,
@@ -58,7 +59,7 @@ class RouteTimeouts(Spec):
 class GatewayAPI(Spec):
     """The HTTPRoute of the rollout, which the operator owns."""
 
-    parent_refs: Annotated[tuple[ParentReference, ...], Field(min_length=1, max_length=8)] = Field(
+    parent_refs: Annotated[tuple[ParentReference, ...], ListOf(8, least=1)] = Field(
         description="Gateways that carry the traffic."
     )
     hostnames: Annotated[tuple[Hostname, ...], SetOf(16)] = Field(
@@ -75,7 +76,8 @@ class Assignment(Spec):
 
     header: HeaderName = Field(
         "x-slipway-bucket",
-        description="Header that carries the 64 hex digits of the entity's SHA-256. The application or the gateway sets "
+        description="Header that carries the 64 hex digits of the entity's SHA-256. The application or the gateway "
+        "sets "
         "it. Requests without it go to stable and are no evidence.",
     )
 
@@ -101,7 +103,7 @@ class Exploration(Spec):
 class Traffic(Spec):
     """How requests reach the variants: `type` and the member that belongs to it."""
 
-    rules = (
+    laws = (
         goes_with("gatewayAPI", "type", "GatewayAPI", required=True),
         goes_with("assignment", "type", "GatewayAPI"),
         Rule(
@@ -118,13 +120,15 @@ class Traffic(Spec):
 
     type: Annotated[Literal["GatewayAPI", "Knative"], later_values("only GatewayAPI routes traffic yet", "Knative")] = (
         Field(
-            description="GatewayAPI: an HTTPRoute in front of the variants. Knative: the weights of KServe's Knative mode."
+            description="GatewayAPI: an HTTPRoute in front of the variants. Knative: the weights of KServe's "
+            "Knative mode."
         )
     )
     gateway_api: GatewayAPI | None = Field(None, alias="gatewayAPI", description="With type GatewayAPI.")
     assignment: Assignment | None = Field(
         None,
-        description="Assigns by entity, which every comparison of people needs. Absent: weights split requests at random, "
+        description="Assigns by entity, which every comparison of people needs. Absent: weights split requests at "
+        "random, "
         "gates are guardrails only, and an ABTest stage is refused.",
     )
     global_holdout: Annotated[Share | None, Later("no entity is held out")] = Field(

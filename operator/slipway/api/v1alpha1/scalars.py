@@ -1,4 +1,4 @@
-"""Strings with a meaning: durations, shares and bounds. No floats cross the API (two encoders print them differently)."""
+"""Strings with a meaning: durations, shares, bounds. No floats cross the API: encoders print them differently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NUMBER = r"^-?[0-9]{1,15}(\.[0-9]{1,12})?([eE]-?[0-9]{1,2})?$"
 
 
 @dataclass(frozen=True, slots=True)
-class _Scalar:
+class Scalar:
     """A value and the text that a person wrote for it; two spellings of one value are equal, the text is kept."""
 
     text: str = field(compare=False)
@@ -63,12 +63,18 @@ class _Scalar:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Duration(_Scalar):
+class Duration(Scalar):
     """A length of time: weeks, days, hours, minutes, seconds, milliseconds, each at most once, largest first."""
 
     PATTERN = DURATION
     LEGAL = "a duration such as 500ms, 30s, 1h30m or 7d (units w, d, h, m, s, ms, largest first)"
-    SCHEMA = {"type": "string", "format": "duration", "pattern": DURATION, "minLength": 2, "maxLength": 32}
+    SCHEMA: ClassVar[dict[str, Any]] = {
+        "type": "string",
+        "format": "duration",
+        "pattern": DURATION,
+        "minLength": 2,
+        "maxLength": 32,
+    }
 
     milliseconds: int = field(init=False)
 
@@ -98,12 +104,12 @@ class Duration(_Scalar):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Share(_Scalar):
+class Share(Scalar):
     """A part of a whole, from nothing to all of it."""
 
     PATTERN = SHARE
     LEGAL = "a share: a percentage from 0% to 100% such as 5%, or a number from 0 to 1 such as 0.05"
-    SCHEMA = {"type": "string", "minLength": 1, "maxLength": 9}
+    SCHEMA: ClassVar[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": 9}
 
     fraction: Decimal = field(init=False)
 
@@ -114,12 +120,12 @@ class Share(_Scalar):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Bound(_Scalar):
+class Bound(Scalar):
     """A limit for a metric. `value` is in the metric's own unit: a fraction for shares, seconds for latencies."""
 
     PATTERN = BOUND
     LEGAL = "a number such as 0.2, a percentage such as 1%, or, for a latency, a time such as 100ms or 1.5s"
-    SCHEMA = {"type": "string", "minLength": 1, "maxLength": 20}
+    SCHEMA: ClassVar[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": 20}
 
     value: Decimal = field(init=False)
 
@@ -131,12 +137,12 @@ class Bound(_Scalar):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Number(_Scalar):
+class Number(Scalar):
     """A plain decimal number, exponents allowed."""
 
     PATTERN = NUMBER
     LEGAL = "a number such as 3, 0.05, -4 or 1e-5"
-    SCHEMA = {"type": "string", "minLength": 1, "maxLength": 32}
+    SCHEMA: ClassVar[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": 32}
 
     value: Decimal = field(init=False)
 

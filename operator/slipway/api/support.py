@@ -1,0 +1,91 @@
+"""What a manifest asks for that this version accepts and does not act on yet.
+
+The operator puts the answer into a condition, and `slipway lint` prints it: no field is ever silently ignored. What is
+inactive is said beside each field, by `Later`; a default is not reported, since nobody asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from slipway.api.v1alpha1 import KINDS
+from slipway.api.v1alpha1.constraints import Later
+from slipway.api.v1alpha1.scalars import Scalar
+
+
+@dataclass(frozen=True)
+class InactiveField:
+    """One field of a manifest, such as `spec.stages[ab].abTest`, and what happens instead."""
+
+    path: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.note}"
+
+
+def inactive_fields(kind: str, spec: Mapping[str, Any]) -> list[InactiveField]:
+    """The fields of `spec`, as read from the API server, that this version does not act on, in the order of the spec."""
+    model = next(known.spec for known in KINDS if known.kind == kind)
+    return list(_walk(model, spec, "spec"))
+
+
+def _walk(model: type[BaseModel], written: Mapping[str, Any], path: str) -> Iterator[InactiveField]:
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        value = written.get(key)
+        if value in (None, [], {}, ""):
+            continue
+        here = f"{path}.{key}"
+        found = [mark for mark in field.metadata if isinstance(mark, Later) and mark.when(value)]
+        if found and not _is_default(field, value):
+            yield InactiveField(here, found[0].note)
+        elif not found:
+            yield from _inside(field, value, here)
+
+
+def _inside(field: FieldInfo, value: Any, path: str) -> Iterator[InactiveField]:
+    """Fields of the models that a value consists of: one, a list, or a map of them."""
+    inner = _model_in(field.annotation)
+    if inner is None:
+        return
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        for index, item in enumerate(value):
+            label = item.get("name", index) if isinstance(item, Mapping) else index
+            if isinstance(item, Mapping):
+                yield from _walk(inner, item, f"{path}[{label}]")
+    elif isinstance(value, Mapping):
+        by_name = _is_map(field.annotation)
+        for key, item in value.items() if by_name else ():
+            yield from _walk(inner, item, f"{path}[{key}]")
+        if not by_name:
+            yield from _walk(inner, value, path)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model within `Model | None`, `tuple[Model, ...]`, `dict[str, Model]` and Annotated of these."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := _model_in(part)) is not None), None)
+
+
+def _is_map(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) is dict or any(_is_map(part) for part in get_args(annotation))
+
+
+def _is_default(field: FieldInfo, value: Any) -> bool:
+    """The API server fills in defaults, so a value that equals its default says nothing about the user."""
+    default = field.default
+    if default is PydanticUndefined or default is None:
+        return False
+    if isinstance(default, BaseModel):
+        return bool(type(default).model_validate(value) == default)
+    if isinstance(default, Scalar):
+        return str(default) == value
+    return bool(list(default) == value if isinstance(default, tuple) else default == value)

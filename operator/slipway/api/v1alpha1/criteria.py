@@ -1,0 +1,72 @@
+"""The language of criteria, stated once as a grammar: for the API server (CEL), for reconcile and for evaluation.
+
+    metric[@k | /class | /slice | [average]] op bound [at metric op bound] [with confidence c]
+
+where bound is a number, a percentage, or the same metric of a baseline: rules.net_value, linear.recall, champion.f1.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Literal, cast
+
+from slipway.api.v1alpha1.constraints import Text
+
+Comparison = Literal[">=", "<=", ">", "<"]
+
+_METRIC = r"[a-z][a-z0-9_]*(@[1-9][0-9]{0,3}|/[A-Za-z0-9_.=-]{1,64}|\[(micro|macro|weighted)\])?"
+_OP = r" *(>=|<=|>|<) *"
+_BOUND = r"(-?[0-9]{1,12}(\.[0-9]{1,9})?%?|(rules|linear|champion)\.[a-z][a-z0-9_]*)"
+_NUMBER = r"-?[0-9]{1,12}(\.[0-9]{1,9})?%?"
+CRITERION = rf"^{_METRIC}{_OP}{_BOUND}( +at +{_METRIC}{_OP}{_NUMBER})?( +with +confidence +0\.[0-9]{{1,6}})?$"
+_SIMPLE = re.compile(r"^([a-z][a-z0-9_]*) *(>=|<=|>|<) *(-?[0-9]{1,12}(?:\.[0-9]{1,9})?%?)$")
+
+Criterion = Annotated[
+    str,
+    Text(
+        300,
+        CRITERION,
+        "metric op bound, such as 'recall >= 0.95 at precision >= 0.80 with confidence 0.95' or "
+        "'net_value >= rules.net_value' (op: >=, <=, >, <; metric may carry @k, /class or [macro])",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class SimpleCriterion:
+    """`metric op bound`, the form that this version evaluates."""
+
+    metric: str
+    op: Comparison
+    bound: Decimal
+
+    def met_by(self, low: float, high: float) -> bool:
+        """Whether the whole interval of the metric satisfies the bound; NaN never does."""
+        bound = float(self.bound)
+        match self.op:
+            case ">=":
+                return low >= bound
+            case ">":
+                return low > bound
+            case "<=":
+                return high <= bound
+            case "<":
+                return high < bound
+
+
+def parse_simple(expression: str) -> SimpleCriterion | None:
+    """The criterion, or None when it uses more of the language than the simple form."""
+    match = _SIMPLE.match(expression.strip())
+    if match is None:
+        return None
+    metric, op, bound = match.groups()
+    value = Decimal(bound[:-1]) / 100 if bound.endswith("%") else Decimal(bound)
+    return SimpleCriterion(metric, cast(Comparison, op), value)
+
+
+def metric_of(expression: str) -> str:
+    """The bare name of the metric that a criterion is about."""
+    match = re.match(r"[a-z][a-z0-9_]*", expression.strip())
+    return match.group(0) if match else ""

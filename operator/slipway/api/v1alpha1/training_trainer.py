@@ -1,0 +1,170 @@
+"""What trains the model: a built-in estimator, a function, an image, or something that has trained already."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from slipway.api.v1alpha1.base import Rule, Spec, at_least_one, exactly_one, goes_with, union
+from slipway.api.v1alpha1.constraints import Later, ListOf, StringMap, Text, Uri, later_values
+from slipway.api.v1alpha1.references import ResourceRequirements, SecretReference, Strings
+from slipway.api.v1alpha1.scalars import Number
+
+Estimator = Literal["Linear", "RandomForest", "GradientBoosting", "NaiveBayes", "NearestNeighbours", "IsolationForest"]
+
+
+class BuiltInTrainer(Spec):
+    """An estimator that comes with Slipway, within a pipeline that imputes, scales and encodes."""
+
+    estimator: Estimator = Field(
+        "GradientBoosting",
+        description="Linear (logistic or ridge regression, by the task's type), RandomForest, GradientBoosting "
+        "(histogram), "
+        "NaiveBayes, NearestNeighbours, IsolationForest (for AnomalyDetection).",
+    )
+
+
+class Git(Spec):
+    """One commit of a repository."""
+
+    url: Annotated[str, Text(1024, r"^(https?|ssh|git|file)://\S+$|^git@\S+:\S+$", "the URL of a Git repository")] = (
+        Field(description="URL of the repository.")
+    )
+    commit: Annotated[str, Text(64, r"^[0-9a-f]{7,64}$", "a commit id of 7 to 64 hex digits, not a branch")] = Field(
+        description="The commit; a branch would not be reproducible."
+    )
+    secret_ref: SecretReference | None = Field(None, description="Secret with the credentials of the repository.")
+
+
+class FunctionTrainer(Spec):
+    """A Python function build(params) that returns a scikit-learn estimator."""
+
+    entrypoint: Annotated[
+        str,
+        Text(256, r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$", "module:function, such as fraud.training:build"),
+    ] = Field(description="Module and function, such as fraud.training:build.")
+    git: Git | None = Field(None, description="Where the code is. Absent: in the pipelines' image.")
+
+
+class ImageTrainer(Spec):
+    """Any framework. Files in: train.parquet, validation.parquet, params.json. File out: an MLflow model."""
+
+    image: Annotated[str, Text(512)] = Field(description="The image; its digest is recorded.")
+    command: Strings = Field((), description="Replaces the entrypoint of the image.")
+    args: Strings = Field((), description="Arguments.")
+
+
+class ExistingTrainer(Spec):
+    """Evaluates a model that was made elsewhere, so that it may be served."""
+
+    uri: Uri = Field(description="The MLflow model, such as models:/card-fraud/7 or s3://….")
+    trained_until: datetime = Field(
+        description="Time of the newest row that it was trained on; the test rows must be later."
+    )
+
+
+class Trainer(Spec):
+    """What trains: `type` and the member that belongs to it."""
+
+    laws = (union({"BuiltIn": "builtIn", "Function": "function", "Image": "image", "Existing": "existing"}),)
+
+    type: Annotated[
+        Literal["BuiltIn", "Function", "Image", "Existing"],
+        later_values("only BuiltIn trains yet", "Function", "Image", "Existing"),
+    ] = Field(
+        description="BuiltIn: an estimator of Slipway. Function: a Python function. Image: any framework. Existing: "
+        "evaluate "
+        "a model made elsewhere."
+    )
+    built_in: BuiltInTrainer | None = Field(None, description="With type BuiltIn.")
+    function: FunctionTrainer | None = Field(None, description="With type Function.")
+    image: ImageTrainer | None = Field(None, description="With type Image.")
+    existing: ExistingTrainer | None = Field(None, description="With type Existing.")
+
+
+class Range(Spec):
+    """An interval of numbers."""
+
+    laws = (
+        Rule("double(self.low) < double(self.high)", "low must be less than high", lambda r: r.low < r.high),
+        Rule(
+            "self.scale != 'Log' || double(self.low) > 0.0",
+            "low must be more than 0 with scale: Log",
+            lambda r: r.scale != "Log" or r.low.value > 0,
+        ),
+    )
+
+    low: Number = Field(description="Lower end, such as 1e-5.")
+    high: Number = Field(description="Upper end, such as 1e-2.")
+    scale: Literal["Linear", "Log"] = Field("Linear", description="Log: equally likely by order of magnitude.")
+    step: Number | None = Field(
+        None, description="Distance of neighbouring values. Absent: any value (Grid: 5 values)."
+    )
+    integer: bool = Field(False, description="Whole numbers only.")
+
+
+class Dimension(Spec):
+    """The values that a parameter may take: exactly one of range, choices."""
+
+    laws = (exactly_one("range", "choices"),)
+
+    range: Range | None = Field(None, description="An interval of numbers.")
+    choices: Annotated[tuple[Annotated[str, Text(256)], ...], ListOf(50, least=1)] | None = Field(
+        None, description="A list of values."
+    )
+
+
+class Tuning(Spec):
+    """The search for good parameters, judged on validation rows."""
+
+    algorithm: Literal["Grid", "Random", "Bayesian", "None"] = Field(
+        "Bayesian",
+        description="Grid: all combinations. Random: as many at random. Bayesian: each learns from the last.",
+    )
+    trials: int = Field(40, ge=1, le=10_000, description="How many combinations are tried.")
+    parallelism: int = Field(1, ge=1, le=100, description="How many at once.")
+    space: Annotated[dict[Annotated[str, Text(128)], Dimension], Field(max_length=20)] = Field(
+        {}, description="The parameters and their values. Absent: the estimator's own three most important."
+    )
+    max_runs: int = Field(
+        100, ge=1, le=10_000, description="A search that would need more is refused before it starts."
+    )
+
+
+class Dask(Spec):
+    """A Dask cluster of the run."""
+
+    workers: int = Field(ge=1, le=1000, description="Number of workers.")
+
+
+class Engine(Spec):
+    """Where data is processed."""
+
+    laws = (goes_with("dask", "type", "Dask", required=True),)
+
+    type: Annotated[Literal["Local", "Dask"], later_values("data is processed within one pod", "Dask")] = Field(
+        "Local", description="Local: within one pod. Dask: on a cluster of the run."
+    )
+    dask: Dask | None = Field(None, description="With type Dask.")
+
+
+class StepResources(Spec):
+    """Compute resources by step."""
+
+    laws = (at_least_one("prepare", "tune", "train", "evaluate"),)
+
+    prepare: Annotated[ResourceRequirements | None, Later("all steps share the resources of train")] = Field(
+        None, description="Reading, checking and splitting data."
+    )
+    tune: Annotated[ResourceRequirements | None, Later("all steps share the resources of train")] = Field(
+        None, description="Each trial of the search."
+    )
+    train: ResourceRequirements | None = Field(None, description="The fit, such as limits of nvidia.com/gpu: 1.")
+    evaluate: Annotated[ResourceRequirements | None, Later("all steps share the resources of train")] = Field(
+        None, description="Scoring the test rows."
+    )
+
+
+Parameters = Annotated[StringMap, Field(max_length=100)]

@@ -1,0 +1,168 @@
+"""TrainingRun: one attempt to train a model. Its Jobs are its children; its spec is frozen but for two fields."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from slipway.api.v1alpha1.base import Spec, Status
+from slipway.api.v1alpha1.conditions import ConditionedStatus
+from slipway.api.v1alpha1.constraints import Later, ListOf, MapBy, Uri
+from slipway.api.v1alpha1.kind import AGE, Column, Kind, immutable, ready_column
+from slipway.api.v1alpha1.references import LocalReference
+from slipway.api.v1alpha1.rollout_model import Alias, RegisteredName
+from slipway.api.v1alpha1.rollout_stages import Cause
+from slipway.api.v1alpha1.training_data import Data
+from slipway.api.v1alpha1.training_trainer import Engine, Parameters, StepResources, Trainer, Tuning
+
+
+class _Folds:
+    """`Auto` or a number of folds."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        auto, number = core_schema.literal_schema(["Auto"]), core_schema.int_schema(ge=0, le=50, strict=True)
+        return core_schema.union_schema([auto, number])
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        rule = "type(self) == string ? self == 'Auto' : (self == 0 || (self >= 2 && self <= 50))"
+        return {
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "x-kubernetes-int-or-string": True,
+            "maxLength": 4,
+            "x-kubernetes-validations": [{"rule": rule, "message": "must be Auto, 0 (none) or a number from 2 to 50"}],
+        }
+
+
+Folds = Annotated[int | Literal["Auto"], _Folds()]
+
+
+class Incremental(Spec):
+    """Continues an earlier model with new batches, each one an immutable version."""
+
+    base: Uri = Field(description="The model to continue, such as models:/card-fraud/7.")
+    batches: Annotated[tuple[Uri, ...], ListOf(100, least=1)] = Field(description="The new rows, in order.")
+
+
+class Allow(Spec):
+    """Exceptions, each use of which is recorded."""
+
+    dirty_tree: bool = Field(False, description="Train from code that is not committed.")
+    test_reuse: int = Field(0, ge=0, le=100, description="How often the test rows may be opened again.")
+
+
+class Register(Spec):
+    """Where the model goes in the registry."""
+
+    model: RegisteredName = Field(description="Name of the registered model.")
+    alias: Alias = Field("candidate", description="Alias that the new version gets when it meets the criteria.")
+
+
+class TrainingRunSpec(Spec):
+    """One attempt: data, trainer, parameters. Frozen after creation, but for suspend and cancel."""
+
+    task_ref: LocalReference = Field(description="The ModelTask: what the model is for, and what counts as good.")
+    data: Data = Field(description="The rows: sources, time window, split, checks.")
+    trainer: Trainer = Field(description="What trains.")
+    parameters: Parameters = Field({}, description="Hyperparameters, as strings; defaults are recorded as well.")
+    folds: Annotated[Folds, Later("there are no folds")] = Field(
+        "Auto", description="Folds of cross-validation. Auto: under 10,000 rows. 0: none."
+    )
+    cause: Cause = Field(
+        "Redesign", description="Why it is trained; decides which stages of a rollout apply. A policy sets it."
+    )
+    incremental: Annotated[Incremental | None, Later("every run trains anew")] = Field(
+        None, description="Continues an earlier model; set by a policy with mode Incremental."
+    )
+    tuning: Annotated[Tuning | None, Later("parameters are used as given")] = Field(
+        None, description="The search for good parameters. Absent: none."
+    )
+    refit: Annotated[Literal["None", "AllMatured"], Later("the evaluated model is the one registered")] = Field(
+        "None", description="AllMatured: train once more on all rows after evaluation; the model card says so."
+    )
+    allow: Annotated[Allow, Later("nothing is refused that these would allow")] = Field(
+        Allow(), description="Exceptions, each use of which is recorded."
+    )
+    seed: int = Field(0, ge=0, le=2_147_483_647, description="The one seed from which all others are derived.")
+    engine: Engine = Field(Engine(), description="Where data is processed.")
+    resources: StepResources | None = Field(None, description="Compute resources by step.")
+    registration: Register | None = Field(
+        None,
+        alias="register",
+        description="Where the model goes in the registry. Absent: it is logged, not registered.",
+    )
+    suspend: bool = Field(False, description="True: no Job is started, a running one is stopped and starts anew later.")
+    cancel: bool = Field(False, description="True: the run ends now, without a model.")
+
+
+class Step(Status):
+    """One step of the run."""
+
+    name: str = Field(description="Name of the step, such as train.")
+    seconds: int = Field(0, description="How long it took, or has been running.")
+    state: str = Field("", description="Waiting, Running, Succeeded, Failed or Skipped.")
+    message: str = Field("", description="The reason, for a person.")
+
+
+class Metric(Status):
+    """One measured metric with its interval."""
+
+    name: str = Field(description="Name of the metric.")
+    value: str = Field("", description="Its value.")
+    low: str = Field("", description="Lower end of the interval.")
+    high: str = Field("", description="Upper end of the interval.")
+    split: str = Field("", description="The rows: train, validation or test.")
+
+
+class TrainingRunStatus(ConditionedStatus):
+    """What happened. Its conditions: DataValid, CriteriaMet, MLJustified, Registered, Ready."""
+
+    phase: str = Field(
+        "", description="A summary for people: Pending, Running, Suspended, Succeeded, Failed or Cancelled."
+    )
+    steps: Annotated[tuple[Step, ...], MapBy(20)] = Field((), description="The steps, with their seconds.")
+    data_digest: str = Field("", description="Digest of the content of all rows.")
+    metrics: Annotated[tuple[Metric, ...], Field(max_length=200)] = Field(
+        (), description="Metrics, with their intervals."
+    )
+    run_id: str = Field("", description="The MLflow run.")
+    version: str = Field("", description="The registered version.")
+    model_digest: str = Field("", description="Digest of the model.")
+    job: str = Field("", description="Name of the running or last Job.")
+    noise: str = Field("", description="Estimated share of wrong labels.")
+    test_openings: int = Field(0, description="How often these test rows have been opened, by any run.")
+    started_at: datetime | None = Field(None, description="When the first step began.")
+    ended_at: datetime | None = Field(None, description="When the last step ended.")
+
+
+_FROZEN = "a TrainingRun is one attempt; create another one"
+
+KIND = Kind(
+    kind="TrainingRun",
+    plural="trainingruns",
+    short_names=("tr",),
+    doc="TrainingRun is one attempt to train, evaluate and register a model.",
+    spec=TrainingRunSpec,
+    status=TrainingRunStatus,
+    longest_name=52,
+    why_name="its Jobs are named <name>-<step>",
+    columns=(
+        Column("Phase", ".status.phase", "Summary of the state."),
+        Column("Task", ".spec.taskRef.name", "The ModelTask.", priority=1),
+        Column("Cause", ".spec.cause", "Why it is trained."),
+        Column("Criteria", '.status.conditions[?(@.type=="CriteriaMet")].status', "Whether the criteria are met."),
+        Column("Version", ".status.version", "The registered version."),
+        ready_column(),
+        AGE,
+    ),
+    rules=tuple(
+        immutable(field, _FROZEN)
+        for field in (
+            "taskRef", "data", "trainer", "parameters", "folds", "cause", "incremental", "tuning", "refit", "allow",
+            "seed", "engine", "resources", "register",
+        )
+    ),
+)  # fmt: skip
