@@ -89,7 +89,7 @@ class Application:
         self._prometheus = Prometheus(options.settings.prometheus)
         self._mlflow = MLflow(options.settings.mlflow, clock.monotonic)
         world = LiveWorld(options.settings, self._store, self._prometheus, self._mlflow)
-        executor = Executor(self._api, self._store, self._feed)
+        executor = Executor(self._api, self._store, self._feed, self._kinds)
         status = StatusWriter(self._api, self._feed)
         notices = Notices(self._api, clock.monotonic, options.identity)
         reconciler = Reconciler(self._controllers, world, clock, executor, status, notices)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from slipway.core.plan import Action, Apply, Create, Delete, ObjectKey, SetFinalizers
 from slipway.runtime.errors import AlreadyExists, Conflict, Gone
 from slipway.runtime.feed import Feed
-from slipway.runtime.kinds import BY_KIND, pruned
+from slipway.runtime.kinds import Kind, pruned
 from slipway.runtime.store import Store, key_of
 
 Object = Mapping[str, Any]
@@ -40,7 +40,9 @@ class Executor:
     what the last apply of it answered, nothing is written. After a restart each manifest is applied once.
     """
 
-    def __init__(self, api: Api, store: Store, feed: Feed) -> None:
+    def __init__(self, api: Api, store: Store, feed: Feed, kinds: Iterable[Kind]) -> None:
+        """`kinds` are watched; answers about others are not kept."""
+        self._watched = frozenset((each.api_version, each.kind) for each in kinds)
         self._api = api
         self._store = store
         self._feed = feed
@@ -97,6 +99,8 @@ class Executor:
 
     async def _create(self, action: Create) -> None:
         key = key_of(action.manifest)
+        if self._store.get(key) is not None:
+            return
         try:
             self._learn(await self._api.create(action.manifest, key))
         except AlreadyExists:
@@ -128,7 +132,7 @@ class Executor:
         followed[action.key, action.resource_version] = answer["metadata"]["resourceVersion"]
 
     def _learn(self, obj: Object) -> None:
-        if (obj["apiVersion"], obj["kind"]) in BY_KIND:
+        if (obj["apiVersion"], obj["kind"]) in self._watched:
             self._feed.seen(obj)
 
 
