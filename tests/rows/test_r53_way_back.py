@@ -1,0 +1,51 @@
+"""Row 53: after full rollout the old model stays warm, and going back is one field, without a cold start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.demo import view
+from tests.demo.data import Row
+from tests.demo.verify import weights
+from tests.rows.service import Service, canary
+
+
+@pytest.fixture(scope="module")
+def service(serve: Callable[[str], Service], models: dict[str, str]) -> Service:
+    made = serve("r53")
+    made.create(models["first"], [canary(50, seconds=5, exposures=40)])
+    return made
+
+
+def test_r53_the_old_model_stays_warm_and_one_field_brings_it_back(
+    service: Service, models: dict[str, str], rows: tuple[Row, ...]
+) -> None:
+    old = view.variant(service.read(), "stable")["revision"]
+    with service.client(rows, rate=30) as client:
+        service.pin(models["better"])
+        assert service.ended(models["better"])["outcome"] == "Promoted"
+        promoted = service.wait(lambda found: service.serves(found, models["better"]), 30, "the new one serves")
+        previous = view.variant(promoted, "previous")
+        assert (previous["version"], previous["revision"]) == (models["first"], old)
+        assert previous["readyReplicas"] >= 1
+        assert previous["keepUntil"], "status must say until when it is kept"
+        time.sleep(8)  # longer than scaleDownDelay, after which anything that is not kept would be gone
+        warm = {pod["metadata"]["uid"] for pod in service.pods(old)}
+        assert warm
+
+        started = time.monotonic()
+        service.pin(models["first"])
+        service.wait(lambda _: weights(service.route()) == {old: 1.0}, 20, "all traffic on the old model")
+        seconds = time.monotonic() - started
+        service.wait(lambda found: service.serves(found, models["first"]), 20, "the old one is stable")
+        time.sleep(1)
+        before = client.read().answered[old]
+        time.sleep(3)
+        after = client.read()
+    assert {pod["metadata"]["uid"] for pod in service.pods(old)} == warm, "the way back started a pod"
+    assert seconds < 15, f"the way back took {seconds:.0f} s"
+    assert after.answered[old] > before
+    assert after.failed == 0, after.failures

@@ -1,0 +1,131 @@
+"""Row 58: the reference profile travels with the model; PSI per feature stands in metrics and in status.
+
+The test computes the index itself, from the buckets that pods export, and the reference itself, from the rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from math import log
+
+import pytest
+
+from tests.demo import data, kube, view
+from tests.demo.data import Row
+from tests.demo.kube import Cluster, Object
+from tests.rows.conftest import run_spec
+from tests.rows.service import GROUP, Service, canary
+
+WINDOW = 30  # seconds
+LEAST_ROWS = 219  # for PSI 0.2 with 20 bins (evidence.md)
+
+
+@pytest.fixture(scope="module")
+def service(serve: Callable[[str], Service], models: dict[str, str], cluster: Cluster, namespace: str) -> Service:
+    made = serve("r58")
+    made.create(models["first"], [canary(50)])
+    cluster.apply(watching("r58", namespace))
+    return made
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tidy(cluster: Cluster, namespace: str) -> Iterator[None]:
+    yield
+    cluster.delete("RetrainPolicy", "r58", namespace)
+
+
+def watching(name: str, namespace: str) -> Object:
+    """A policy that reports drift and may never train."""
+    drift = {"window": f"{WINDOW}s", "psi": "0.25"}
+    spec = {
+        "rolloutRef": {"name": name},
+        "triggers": [{"name": "inputs", "type": "Drift", "drift": drift}],
+        "budget": {"triggered": 0},
+        "runTemplate": {"spec": run_spec(namespace, "Linear", "phishing.csv")},
+    }
+    return {
+        "apiVersion": GROUP, "kind": "RetrainPolicy", "metadata": {"name": name, "namespace": namespace}, "spec": spec,
+    }  # fmt: skip
+
+
+def shares(service: Service, query: str) -> dict[str, dict[str, float]]:
+    """Shares of the buckets of each feature, from a vector with the labels feature and bucket."""
+    counts: dict[str, dict[str, float]] = {}
+    for series in service.prometheus.query(query):
+        counts.setdefault(series.labels["feature"], {})[series.labels["bucket"]] = series.value
+    return {
+        feature: {bucket: count / sum(found.values()) for bucket, count in found.items()}
+        for feature, found in counts.items()
+        if sum(found.values()) > 0
+    }
+
+
+def psi(live: Mapping[str, float], reference: Mapping[str, float]) -> float:
+    """Population stability index; an empty bucket counts as a tenth of a per mille, as is usual."""
+    total = 0.0
+    for bucket in {*live, *reference}:
+        ours, theirs = max(live.get(bucket, 0), 1e-4), max(reference.get(bucket, 0), 1e-4)
+        total += (ours - theirs) * log(ours / theirs)
+    return total
+
+
+def features(service: Service) -> dict[str, Object]:
+    found = service.cluster.get("RetrainPolicy", service.name, service.namespace) or {}
+    return {item["name"]: item for item in found.get("status", {}).get("features") or []}
+
+
+def test_r58_the_reference_that_pods_export_is_that_of_the_training_rows(
+    service: Service, models: dict[str, str]
+) -> None:
+    revision = view.variant(service.read(), "stable")["revision"]
+    query = f'slipway_feature_reference{{rollout="{service.label}",revision="{revision}"}}'
+    deadline = time.monotonic() + 40
+    while not (exported := shares(service, query)) and time.monotonic() < deadline:
+        time.sleep(2)
+    train = [row for row in data.rows() if row.split == "train"]
+    for column, feature in enumerate(data.FEATURES):
+        counts = Counter(row.features[column] for row in train)
+        own = sorted(count / len(train) for count in counts.values())
+        found = sorted(share for share in exported[feature].values() if share > 0)
+        assert found == pytest.approx(own, abs=0.002), feature
+
+
+def test_r58_psi_in_status_is_small_on_rows_like_those_of_training_and_agrees_with_our_own(
+    service: Service, rows: tuple[Row, ...]
+) -> None:
+    with service.client(rows, rate=30):
+        time.sleep(WINDOW + 15)
+        seen = features(service)
+        own = measured(service)
+    assert set(seen) == set(data.FEATURES)
+    for name, item in seen.items():
+        assert item["rows"] >= LEAST_ROWS, item
+        assert item["verdict"] == "Stable", item
+        assert float(item["psi"]) == pytest.approx(own[name], abs=0.05), name
+
+
+def test_r58_a_shifted_feature_is_named_and_too_few_rows_say_nothing(service: Service, rows: tuple[Row, ...]) -> None:
+    time.sleep(WINDOW + 15)
+    assert {item["verdict"] for item in features(service).values()} <= {"InsufficientData"}
+    with service.client(data.shifted_rows(rows), rate=30):
+        kube.wait(
+            lambda: {"features": features(service)},
+            lambda found: found["features"].get("popup_window", {}).get("verdict") == "Drifted",
+            WINDOW + 60, "popup_window drifts",
+        )  # fmt: skip
+        assert float(features(service)["popup_window"]["psi"]) > 0.25
+        assert measured(service)["popup_window"] > 0.25
+
+
+def measured(service: Service) -> dict[str, float]:
+    """The index of each feature as this test computes it from Prometheus."""
+    revision = view.variant(service.read(), "stable")["revision"]
+    labels = f'rollout="{service.label}",revision="{revision}"'
+    live = shares(
+        service,
+        f'sum by (feature,bucket)(increase(slipway_feature_bucket_total{{{labels},traffic="live"}}[{WINDOW}s]))',
+    )
+    reference = shares(service, f"max by (feature,bucket)(slipway_feature_reference{{{labels}}})")
+    return {name: psi(live[name], reference[name]) for name in live}
