@@ -47,7 +47,7 @@ cluster-down: environments ## Take the embedded cluster away, to the last proces
 
 crds: environments ## Write crds/ and the chart's copies from the models
 	@$(PYTHON) -m slipway.api.crds
-	@$(PYTHON) -m slipway.api.chart
+	@$(PYTHON) -m slipway.api.crds --out charts/slipway/files/crds
 
 bench: environments ## Measure what docs/figures.md says
 	@if compgen -G 'tests/bench/test_*.py' >/dev/null; then $(PYTEST) -s tests/bench; else echo "tests/bench has no measurements yet"; fi

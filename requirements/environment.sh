@@ -8,7 +8,7 @@
 set -eu
 lock=$1; link=$2
 root=$(cd "$(dirname "$0")/.." && pwd)
-cache=${SLIPWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway}
+cache=${SLIPWAY_CACHE:-$HOME/.cache/slipway}
 file=$root/requirements/$lock.txt
 say() { echo "environment: $*" >&2; }
 die() { say "$1"; say "remedy: $2"; exit 1; }
@@ -49,7 +49,8 @@ find_uv() {
   die "uv could not be installed" "install uv (https://docs.astral.sh/uv), or on Debian: apt-get install python3-venv python3-pip"
 }
 
-if [ ! -e "$home/.complete" ]; then
+# The Python that it was made with may be gone since.
+if [ ! -e "$home/.complete" ] || ! "$home/bin/python" -c '' 2>/dev/null; then
   find_uv
   rm -rf "$home"
   say "making $home from requirements/$lock.txt (once per lock)"

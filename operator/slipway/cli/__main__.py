@@ -1,0 +1,41 @@
+"""The `slipway` command: `slipway lint FILE...`, `slipway version`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from slipway import __version__
+from slipway.cli import lint
+
+_EPILOG = "Run `slipway COMMAND --help` for what a command takes."
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="slipway", description="Models reach production by evidence.", epilog=_EPILOG)
+    parser.add_argument("--version", action="version", version=f"slipway {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    lint.add_to(commands)
+    version = commands.add_parser("version", help="show the version", description="Shows the version.")
+    version.set_defaults(run=_version)
+    return parser
+
+
+def _version(_: argparse.Namespace) -> int:
+    print(f"slipway {__version__}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit code of the command; a wrong call exits with 2."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

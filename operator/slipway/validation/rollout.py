@@ -1,0 +1,128 @@
+"""A ModelRollout: what its schema cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from slipway.api.v1alpha1.gates import Gate
+from slipway.api.v1alpha1.metrics import LATENCIES
+from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.validation.findings import Finding, Location, error, warning
+
+CELLS = 4096
+_LIVE = ("Canary", "ABTest")
+_RESERVED = {"host", "x-slipway-revision", "x-slipway-assignment", "x-slipway-prediction-id", "x-request-id"}
+
+
+def check_rollout(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    """Everything about one rollout that can be said without looking at another object."""
+    yield from _gate_names(spec)
+    yield from _gate_directions(spec)
+    yield from _evidence(spec)
+    yield from _order(spec)
+    yield from _header(spec)
+    yield from _weights(spec)
+    yield from _environment(spec)
+
+
+def all_gates(spec: ModelRolloutSpec) -> Iterator[tuple[Location, Gate]]:
+    """Every gate, and where it is written."""
+    for index, gate in enumerate(spec.gates):
+        yield ("spec", "gates", index), gate
+    for number, stage in enumerate(spec.stages):
+        for index, gate in enumerate(stage.gates):
+            yield ("spec", "stages", number, "gates", index), gate
+
+
+def _gate_names(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    everywhere = {gate.name for gate in spec.gates}
+    for location, gate in all_gates(spec):
+        if location[1] == "stages" and gate.name in everywhere:
+            yield error(
+                (*location, "name"),
+                f"{gate.name!r} is also a gate of spec.gates, and both hold in this stage: status could not tell them"
+                " apart; give one of them another name",
+            )
+
+
+def _gate_directions(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    for location, gate in all_gates(spec):
+        if gate.metric in ("error_rate", "missing_rate", *LATENCIES) and gate.op in (">", ">="):
+            yield warning(
+                (*location, "op"), f"{gate.op} lets a high {gate.metric} pass and refuses a low one; did you mean <=?"
+            )
+
+
+def _evidence(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    enforced = [gate for _, gate in all_gates(spec) if gate.enforcement == "Enforce"]
+    if not enforced:
+        yield warning(
+            ("spec", "gates"),
+            "no gate is enforced: time alone brings the candidate to full traffic; a first gate: {name: errors, metric:"
+            ' error_rate, op: "<=", bound: "1%"}',
+        )
+    elif spec.initial_revision == "Gated" and not any(gate.bound is not None for gate in enforced):
+        yield warning(
+            ("spec", "gates"),
+            "no enforced gate has a bound of its own: the first revision has no stable to be compared with, and passes"
+            " unproved",
+        )
+    for number, stage in enumerate(spec.stages):
+        if stage.min_duration is not None and stage.min_duration.milliseconds == 0:
+            yield warning(("spec", "stages", number, "minDuration"), "no time at all: the stage ends at its first look")
+
+
+def _order(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    live = next((stage.name for stage in spec.stages if stage.type in _LIVE), None)
+    seen_live = False
+    for number, stage in enumerate(spec.stages):
+        if stage.type in ("Shadow", "Backtest") and seen_live:
+            yield warning(
+                ("spec", "stages", number, "type"),
+                f"{stage.type} after {live}: the candidate has answered real requests by then; put it before {live}",
+            )
+        seen_live = seen_live or stage.type in _LIVE
+    if live is None:
+        yield warning(
+            ("spec", "stages"),
+            "no stage of type Canary or ABTest: all traffic comes at once; a first one: {name: canary, type: Canary,"
+            ' canary: {weight: "5%"}, minDuration: 24h, minSamples: 1000}',
+        )
+
+
+def _header(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    if spec.traffic is None or spec.traffic.assignment is None:
+        return
+    header = spec.traffic.assignment.header
+    if header.lower() in _RESERVED:
+        yield error(
+            ("spec", "traffic", "assignment", "header"),
+            f"{header!r} has a meaning of its own on the way to the model; name the header that carries the entity's"
+            " digest, such as x-slipway-bucket",
+        )
+
+
+def _weights(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    assigned = spec.traffic is not None and spec.traffic.assignment is not None
+    steps = CELLS if assigned else 1000
+    for number, stage in enumerate(spec.stages):
+        if stage.canary is None:
+            continue
+        asked = stage.canary.weight.fraction
+        given = Decimal(min(max(round(asked * steps), 1), steps - 1)) / steps
+        if abs(given - asked) > asked / 10:
+            unit = "cells of the entity's digest" if assigned else "thousandths of the requests"
+            yield warning(
+                ("spec", "stages", number, "canary", "weight"),
+                f"{stage.canary.weight} becomes {float(given):.3%}: traffic is split in {steps} {unit}",
+            )
+
+
+def _environment(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    for index, variable in enumerate(spec.predictor.env):
+        if variable.name.startswith("SLIPWAY_"):
+            yield error(
+                ("spec", "predictor", "env", index, "name"),
+                f"{variable.name!r}: names that begin with SLIPWAY_ are set by the operator; choose another",
+            )

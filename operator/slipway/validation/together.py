@@ -1,0 +1,92 @@
+"""Manifests that belong together, as a repository holds them: what one of them says about another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from slipway.api.v1alpha1.gates import bare_metric
+from slipway.api.v1alpha1.metrics import PAIRED, QUALITY, SERVING, quality_names
+from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.validation.findings import Finding, Location, error, warning
+from slipway.validation.manifest import check_spec
+from slipway.validation.rollout import all_gates
+
+Manifest = Mapping[str, Any]
+
+
+def check_together(manifests: Sequence[Manifest]) -> Iterator[tuple[int, Finding]]:
+    """Findings with the index of the manifest that they are about; manifests wrong by themselves are left out."""
+    tasks = {_key(each): each["spec"]["type"] for each in manifests if _is(each, "ModelTask") and _typed(each)}
+    rollouts = {_key(each): each for each in manifests if _is(each, "ModelRollout")}
+    for index, each in enumerate(manifests):
+        if _is(each, "ModelRollout"):
+            for finding in _rollout(each, tasks):
+                yield index, finding
+        elif _is(each, "RetrainPolicy"):
+            for finding in _policy(each, rollouts):
+                yield index, finding
+
+
+def _is(manifest: Manifest, kind: str) -> bool:
+    return manifest.get("kind") == kind and isinstance(manifest.get("spec"), Mapping)
+
+
+def _typed(manifest: Manifest) -> bool:
+    return manifest["spec"].get("type") in QUALITY
+
+
+def _key(manifest: Manifest) -> tuple[str, str]:
+    metadata = manifest.get("metadata") or {}
+    return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
+
+
+def _rollout(manifest: Manifest, tasks: Mapping[tuple[str, str], str]) -> Iterator[Finding]:
+    model, _ = check_spec("ModelRollout", manifest["spec"])
+    if not isinstance(model, ModelRolloutSpec):
+        return
+    task = tasks.get((_key(manifest)[0], model.task_ref.name))
+    if task is None:
+        return
+    legal = QUALITY[task]
+    for location, metric in _metrics(model):
+        if bare_metric(metric) in quality_names() and bare_metric(metric) not in legal:
+            yield error(
+                location,
+                f"{metric!r} is no metric of a {task} (the type of ModelTask {model.task_ref.name!r}); legal:"
+                f" {', '.join((*SERVING, *PAIRED, *legal))}",
+            )
+
+
+def _metrics(spec: ModelRolloutSpec) -> Iterator[tuple[Location, str]]:
+    for location, gate in all_gates(spec):
+        if gate.metric is not None:
+            yield (*location, "metric"), gate.metric
+    if spec.promotion.probation is not None:
+        yield ("spec", "promotion", "probation", "metric"), spec.promotion.probation.metric
+
+
+def _policy(manifest: Manifest, rollouts: Mapping[tuple[str, str], Manifest]) -> Iterator[Finding]:
+    spec = manifest["spec"]
+    name = _at(spec, "rolloutRef", "name")
+    rollout = rollouts.get((_key(manifest)[0], str(name)))
+    served = _at(rollout, "spec", "taskRef", "name") if rollout else None
+    trained = _at(spec, "runTemplate", "spec", "taskRef", "name")
+    if served and trained and served != trained:
+        yield error(
+            ("spec", "runTemplate", "spec", "taskRef", "name"),
+            f"{trained!r} is not the task of ModelRollout {name!r}, {served!r}: its runs would never be served",
+        )
+    model = _at(rollout, "spec", "model", "mlflow", "name") if rollout else None
+    registered = _at(spec, "runTemplate", "spec", "register", "model")
+    if model and registered and model != registered:
+        yield warning(
+            ("spec", "runTemplate", "spec", "register", "model"),
+            f"{registered!r} is not the model that ModelRollout {name!r} serves, which is {model!r}",
+        )
+
+
+def _at(value: Any, *path: str) -> Any:
+    for part in path:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
