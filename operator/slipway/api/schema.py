@@ -1,7 +1,6 @@
 """From a pydantic model to a structural schema: what Kubernetes accepts in a CustomResourceDefinition.
 
-Kubernetes wants no references, no `anyOf` with null, no titles, one type per node, and `default: {}` where the defaults
-of the members say the rest.
+Kubernetes wants no references, no `anyOf` with null, no titles, one type per node, and defaults that are complete.
 """
 
 from __future__ import annotations
@@ -99,25 +98,17 @@ def _without_null(schema: Schema, defs: Mapping[str, Any]) -> Schema:
 
 
 def _set_default(node: Schema) -> None:
-    """Keeps defaults that say something: no null, no empty list or map, nothing that a member's default repeats."""
-    if "default" not in node:
-        return
-    value = node["default"]
-    if "properties" in node and isinstance(value, Mapping):
-        node["default"] = _beyond_members(value, node["properties"])
-    elif value is None or value == [] or value == {}:
+    """Keeps defaults that say something, spelt out: the API server checks a default before the members' own apply."""
+    node["default"] = _said(node.get("default"))
+    if node["default"] in (None, [], {}) and not ("properties" in node and node["default"] == {}):
         del node["default"]
 
 
-def _beyond_members(value: Mapping[str, Any], members: Mapping[str, Schema]) -> dict[str, Any]:
-    result = {}
-    for key, item in value.items():
-        member = members[key]
-        if isinstance(item, Mapping) and "properties" in member:
-            item = _beyond_members(item, member["properties"])
-        if item not in (None, [], {}) and item != member.get("default"):
-            result[key] = item
-    return result
+def _said(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    said = {key: _said(item) for key, item in value.items()}
+    return {key: item for key, item in said.items() if item not in (None, [], {})}
 
 
 def _ordered(node: Schema) -> Schema:

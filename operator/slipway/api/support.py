@@ -31,7 +31,7 @@ class InactiveField:
 
 
 def inactive_fields(kind: str, spec: Mapping[str, Any]) -> list[InactiveField]:
-    """The fields of `spec`, as read from the API server, that this version does not act on, in the order of the spec."""
+    """The fields of `spec`, as read from the API server, that this version does not act on."""
     model = next(known.spec for known in KINDS if known.kind == kind)
     return list(_walk(model, spec, "spec"))
 
@@ -85,7 +85,8 @@ def _is_default(field: FieldInfo, value: Any) -> bool:
     if default is PydanticUndefined or default is None:
         return False
     if isinstance(default, BaseModel):
-        return bool(type(default).model_validate(value) == default)
+        parsed: BaseModel = type(default).model_validate(value)
+        return parsed == default
     if isinstance(default, Scalar):
-        return str(default) == value
-    return bool(list(default) == value if isinstance(default, tuple) else default == value)
+        return bool(default.text == value)
+    return bool((list(default) if isinstance(default, tuple) else default) == value)

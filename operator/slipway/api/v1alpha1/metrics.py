@@ -44,8 +44,3 @@ def quality_names() -> tuple[str, ...]:
 def cel_list(names: Iterable[str]) -> str:
     """A CEL list literal of strings."""
     return "[" + ", ".join(f"'{name}'" for name in names) + "]"
-
-
-def cel_table(table: Mapping[str, Iterable[str]]) -> str:
-    """A CEL map literal from string to list of strings."""
-    return "{" + ", ".join(f"'{key}': {cel_list(names)}" for key, names in table.items()) + "}"

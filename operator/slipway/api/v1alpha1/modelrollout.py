@@ -34,17 +34,24 @@ def _assigned(spec: Any) -> bool:
 
 
 _HAS_ASSIGNMENT = "has(self.traffic) && has(self.traffic.assignment)"
+# `map` and `join` have no bound on their result, and so no acceptable cost: places are written out instead.
+_INDICES = f"[{', '.join(str(place) for place in range(20))}]"
+_STAGE_NAMES = " + ".join(
+    f"(self.stages.size() > {place} ? ' ' + self.stages[{place}].name : '')" for place in range(20)
+)
 _LAWS = (
     exactly_one("model", "candidates", note="one model, or the arms of an A/B/n test"),
     Rule(
         "!has(self.advanceThrough) || self.stages.exists(s, s.name == self.advanceThrough)",
         "advanceThrough must be the name of one of the stages",
         lambda spec: spec.advance_through is None or any(s.name == spec.advance_through for s in spec.stages),
-        message_cel="'advanceThrough must be the name of one of the stages: ' + self.stages.map(s, s.name).join(', ')",
+        message_cel=f"'advanceThrough must be the name of one of the stages:' + {_STAGE_NAMES}",
         field=".advanceThrough",
     ),
     Rule(
-        "self.stages.filter(s, has(s.canary)).map(s, " + share_cel("s.canary.weight") + ").isSorted()",
+        f"{_INDICES}.all(i, i >= self.stages.size() || !has(self.stages[i].canary) || {_INDICES}.all(j, j <= i || "
+        "j >= self.stages.size() || !has(self.stages[j].canary) || "
+        f"{share_cel('self.stages[i].canary.weight')} <= {share_cel('self.stages[j].canary.weight')}))",
         "stages of type Canary must have weights that do not fall from one to the next",
         _weights_rise,
         field=".stages",

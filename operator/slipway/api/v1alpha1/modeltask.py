@@ -12,7 +12,7 @@ from slipway.api.v1alpha1.constraints import ColumnName, Later, MapBy, Name, Set
 from slipway.api.v1alpha1.criteria import Criterion, metric_of, parse_simple
 from slipway.api.v1alpha1.gates import MetricName
 from slipway.api.v1alpha1.kind import AGE, Column, Kind, ready_column
-from slipway.api.v1alpha1.metrics import QUALITY, cel_table
+from slipway.api.v1alpha1.metrics import QUALITY, cel_list
 from slipway.api.v1alpha1.task_features import Features
 from slipway.api.v1alpha1.task_label import Label, Value
 from slipway.api.v1alpha1.task_quality import BusinessMetric, Calibration, Rules, Slices
@@ -41,12 +41,35 @@ class NamedCriterion(Spec):
     )
 
 
-def _metrics_fit(spec: Any) -> bool:
-    names = [spec.metrics.primary, *spec.metrics.also, *(metric_of(c.expression) for c in spec.criteria)]
-    return all(name.split("@")[0] in QUALITY[spec.type] for name in names)
+def _legal_metrics(task_type: str) -> tuple[Rule, Rule]:
+    """One pair of rules per type, since a message that a table looks up is beyond the cost that CEL may have."""
+    legal = QUALITY[task_type]
+    listed, message = cel_list(legal), f"must use metrics that type: {task_type} has: {', '.join(legal)}"
+
+    def chosen(spec: Any) -> bool:
+        names = (spec.metrics.primary, *spec.metrics.also)
+        return spec.type != task_type or all(name.split("@")[0] in legal for name in names)
+
+    def proved(spec: Any) -> bool:
+        return spec.type != task_type or all(metric_of(c.expression) in legal for c in spec.criteria)
+
+    return (
+        Rule(
+            f"self.type != '{task_type}' || self.metrics.primary.split('@')[0] in {listed} && "
+            f"(!has(self.metrics.also) || self.metrics.also.all(m, m.split('@')[0] in {listed}))",
+            f"metrics {message}",
+            chosen,
+            field=".metrics",
+        ),
+        Rule(
+            f"self.type != '{task_type}' || self.criteria.all(c, c.expression.find('^[a-z0-9_]+') in {listed})",
+            f"criteria {message}",
+            proved,
+            field=".criteria",
+        ),
+    )
 
 
-_LEGAL = f"{cel_table(QUALITY)}[self.type]"
 _HAS_WINDOW = "self.features.exists(f, has(f.window))"
 
 
@@ -55,14 +78,7 @@ def _windows(spec: Any) -> bool:
 
 
 _LAWS = (
-    Rule(
-        f"self.metrics.primary.split('@')[0] in {_LEGAL} && "
-        f"(!has(self.metrics.also) || self.metrics.also.all(m, m.split('@')[0] in {_LEGAL})) && "
-        f"self.criteria.all(c, c.expression.find('^[a-z0-9_]+') in {_LEGAL})",
-        "metrics and criteria must use metrics that are legal for the type of the task",
-        _metrics_fit,
-        message_cel=f"'metrics and criteria of a ' + self.type + ' must use: ' + {_LEGAL}.join(', ')",
-    ),
+    *(rule for task_type in QUALITY for rule in _legal_metrics(task_type)),
     Rule(
         "self.type != 'BinaryClassification' || has(self.label.positive)",
         "label.positive is required with type: BinaryClassification",

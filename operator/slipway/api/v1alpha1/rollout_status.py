@@ -83,9 +83,7 @@ class StageProgress(Status):
     samples: int = Field(0, description="Requests that the candidate answered in this epoch.")
     expected_end: datetime | None = Field(None, description="When the stage will pass if all stays as it is.")
     route_generation: int = Field(0, description="Generation of the HTTPRoute that first carried this stage.")
-    route_observed_at: datetime | None = Field(
-        None, description="Since when the gateway carries the route asked for."
-    )
+    route_observed_at: datetime | None = Field(None, description="Since when the gateway carries the route asked for.")
     ready_since: datetime | None = Field(None, description="Since when all replicas of the candidate have been ready.")
     withheld_since: datetime | None = Field(
         None, description="Since when the candidate gets no traffic, because it could not answer."
