@@ -1,0 +1,173 @@
+"""The routes of a served model, as one ASGI application that BentoML mounts.
+
+It routes by hand: a prediction passes no router, no middleware and no request object, which is where most of a
+framework's time per request goes (docs/decisions/0006-model-images.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+import re
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import REGISTRY, generate_latest
+
+from slipway_serving.service import protocol
+from slipway_serving.service.assignment import REVISION_HEADER, read_origin
+from slipway_serving.service.exposition import CONTENT_TYPE
+from slipway_serving.service.http import (
+    ClientGone,
+    Receive,
+    Response,
+    Scope,
+    Send,
+    json_response,
+    read_body,
+    read_headers,
+    refusal,
+    send_response,
+)
+from slipway_serving.service.measure import Measurements
+from slipway_serving.service.model import ServedModel
+from slipway_serving.service.schema import InvalidInput
+from slipway_serving.service.settings import Settings
+
+logger = logging.getLogger("slipway.serving")
+
+_PREDICT = re.compile(r"/predict|/v1/models/([^/:]+):predict|/v2/models/([^/]+)(?:/versions/[^/]+)?/infer")
+_DESCRIBE = re.compile(r"/v([12])/models/([^/:]+)(?:/versions/[^/]+)?(/ready)?")
+PREDICTION_HEADER = "x-slipway-prediction-id"
+
+
+@dataclass
+class _Outcome:
+    """What one prediction request came to: the answer and what is counted of it."""
+
+    response: Response
+    classes: NDArray[np.intp] | None = None
+    rows: NDArray[np.float64] | None = None
+
+
+class Application:
+    """All routes but liveness and readiness, which are BentoML's. `model` is None until `serve` was called."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._model: ServedModel | None = None
+        self._measurements: Measurements | None = None
+        self._workers = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
+        self.draining = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request would be answered, and whether new ones are still wanted."""
+        return self._model is not None and not self.draining
+
+    def serve(self, model: ServedModel) -> None:
+        """From now on requests are answered by `model`."""
+        self._measurements = Measurements(self._settings, model.class_names, model.features)
+        self._model = model
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            return
+        path, method = scope["path"], scope["method"]
+        if match := _PREDICT.fullmatch(path):
+            await self._predict(scope, receive, send, match[1] or match[2] or "", v2=bool(match[2]))
+        elif path == "/metrics" and method == "GET":
+            await send_response(self._metrics(read_headers(scope)), send)
+        else:
+            await send_response(self._describe(path, method), send)
+
+    async def _predict(self, scope: Scope, receive: Receive, send: Send, name: str, v2: bool) -> None:
+        start = time.perf_counter()
+        headers = read_headers(scope)
+        if scope["method"] != "POST":
+            return await send_response(json_response(405, {"error": "use POST"}, {"allow": "POST"}), send)
+        model, measurements = self._model, self._measurements
+        if model is None or measurements is None:
+            return await send_response(json_response(503, {"error": "the model is not loaded yet"}), send)
+        identifier = uuid.uuid4().hex
+        try:
+            body = await read_body(headers, receive, self._settings.max_body)
+            outcome = await self._outcome(model, body, name, identifier, v2)
+        except InvalidInput as error:
+            outcome = _Outcome(refusal(error))
+        except ClientGone:
+            return None
+        origin = read_origin(headers, self._settings.revision, self._settings.bucket_header)
+        seconds = time.perf_counter() - start
+        measurements.add(origin, outcome.response.status, seconds, outcome.classes, outcome.rows)
+        await send_response(self._named(outcome.response, identifier), send)
+
+    async def _outcome(self, model: ServedModel, body: bytes, name: str, identifier: str, v2: bool) -> _Outcome:
+        """Validates, predicts, answers. Raises InvalidInput; everything that the model raises becomes a 500."""
+        document, most = protocol.read_json(body), self._settings.max_instances
+        instances = protocol.read_v2(document, model.schema, most) if v2 else protocol.read_v1(document, most)
+        columns = model.schema.read(instances)
+        rows = model.measured(columns)
+        try:
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._workers, model.answer, columns)
+            version = self._settings.version
+            if v2:
+                said = str(document.get("id") or identifier)
+                content = protocol.write_v2(name, version, said, answer.labels)
+            else:
+                content = protocol.write_v1(answer.labels, version)
+            return _Outcome(json_response(200, content), answer.classes, rows)
+        except Exception:  # foreign code may raise anything: one request fails, not the process
+            logger.exception("the model failed on a valid request (prediction %s)", identifier)
+            return _Outcome(json_response(500, {"error": "the model failed", "id": identifier}), None, rows)
+
+    def _named(self, response: Response, identifier: str) -> Response:
+        headers = {
+            **response.headers,
+            REVISION_HEADER: self._settings.revision,
+            PREDICTION_HEADER: identifier,
+            **({"connection": "close"} if self.draining else {}),
+        }
+        return Response(response.status, response.body, response.media_type, headers)
+
+    def _metrics(self, headers: dict[str, str]) -> Response:
+        text = self._measurements.render() if self._measurements else ""
+        page = text.encode() + generate_latest(REGISTRY)
+        if "gzip" not in headers.get("accept-encoding", ""):
+            return Response(200, page, CONTENT_TYPE)
+        packed = gzip.compress(page, 1, mtime=0)
+        return Response(200, packed, CONTENT_TYPE, {"content-encoding": "gzip"})
+
+    def _describe(self, path: str, method: str) -> Response:
+        """Metadata of both protocols; everything else is unknown."""
+        match = _DESCRIBE.fullmatch(path)
+        if path in ("/v2/health/live", "/v2/health/ready"):
+            alive = path.endswith("live") or self.ready
+            return json_response(200 if alive else 503, {"live" if path.endswith("live") else "ready": alive})
+        if path == "/v2":
+            return json_response(200, {"name": "slipway", "version": "1", "extensions": []})
+        if not match or method not in ("GET", "HEAD") or self._model is None:
+            return json_response(404, {"error": f"no route for {method} {path[:200]}"})
+        if match[1] == "1":
+            return json_response(200, {"name": match[2], "ready": self.ready})
+        if match[3]:
+            return json_response(200 if self.ready else 503, {"name": match[2], "ready": self.ready})
+        return json_response(200, self._metadata(match[2], self._model))
+
+    def _metadata(self, name: str, model: ServedModel) -> dict[str, Any]:
+        datatypes = {"double": "FP64", "float": "FP32", "long": "INT64", "integer": "INT32", "boolean": "BOOL"}
+        inputs = [
+            {"name": column.name, "datatype": datatypes.get(column.type, "BYTES"), "shape": [-1]}
+            for column in model.schema.columns
+        ]
+        versions = [self._settings.version] if self._settings.version else []
+        outputs = [{"name": "predict", "datatype": "BYTES", "shape": [-1]}]
+        return {"name": name, "versions": versions, "platform": "slipway", "inputs": inputs, "outputs": outputs}

@@ -1,0 +1,57 @@
+"""The BentoML service: its lifecycle and probes, with our application mounted for everything else.
+
+`bentoml serve slipway_serving.service.bento:Model` works too, with BentoML's supervisor and with one worker only:
+counts live in the process, and a scrape reaches one process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import Any
+
+import bentoml
+
+from slipway_serving.service.application import Application
+from slipway_serving.service.model import load_model
+from slipway_serving.service.settings import read_settings
+
+logger = logging.getLogger("slipway.serving")
+settings = read_settings(os.environ)
+application = Application(settings)
+
+_LOAD_FAILED = 70  # EX_SOFTWARE of sysexits.h
+
+
+class ModelService:
+    """Loads the model beside the event loop, so that the pod is alive at once and ready when it can answer."""
+
+    def __init__(self) -> None:
+        threading.Thread(target=_load, name="load-model", daemon=True).start()
+
+    def __is_ready__(self) -> bool:
+        return application.ready
+
+
+def _load() -> None:
+    """A model that does not load ends the process: Kubernetes then shows the log of a crash, not an eternal unready."""
+    try:
+        model = load_model(settings.model)
+    except BaseException:
+        logger.exception("the model in %s does not load", settings.model)
+        logging.shutdown()
+        os._exit(_LOAD_FAILED)
+    application.serve(model)
+    logger.info("the model in %s is loaded: %d features", settings.model, len(model.schema.columns))
+
+
+Model: Any = bentoml.service(
+    ModelService,
+    name="model",
+    workers=1,
+    metrics={"enabled": False},  # ours replace them: a prediction passes none of BentoML's handlers
+    logging={"access": {"enabled": False}},
+    traffic={"timeout": 31_536_000},  # the route's timeout rules; the middleware itself is taken out (__main__)
+)
+Model.mount_asgi_app(application, path="/")

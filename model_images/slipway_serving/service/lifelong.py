@@ -1,0 +1,132 @@
+"""Counts of a process's whole life: dashboards, drift, alarms. They start at 0: a first event is an increase."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slipway_serving.service.assignment import LIVE, SHADOW
+from slipway_serving.service.exposition import Page, labels
+from slipway_serving.service.profile import ReferenceFeature
+
+CODES = ("2xx", "4xx", "5xx")
+# Rows wait here and are counted together: numpy's cost is by call, not by row.
+_WAITING_ROWS = 512
+
+
+class _Traffic:
+    """Counts of one kind of traffic."""
+
+    def __init__(self, edges: int, classes: int, features: Sequence[ReferenceFeature]) -> None:
+        self.requests = dict.fromkeys(CODES, 0)
+        self.durations = [0] * (edges + 1)
+        self.seconds = 0.0
+        self.predictions = [0] * classes
+        self.buckets = [np.zeros(feature.buckets, np.int64) for feature in features]
+        self.missing = np.zeros(len(features), np.int64)
+        self.waiting: list[NDArray[np.float64]] = []
+        self.waiting_rows = 0
+
+
+class Lifelong:
+    """Requests, latency, predictions and feature histograms by kind of traffic."""
+
+    def __init__(self, edges: Sequence[float], classes: Sequence[str], features: Sequence[ReferenceFeature]) -> None:
+        self._edges = tuple(edges)
+        self._classes = tuple(classes)
+        self._features = tuple(features)
+        self._reference = [_inner_edges(feature) for feature in features]
+        self._kinds: dict[str, _Traffic] = {}
+        for kind in (LIVE, SHADOW):
+            self._of(kind)
+
+    def _of(self, kind: str) -> _Traffic:
+        if kind not in self._kinds:
+            self._kinds[kind] = _Traffic(len(self._edges), len(self._classes), self._features)
+        return self._kinds[kind]
+
+    def add(
+        self, kind: str, code: str, seconds: float, counts: Sequence[int], rows: NDArray[np.float64] | None
+    ) -> None:
+        """Counts one request; `rows` holds a column per profiled feature: value or category's index, NaN if missing."""
+        one = self._of(kind)
+        one.requests[code] += 1
+        one.durations[bisect_left(self._edges, seconds)] += 1
+        one.seconds += seconds
+        for index, count in enumerate(counts):
+            one.predictions[index] += count
+        if rows is not None and self._features:
+            one.waiting.append(rows)
+            one.waiting_rows += len(rows)
+            if one.waiting_rows >= _WAITING_ROWS:
+                self._settle(one)
+
+    def _settle(self, one: _Traffic) -> None:
+        if not one.waiting:
+            return
+        table = np.concatenate(one.waiting)
+        one.waiting, one.waiting_rows = [], 0
+        for index, edges in enumerate(self._reference):
+            column = table[:, index]
+            present = column[~np.isnan(column)]
+            one.missing[index] += len(column) - len(present)
+            slots = np.searchsorted(edges, present, side="right")
+            one.buckets[index] += np.bincount(slots, minlength=len(one.buckets[index]))
+
+    def render(self, page: Page) -> None:
+        """Writes the life-long families of the contract."""
+        for one in self._kinds.values():
+            self._settle(one)
+        page.family("slipway_requests_total", "counter", "Requests answered.", self._requests())
+        page.histogram("slipway_request_duration_seconds", "Time of a request in the pod.", self._durations())
+        page.family("slipway_predictions_total", "counter", "Predictions by class.", self._predictions())
+        page.family("slipway_feature_bucket_total", "counter", "Values on the reference's edges.", self._buckets())
+        page.family("slipway_feature_missing_total", "counter", "Missing values.", self._missing())
+        page.family("slipway_feature_reference", "gauge", "The reference's share of a bucket.", self._shares())
+
+    def _requests(self) -> Iterator[tuple[str, float]]:
+        for kind, one in self._kinds.items():
+            for code, count in one.requests.items():
+                yield f'traffic="{kind}",code="{code}"', count
+
+    def _durations(self) -> Iterator[tuple[str, str, float]]:
+        names = [*(f"{edge:.12g}" for edge in self._edges), "+Inf"]
+        for kind, one in self._kinds.items():
+            for name, total in zip(names, accumulate(one.durations), strict=True):
+                yield "_bucket", f'traffic="{kind}",le="{name}"', total
+            yield "_sum", f'traffic="{kind}"', one.seconds
+            yield "_count", f'traffic="{kind}"', sum(one.durations)
+
+    def _predictions(self) -> Iterator[tuple[str, float]]:
+        names = [labels({"class": name}) for name in self._classes]
+        for kind, one in self._kinds.items():
+            for name, count in zip(names, one.predictions, strict=True):
+                yield f'traffic="{kind}",{name}', count
+
+    def _buckets(self) -> Iterator[tuple[str, float]]:
+        for kind, one in self._kinds.items():
+            for feature, counts in zip(self._features, one.buckets, strict=True):
+                prefix = f'traffic="{kind}",' + labels({"feature": feature.name})
+                for bucket, count in enumerate(counts.tolist()):
+                    yield f'{prefix},bucket="{bucket}"', count
+
+    def _missing(self) -> Iterator[tuple[str, float]]:
+        for kind, one in self._kinds.items():
+            for feature, count in zip(self._features, one.missing.tolist(), strict=True):
+                yield f'traffic="{kind}",' + labels({"feature": feature.name}), count
+
+    def _shares(self) -> Iterator[tuple[str, float]]:
+        for feature in self._features:
+            prefix = labels({"feature": feature.name})
+            for bucket, share in enumerate(feature.shares()):
+                yield f'{prefix},bucket="{bucket}"', share
+
+
+def _inner_edges(feature: ReferenceFeature) -> NDArray[np.float64]:
+    """Edges that put value or category index into its bucket: a category's index is its bucket."""
+    edges = feature.edges if feature.numeric else range(1, feature.buckets)
+    return np.asarray(edges, np.float64)

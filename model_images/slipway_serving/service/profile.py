@@ -1,0 +1,82 @@
+"""The reference profile that travels with a model: what its features and answers looked like in training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROFILE = "slipway/profile.json"
+
+
+@dataclass(frozen=True)
+class ReferenceFeature:
+    """One feature's reference histogram.
+
+    Numeric: `edges` are the inner edges in ascending order; a value equal to an edge lies above it. Categorical:
+    `values` are the known categories as text. `counts` are the reference rows in each bucket.
+    """
+
+    name: str
+    numeric: bool
+    edges: tuple[float, ...]
+    values: tuple[str, ...]
+    counts: tuple[float, ...]
+
+    @property
+    def buckets(self) -> int:
+        """How many buckets are counted: a categorical feature has one more, for categories never seen in training."""
+        return len(self.edges) + 1 if self.numeric else len(self.values) + 1
+
+    def shares(self) -> list[float]:
+        """The reference's share of each bucket, 0 throughout where the reference is empty."""
+        total = sum(self.counts)
+        padded = [*self.counts, *[0.0] * (self.buckets - len(self.counts))]
+        return [count / total if total else 0.0 for count in padded]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The whole profile; an empty one for a model that came without."""
+
+    features: tuple[ReferenceFeature, ...] = ()
+    classes: tuple[str, ...] = ()
+    positive: str | None = None
+    threshold: float = 0.5
+    tolerated: frozenset[str] = frozenset()
+
+    def named(self) -> Mapping[str, ReferenceFeature]:
+        """The features by name."""
+        return {feature.name: feature for feature in self.features}
+
+
+def read_profile(model: Path) -> Profile:
+    """Reads `slipway/profile.json` of a model directory; a model without one is served, but not compared."""
+    path = model / PROFILE
+    if not path.exists():
+        return Profile()
+    document = json.loads(path.read_text())
+    positive = document.get("positive")
+    return Profile(
+        features=tuple(_feature(one) for one in document.get("features", [])),
+        classes=tuple(str(name) for name in document.get("classes") or ()),
+        positive=None if positive is None else str(positive),
+        threshold=float(document.get("threshold") or 0.5),
+        tolerated=frozenset(_names(document.get(key) for key in ("id", "entity", "timestamp"))),
+    )
+
+
+def _feature(document: Mapping[str, Any]) -> ReferenceFeature:
+    return ReferenceFeature(
+        name=document["name"],
+        numeric=document["type"] == "Numeric",
+        edges=tuple(float(edge) for edge in document.get("edges") or ()),
+        values=tuple(str(value) for value in document.get("values") or ()),
+        counts=tuple(float(count) for count in document.get("counts") or ()),
+    )
+
+
+def _names(values: Iterable[Any]) -> list[str]:
+    return [str(value) for value in values if value]

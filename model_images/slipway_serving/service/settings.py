@@ -1,0 +1,64 @@
+"""What the operator tells a served pod, by environment variables, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One pod's identity and bounds; every member has the default of a pod that nobody rolled out.
+
+    `latency_edges` are further edges of the latency histogram in seconds (a gate's limit, so that the share above it
+    is counted exactly); `drain_seconds` is how long a stopping pod still takes requests, for gateways that have not
+    yet heard that it leaves.
+    """
+
+    rollout: str = "none/none"
+    revision: str = "none"
+    version: str = ""
+    model_name: str = "model"
+    bucket_header: str = "x-slipway-bucket"
+    latency_edges: tuple[float, ...] = ()
+    model: Path = Path("/opt/slipway/model")
+    host: str = "0.0.0.0"
+    port: int = 8080
+    threads: int = 4
+    max_body: int = 4 << 20
+    max_instances: int = 4096
+    drain_seconds: float = 5.0
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Reads SLIPWAY_* variables. Raises ValueError naming the variable that is wrong."""
+    default = Settings()
+
+    def number(name: str, fallback: float) -> float:
+        text = environment.get(name, "")
+        try:
+            return float(text) if text else fallback
+        except ValueError:
+            raise ValueError(f"{name}={text!r} is no number") from None
+
+    edges = environment.get("SLIPWAY_LATENCY_EDGES", "")
+    try:
+        latency_edges = tuple(float(edge) for edge in edges.split(",") if edge.strip())
+    except ValueError:
+        raise ValueError(f"SLIPWAY_LATENCY_EDGES={edges!r} is no list of seconds") from None
+    return Settings(
+        rollout=environment.get("SLIPWAY_ROLLOUT", default.rollout),
+        revision=environment.get("SLIPWAY_REVISION", default.revision),
+        version=environment.get("SLIPWAY_VERSION", default.version),
+        model_name=environment.get("SLIPWAY_MODEL_NAME", default.model_name),
+        bucket_header=environment.get("SLIPWAY_BUCKET_HEADER", default.bucket_header).lower(),
+        latency_edges=latency_edges,
+        model=Path(environment.get("SLIPWAY_MODEL", str(default.model))),
+        host=environment.get("SLIPWAY_HOST", default.host),
+        port=int(number("SLIPWAY_PORT", default.port)),
+        threads=int(number("SLIPWAY_THREADS", default.threads)),
+        max_body=int(number("SLIPWAY_MAX_BODY", default.max_body)),
+        max_instances=int(number("SLIPWAY_MAX_INSTANCES", default.max_instances)),
+        drain_seconds=number("SLIPWAY_DRAIN_SECONDS", default.drain_seconds),
+    )
