@@ -38,8 +38,6 @@ class Stage:
     replace: dict[str, dict[str, str]]
     """By file of examples/quickstart: what the demo writes instead of what stands there."""
     target: traffic.Target
-    rate: float
-    limit: int
     examples: Path = EXAMPLES
 
     def manifests(self, file: str) -> list[Object]:

@@ -15,7 +15,7 @@ import pytest
 from tests.demo import data, kube, view
 from tests.demo.data import Row
 from tests.demo.kube import Cluster, Object
-from tests.rows.conftest import run_spec
+from tests.rows.fixtures import run_spec
 from tests.rows.service import GROUP, Service, canary
 
 WINDOW = 30  # seconds
