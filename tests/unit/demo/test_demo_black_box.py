@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from slipway.api.support import inactive_fields
 from slipway.api.v1alpha1 import modelrollout, modeltask, retrainpolicy, trainingrun
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,3 +38,4 @@ def test_every_example_is_legal_and_uses_nothing_that_this_version_ignores(path:
         if document["kind"] in KINDS:
             assert document["apiVersion"] == "slipway.dev/v1alpha1"
             KINDS[document["kind"]].spec.model_validate(document["spec"])
+            assert [str(field) for field in inactive_fields(document["kind"], document["spec"])] == []
