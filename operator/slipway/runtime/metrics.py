@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)  # process_resident_memory_bytes, which has a limit to keep
 
 QUEUE_DEPTH = Gauge("slipway_operator_queue_depth", "Keys that wait for a worker.", registry=REGISTRY)
 OBJECTS = Gauge("slipway_operator_objects", "Objects in the operator's memory.", registry=REGISTRY)
