@@ -1,0 +1,1 @@
+"""A real Kubernetes on one machine, for the demo and the tests: `python -m tests.cluster up`."""

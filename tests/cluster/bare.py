@@ -1,0 +1,140 @@
+"""A control plane alone: etcd and kube-apiserver on the loopback, for tests that need no node. Ready in seconds."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from tests.cluster.apiserver import ControlPlaneAddresses, ReadyCheck, etcd, kube_apiserver
+from tests.cluster.build import GoTools
+from tests.cluster.certificates import Authority, Identity
+from tests.cluster.errors import ClusterError
+from tests.cluster.kubeconfigs import write_kubeconfig
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.places import Places
+from tests.cluster.processes import Processes
+from tests.cluster.progress import Progress
+
+
+@dataclass(frozen=True)
+class ControlPlaneBinaries:
+    """The programs that tests of the control plane use."""
+
+    etcd: Path
+    kube_apiserver: Path
+    kubectl: Path
+    helm: Path
+
+
+def control_plane_binaries(progress: Progress | None = None) -> ControlPlaneBinaries:
+    """Their paths, built where they are missing (minutes, once per machine). Raises ClusterError."""
+    tools = GoTools(Places.of_environment().cache, progress or Progress())
+    kubernetes = tools.ensure("kubernetes")
+    return ControlPlaneBinaries(
+        etcd=tools.ensure("etcd") / "etcd",
+        kube_apiserver=kubernetes / "kube-apiserver",
+        kubectl=kubernetes / "kubectl",
+        helm=tools.ensure("helm") / "helm",
+    )
+
+
+class ControlPlane:
+    """Use as a context manager. Its processes end with it, and with this process when that is killed.
+
+    Nothing schedules, runs or collects: no controller fills in service accounts, so their admission plugin is off.
+    `extra` are further arguments of kube-apiserver.
+    """
+
+    def __init__(self, binaries: ControlPlaneBinaries | None = None, extra: tuple[str, ...] = ()) -> None:
+        self._binaries = binaries
+        self._extra = extra
+        self._directory = Path()
+        self._processes: Processes | None = None
+        self.url = ""
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Of an administrator (group system:masters)."""
+        return self._directory / "kubeconfig"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate of the authority that signed everything, in PEM."""
+        return self._directory / "pki" / "ca.crt"
+
+    @property
+    def log(self) -> Path:
+        """What kube-apiserver wrote."""
+        return self._directory / "log" / "kube-apiserver.log"
+
+    @property
+    def kubectl(self) -> Kubectl:
+        """kubectl with this control plane's kubeconfig."""
+        if self._binaries is None:
+            raise ClusterError("this control plane has not started", "use it in a `with` statement")
+        return Kubectl(self._binaries.kubectl, self.kubeconfig)
+
+    def identity(self, user: str, groups: tuple[str, ...] = ()) -> Path:
+        """A kubeconfig of `user`, with no rights but those that RBAC gives it."""
+        file = "user-" + "".join(letter if letter.isalnum() else "-" for letter in user)
+        authority = Authority(self._directory / "pki")
+        certificate, key = authority.issue(Identity(file, user, groups))
+        path = self._directory / f"{file}.kubeconfig"
+        write_kubeconfig(path, self.url, authority.certificate, certificate, key, user)
+        return path
+
+    def __enter__(self) -> ControlPlane:
+        self._binaries = self._binaries or control_plane_binaries()
+        self._directory = Path(tempfile.mkdtemp(prefix="slipway-control-plane-"))
+        try:
+            self._start(self._binaries)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _start(self, binaries: ControlPlaneBinaries) -> None:
+        for name in ("pki", "log", "run"):
+            (self._directory / name).mkdir()
+        port, etcd_port, peer_port = _free_ports(3)
+        addresses = ControlPlaneAddresses("127.0.0.1", port, etcd_port, peer_port)
+        self.url = addresses.url
+        authority = Authority(self._directory / "pki")
+        certificate, key = authority.issue(Identity("admin", "admin", ("system:masters",)))
+        write_kubeconfig(self.kubeconfig, self.url, authority.certificate, certificate, key, "control-plane")
+        # The kernel counts a child's parent by thread: one that a worker thread starts would end with the thread.
+        lasting = threading.current_thread() is threading.main_thread()
+        self._processes = Processes(self._directory / "run", self._directory / "log", die_with_parent=lasting)
+        self._processes.ensure(etcd(binaries.etcd, self._directory / "etcd", authority, addresses))
+        extra = ("--disable-admission-plugins=ServiceAccount", *self._extra)
+        server = kube_apiserver(binaries.kube_apiserver, authority, addresses, self._directory / "pki", extra)
+        self._processes.ensure(server)
+        self._processes.wait(server.name, ReadyCheck(authority, certificate, key, self.url), 60)
+
+    def _stop(self) -> None:
+        if self._processes is not None:
+            for name in ("kube-apiserver", "etcd"):
+                self._processes.stop(name, grace=0.0 if name == "etcd" else 3.0)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Held open together while they are chosen, so that no two are the same."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
