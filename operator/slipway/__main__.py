@@ -38,7 +38,7 @@ async def run(chosen: options.Options) -> int:
         admission = importlib.import_module("slipway.admission")
 
         def install(registry: Any, settings: Any) -> None:
-            admission.install(registry, settings)
+            admission.install(registry, settings, chosen)
 
     return await Application(chosen, controllers()).run(install)
 

@@ -9,7 +9,7 @@ from slipway.core.plan import ObjectKey
 from slipway.runtime.kinds import Kind
 from slipway.runtime.mapping import affected
 from slipway.runtime.queue import WorkQueue
-from slipway.runtime.store import Store, key_of, version_of
+from slipway.runtime.store import Store, key_of
 
 Object = Mapping[str, Any]
 
@@ -43,11 +43,8 @@ class Feed:
 
     def listed(self, kind: Kind, namespace: str, present: Container[ObjectKey], version: int) -> None:
         """The end of a LIST at `version`: what is older and not in it was deleted while nobody looked."""
-        for known in self._store.list(kind.kind, namespace):
-            key = key_of(known)
-            if key.api_version == kind.api_version and key not in present and version_of(known) <= version:
-                self._store.drop(key, known["metadata"].get("uid", ""), version)
-                self._enqueue(known)
+        for known in self._store.listed(kind.api_version, kind.kind, namespace, present, version):
+            self._enqueue(known)
 
     def enqueue_all(self) -> None:
         """Every object that has a controller is decided anew: at the start of leadership and at a resync."""

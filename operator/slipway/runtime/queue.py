@@ -95,17 +95,22 @@ class WorkQueue:
         self._started.pop(key, None)
 
     async def get(self) -> ObjectKey:
-        """The next key; the caller must call `done` with it."""
-        while True:
-            self._fire()
-            if self._ready:
-                key = self._ready.popleft()
-                self._waiting.discard(key)
-                self._active.add(key)
-                self._due.pop(key, None)  # this run answers an older timer; its outcome sets the next one
-                self._started[key] = self._now()
-                return key
+        """The next key, when there is one; the caller must call `done` with it."""
+        while (key := self.poll()) is None:
             await self._sleep()
+        return key
+
+    def poll(self) -> ObjectKey | None:
+        """The next key now, or None; the caller must call `done` with it."""
+        self._fire()
+        if not self._ready:
+            return None
+        key = self._ready.popleft()
+        self._waiting.discard(key)
+        self._active.add(key)
+        self._due.pop(key, None)  # this run answers an older timer; its outcome sets the next one
+        self._started[key] = self._now()
+        return key
 
     def done(self, key: ObjectKey) -> None:
         """The worker let go of the key."""

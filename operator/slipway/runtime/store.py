@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from slipway.core.plan import ObjectKey
@@ -43,6 +43,7 @@ class Store:
         self._names: defaultdict[tuple[str, str], set[ObjectKey]] = defaultdict(set)  # by kind and namespace
         self._owned: defaultdict[_Index, set[ObjectKey]] = defaultdict(set)
         self._tombstones: dict[str, tuple[int, float]] = {}
+        self._horizons: dict[tuple[str, str, str], int] = {}  # by apiVersion, kind, and namespace or "" for all
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -69,7 +70,7 @@ class Store:
         if version <= self._tombstones.get(uid, (-1, 0.0))[0]:
             return False
         known = self._objects.get(key)
-        if known is not None and version <= version_of(known):
+        if version <= (self._horizon(key) if known is None else version_of(known)):
             return False
         if known is not None:
             self._unindex(key, known)
@@ -93,10 +94,31 @@ class Store:
         self._tombstones[uid] = (max(version, self._tombstones.get(uid, (0, 0.0))[0]), self._now())
         return is_same
 
+    def listed(
+        self, api_version: str, kind: str, namespace: str, present: Container[ObjectKey], version: int
+    ) -> Sequence[Object]:
+        """A whole LIST at `version` was put: what is older and not in it is gone, and is returned.
+
+        From now on an unknown object that is not newer than the LIST is an echo of something deleted.
+        """
+        gone = []
+        for known in self.list(kind, namespace):
+            key = key_of(known)
+            if key.api_version == api_version and key not in present and version_of(known) <= version:
+                self.drop(key, known["metadata"].get("uid", ""), version)
+                gone.append(known)
+        scope = (api_version, kind, namespace)
+        self._horizons[scope] = max(version, self._horizons.get(scope, 0))
+        return gone
+
     def purge_tombstones(self) -> None:
         """Forgets tombstones so old that no event of their object can still be on its way."""
         limit = self._now() - self._keep
         self._tombstones = {uid: stone for uid, stone in self._tombstones.items() if stone[1] >= limit}
+
+    def _horizon(self, key: ObjectKey) -> int:
+        scopes = ((key.api_version, key.kind, ""), (key.api_version, key.kind, key.namespace))
+        return max(self._horizons.get(scope, -1) for scope in scopes)
 
     def _candidates(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Iterable[ObjectKey]:
         if namespace:

@@ -1,0 +1,148 @@
+"""Acting: idempotent, fenced, silent when there is nothing to change."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from slipway.core.plan import Action, Apply, Create, Delete, ObjectKey, SetFinalizers
+from slipway.runtime.errors import Conflict, Forbidden
+from slipway.runtime.executor import Executor
+from slipway.runtime.feed import Feed
+from slipway.runtime.kinds import WATCHED
+from slipway.runtime.queue import WorkQueue
+from slipway.runtime.store import Store, key_of
+
+from tests.unit.runtime.fakes import ROLLOUT, Clock, FakeApi, failing, make
+
+ROUTE = make(
+    "HTTPRoute", "fraud", "gateway.networking.k8s.io/v1", metadata={"labels": {"slipway.dev/rollout": "fraud"}}
+)
+SECRET = make("ServiceAccount", "sa", "v1")
+JOB = make("Job", "j", "batch/v1", metadata={"labels": {"slipway.dev/rollout": "fraud"}})
+
+
+class Bench:
+    """An executor on a fake API server."""
+
+    def __init__(self) -> None:
+        self.api, self.store = FakeApi(), Store(Clock().monotonic)
+        self.queue = WorkQueue(Clock().monotonic)
+        self.executor = Executor(self.api, self.store, Feed(self.store, self.queue, ["ModelRollout"]), WATCHED)
+
+    def run(self, *actions: Action) -> dict[tuple[ObjectKey, str], str]:
+        return asyncio.run(self.executor.run(actions))
+
+    def known(self, obj: dict[str, Any]) -> dict[str, Any]:
+        seeded = self.api.seed(obj)
+        self.store.put(seeded)
+        return seeded
+
+
+def route(weight: int) -> dict[str, Any]:
+    return {**ROUTE, "spec": {"weight": weight}}
+
+
+def test_the_answer_is_kept_before_any_event_comes() -> None:
+    bench = Bench()
+    bench.run(Apply(route(5)))
+    found = bench.store.get(key_of(ROUTE))
+    assert found is not None
+    assert found["spec"] == {"weight": 5}
+    assert bench.queue.poll() == ROLLOUT
+
+
+@pytest.mark.parametrize("manifest", [route(5), SECRET])
+def test_steady_state_writes_nothing(manifest: dict[str, Any]) -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.run(Apply(manifest))
+    assert len(bench.api.writes) == 1
+
+
+def test_a_change_by_hand_is_put_back() -> None:
+    bench = Bench()
+    bench.run(Apply(route(5)))
+    live = bench.api.objects[key_of(ROUTE)]
+    bench.store.put(bench.api.seed({**live, "spec": {"weight": 90}}))
+    bench.run(Apply(route(5)))
+    assert bench.api.objects[key_of(ROUTE)]["spec"] == {"weight": 5}
+
+
+def test_a_change_of_status_alone_causes_no_write() -> None:
+    bench = Bench()
+    bench.run(Apply(route(5)))
+    bench.store.put(bench.api.seed({**bench.api.objects[key_of(ROUTE)], "status": {"parents": []}}))
+    bench.run(Apply(route(5)))
+    assert len(bench.api.writes) == 1
+
+
+def test_what_was_deleted_is_applied_again() -> None:
+    bench = Bench()
+    bench.run(Apply(route(5)))
+    bench.store.remove(bench.api.objects.pop(key_of(ROUTE)))
+    bench.run(Apply(route(5)))
+    assert key_of(ROUTE) in bench.api.objects
+
+
+def test_a_stale_version_is_refused_and_the_object_read_anew() -> None:
+    bench = Bench()
+    old = bench.known(route(5))
+    newer = bench.api.seed(route(50))
+    with pytest.raises(Conflict):
+        bench.run(Apply(route(0), old["metadata"]["resourceVersion"]))
+    assert bench.store.get(key_of(ROUTE)) == newer
+
+
+def test_create_leaves_what_exists() -> None:
+    bench = Bench()
+    bench.api.seed({**JOB, "spec": {"mine": True}})
+    bench.run(Create(JOB))
+    assert bench.api.objects[key_of(JOB)]["spec"] == {"mine": True}
+    assert bench.store.get(key_of(JOB)) is not None
+    bench.run(Create(JOB))
+    assert len(bench.api.writes) == 1
+
+
+def test_delete_spares_another_object_of_the_same_name() -> None:
+    bench = Bench()
+    bench.known(JOB)
+    bench.run(Delete(key_of(JOB), "uid-of-the-one-before"))
+    assert key_of(JOB) in bench.api.objects
+
+
+def test_delete_of_what_is_gone_is_done() -> None:
+    bench = Bench()
+    bench.known(JOB)
+    uid = JOB["metadata"]["uid"]
+    bench.run(Delete(key_of(JOB), uid))
+    assert bench.store.get(key_of(JOB)) is None
+    bench.run(Delete(key_of(JOB), uid))
+
+
+def test_delete_that_waits_for_a_finalizer_is_seen_as_such() -> None:
+    bench = Bench()
+    obj = bench.known({**JOB, "metadata": {**JOB["metadata"], "finalizers": ["slipway.dev/traffic"]}})
+    bench.run(Delete(key_of(JOB), obj["metadata"]["uid"]))
+    found = bench.store.get(key_of(JOB))
+    assert found is not None
+    assert "deletionTimestamp" in found["metadata"]
+
+
+def test_finalizers_are_fenced_and_their_version_is_handed_on() -> None:
+    bench = Bench()
+    rollout = bench.known(make("ModelRollout", "fraud"))
+    version = rollout["metadata"]["resourceVersion"]
+    followed = bench.run(SetFinalizers(ROLLOUT, version, ("slipway.dev/traffic",)))
+    assert followed == {(ROLLOUT, version): bench.api.objects[ROLLOUT]["metadata"]["resourceVersion"]}
+    with pytest.raises(Conflict):
+        bench.run(SetFinalizers(ROLLOUT, version, ()))
+
+
+def test_the_first_failure_stops_the_rest() -> None:
+    bench = Bench()
+    bench.api.fault = failing(Forbidden("no"), "apply")
+    with pytest.raises(Forbidden):
+        bench.run(Apply(route(5)), Create(JOB))
+    assert key_of(JOB) not in bench.api.objects
