@@ -157,7 +157,8 @@ def _unwatched(objects: Objects) -> Iterator[str]:
             yield f"{rollout['metadata']['namespace']}/{rollout['metadata']['name']} (stage {stage['name']})"
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python3 -m slipway.uninstall", description=__doc__)
     parser.add_argument("--namespace", required=True, help="namespace of the operator")
     parser.add_argument("--deployment", required=True, help="the operator's Deployment")
@@ -170,16 +171,16 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when nothing of ours holds an object any more, else 1 and says what does."""
-    arguments = _arguments(argv)
+    given = arguments(argv)
     config.load_config()
-    objects = Objects(client.CustomObjectsApi(), arguments.watched)
+    objects = Objects(client.CustomObjectsApi(), given.watched)
 
     def deleting() -> bool:
         return any(obj["metadata"].get("deletionTimestamp") for _, obj in held(objects))
 
-    if not wait_until(lambda: not deleting(), arguments.deletions):
+    if not wait_until(lambda: not deleting(), given.deletions):
         print("deletions have begun that the operator does not end; their objects are released all the same")
-    if not stop_operator(arguments.namespace, arguments.deployment, arguments.selector, arguments.stop, print):
+    if not stop_operator(given.namespace, given.deployment, given.selector, given.stop, print):
         print("the operator's pods do not end; delete them, then uninstall again", file=sys.stderr)
         return 1
     if not release_all(objects, print):
