@@ -1,0 +1,143 @@
+"""The HTTPRoute in front of the variants. Defaults of the API server are written out, so that equality means equality.
+
+A filter stands on every backendRef: it tells pod and client which revision was chosen, and without one on each Envoy
+would put all variants into one cluster, where failing pods shed their share (traffic.md 2 and 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from slipway.api.v1alpha1.rollout_traffic import GatewayAPI, ParentReference
+from slipway.api.v1alpha1.scalars import Duration
+from slipway.core.desired.cells import cells_of, pattern
+from slipway.core.desired.names import ASSIGNMENT_HEADER, PREDICTOR_PORT, REVISION_HEADER, Identity, predictor_service
+
+WEIGHTS = 1000
+"""Weights of a split without assignment are thousandths."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One variant as the route sees it."""
+
+    inference_service: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What the route is to do: `main` serves; the candidate gets `share` of the traffic, or copies of `mirror` of it.
+
+    `number` assigns entities (revision number), `epoch` marks the evidence; `header` is empty for weights.
+    """
+
+    main: Backend
+    number: int
+    epoch: int
+    candidate: Backend | None = None
+    share: Decimal = Decimal(0)
+    mirror: Decimal = Decimal(0)
+    header: str = ""
+
+    @property
+    def expected_share(self) -> Decimal:
+        """The share that the candidate really gets: whole cells, or whole thousandths."""
+        if self.candidate is None or self.share <= 0:
+            return Decimal(0)
+        return Decimal(cells_of(self.share)) / 4096 if self.header else Decimal(_weight(self.share)) / WEIGHTS
+
+
+def http_route(identity: Identity, gateway: GatewayAPI, intent: Intent) -> dict[str, Any]:
+    """The manifest."""
+    spec: dict[str, Any] = {
+        "parentRefs": [_parent(parent) for parent in gateway.parent_refs],
+        "rules": [{**rule, **_timeouts(gateway)} for rule in _rules(intent)],
+    }
+    if gateway.hostnames:
+        spec["hostnames"] = list(gateway.hostnames)
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": identity.metadata(identity.name, {}),
+        "spec": spec,
+    }
+
+
+def _parent(parent: ParentReference) -> dict[str, Any]:
+    optional = {"namespace": parent.namespace, "sectionName": parent.section_name, "port": parent.port}
+    present = {key: value for key, value in optional.items() if value is not None}
+    return {"group": parent.group, "kind": parent.kind, "name": parent.name, **present}
+
+
+def _timeouts(gateway: GatewayAPI) -> dict[str, Any]:
+    limits = {"request": gateway.timeouts.request, "backendRequest": gateway.timeouts.backend_request}
+    given = {key: _gateway_duration(value) for key, value in limits.items() if value is not None}
+    return {"timeouts": given} if given else {}
+
+
+def _gateway_duration(duration: Duration) -> str:
+    """GEP-2257 knows h, m, s and ms, five digits each."""
+    seconds, rest = divmod(duration.milliseconds, 1000)
+    hours, seconds = divmod(seconds, 3600)
+    parts = ((hours, "h"), (seconds, "s"), (rest, "ms"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
+def _rules(intent: Intent) -> list[dict[str, Any]]:
+    candidate = intent.candidate
+    if candidate is not None and intent.mirror > 0:
+        return [_rule([_backend(intent.main, intent)], filters=[_mirror(candidate, intent.mirror)])]
+    if candidate is None or intent.share <= 0:
+        return [_rule([_backend(intent.main, intent)])]
+    if intent.header:
+        chosen = {"type": "RegularExpression", "name": intent.header}
+        chosen["value"] = pattern(intent.number, cells_of(intent.share))
+        return [_rule([_backend(candidate, intent)], headers=[chosen]), _rule([_backend(intent.main, intent)])]
+    weight = _weight(intent.share)
+    both = [_backend(intent.main, intent, WEIGHTS - weight), _backend(candidate, intent, weight)]
+    return [_rule(both)]
+
+
+def _weight(share: Decimal) -> int:
+    return min(WEIGHTS - 1, max(1, round(share * WEIGHTS)))
+
+
+def _rule(
+    backends: list[dict[str, Any]],
+    headers: list[dict[str, Any]] | None = None,
+    filters: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    match: dict[str, Any] = {"path": {"type": "PathPrefix", "value": "/"}}
+    if headers:
+        match["headers"] = headers
+    rule: dict[str, Any] = {"matches": [match], "backendRefs": backends}
+    if filters:
+        rule["filters"] = filters
+    return rule
+
+
+def _reference(backend: Backend) -> dict[str, Any]:
+    name = predictor_service(backend.inference_service)
+    return {"group": "", "kind": "Service", "name": name, "port": PREDICTOR_PORT}
+
+
+def _backend(backend: Backend, intent: Intent, weight: int = 1) -> dict[str, Any]:
+    headers = [
+        {"name": REVISION_HEADER, "value": backend.revision},
+        {"name": ASSIGNMENT_HEADER, "value": f"{intent.number}.{intent.epoch}"},
+    ]
+    modifier = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": headers}}
+    return {**_reference(backend), "weight": weight, "filters": [modifier]}
+
+
+def _mirror(candidate: Backend, share: Decimal) -> dict[str, Any]:
+    mirror: dict[str, Any] = {"backendRef": _reference(candidate)}
+    percent = share * 100
+    if percent == int(percent):
+        mirror["percent"] = int(percent)
+    else:
+        mirror["fraction"] = {"numerator": int(share * 1_000_000), "denominator": 1_000_000}
+    return {"type": "RequestMirror", "requestMirror": mirror}

@@ -1,0 +1,116 @@
+"""The InferenceService of one revision: KServe's Standard mode, one container, level `restricted`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slipway.api.v1alpha1.rollout_model import Predictor
+from slipway.core.desired.names import FINALIZER, REVISION_LABEL, Identity, canonical
+
+PORT = 8080
+DRAIN_SECONDS = 5
+"""A stopping pod sleeps this long first: gateways learn from EndpointSlices that it leaves, seconds later."""
+
+_GRACE_SECONDS = 45
+_USER = 65532
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a revision serves, and under which names its pods report."""
+
+    revision: str
+    version: str
+    image: str
+    header: str = ""
+    latency_edges: tuple[str, ...] = ()
+
+
+def predictor_template(identity: Identity, served: Served, predictor: Predictor) -> str:
+    """The predictor without replicas, as canonical JSON. Written once per revision and kept in status: later versions
+    of the operator and later specs must not restart the pods of a variant that serves."""
+    pod: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        "containers": [_container(identity, served, predictor)],
+        "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER,
+            "runAsGroup": _USER,
+            "fsGroup": _USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }
+    return canonical(pod)
+
+
+def _container(identity: Identity, served: Served, predictor: Predictor) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "name": "kserve-container",
+        "image": served.image,
+        "ports": [{"containerPort": PORT, "protocol": "TCP"}],
+        "env": _environment(identity, served, predictor),
+        "readinessProbe": _probe("/readyz", period=2, failures=3),
+        "livenessProbe": _probe("/livez", period=10, failures=6),
+        "startupProbe": _probe("/livez", period=2, failures=150),
+        "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+        },
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    }
+    if predictor.resources is not None:
+        container["resources"] = predictor.resources.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return container
+
+
+def _environment(identity: Identity, served: Served, predictor: Predictor) -> list[dict[str, Any]]:
+    ours = {
+        "SLIPWAY_ROLLOUT": identity.key,
+        "SLIPWAY_REVISION": served.revision,
+        "SLIPWAY_VERSION": served.version,
+        "SLIPWAY_MODEL_NAME": identity.name,
+    }
+    if served.header:
+        ours["SLIPWAY_BUCKET_HEADER"] = served.header
+    if served.latency_edges:
+        ours["SLIPWAY_LATENCY_EDGES"] = ",".join(served.latency_edges)
+    theirs = [e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in predictor.env if e.name not in ours]
+    return [{"name": name, "value": value} for name, value in ours.items()] + theirs
+
+
+def _probe(path: str, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": PORT},
+        "periodSeconds": period,
+        "failureThreshold": failures,
+        "timeoutSeconds": 2,
+    }
+
+
+def inference_service(identity: Identity, name: str, revision: str, template: str, replicas: int) -> dict[str, Any]:
+    """The manifest. Labels name the revision only: stage, role or weight would reach the pods and restart them."""
+    metadata = identity.metadata(name, {REVISION_LABEL: revision, "networking.kserve.io/visibility": "cluster-local"})
+    metadata["annotations"] = {
+        "serving.kserve.io/deploymentMode": "Standard",
+        "serving.kserve.io/autoscalerClass": "none",
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(PORT),
+        "prometheus.io/path": "/metrics",
+    }
+    metadata["finalizers"] = [FINALIZER]
+    predictor: Mapping[str, Any] = json.loads(template)
+    return {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": metadata,
+        "spec": {"predictor": {**predictor, "minReplicas": replicas}},
+    }

@@ -1,0 +1,177 @@
+"""The steps of a campaign that change who serves: begin, enter a stage, promote, roll back, end."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.api.v1alpha1.rollout_status import HistoryEntry, Rejected, StageProgress, Target, Variant
+from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
+from slipway.core.rollout.snapshot import Resolved
+from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_STAGES, Turn
+
+HISTORY = 10
+REPLACED = "Replaced"
+"""Role of a kept variant that a person has left for the older one: no gate may return to it."""
+
+REJECTED = 20
+Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"]
+
+
+def begin(turn: Turn, model: Resolved, image: str = "") -> Turn:
+    """Pins a model version and starts its way; with a known image there is nothing to build."""
+    target = Target(version=model.version, digest=model.digest, image=image, started_at=turn.now)
+    turn = turn.set(target=target, queued=None, gates=(), split=None)
+    turn = turn.notice("Normal", "Started", f"version {model.version} is being rolled out")
+    if image:
+        return add_candidate(turn, image, model.digest)
+    return turn.set(stage=StageProgress(name="build", index=-1, type=BUILD, since=turn.now, epoch=turn.status.epoch))
+
+
+def add_candidate(turn: Turn, image: str, digest: str) -> Turn:
+    """The image is known, so the revision is: it becomes the candidate, or turns out to be what already serves."""
+    target, stable = turn.target, turn.variant("stable")
+    revision = revision_of(digest, image, turn.spec.predictor)
+    if stable is not None and revision == stable.revision:
+        return end(turn.set_variant("stable", version=target.version, digest=digest))
+    previous = turn.variant("previous")
+    if previous is not None and revision == previous.revision:
+        turn = turn.without("previous")
+    number = turn.status.revision_counter + 1
+    target = target.model_copy(update={"image": image, "digest": digest, "revision": revision, "number": number})
+    candidate = candidate_of(turn.snapshot.identity, turn.spec, target).model_copy(update={"since": turn.now})
+    stage = StageProgress(name="start", index=-1, type=START, since=turn.now, epoch=turn.status.epoch)
+    variants = (*(v for v in turn.status.variants if v.name != "candidate"), candidate)
+    return turn.set(target=target, revision_counter=number, variants=variants, stage=stage)
+
+
+def enter(turn: Turn, index: int) -> Turn:
+    """Enters a stage of the spec: its weight or mirror is asked for, and evidence begins anew."""
+    stage = turn.spec.stages[index]
+    weight, mirror, role = share_of(stage)
+    turn = turn.set_variant("candidate", weight=weight, mirror=mirror, role=role, since=turn.now)
+    ready_since = turn.stage.ready_since if turn.stage else None
+    progress = StageProgress(name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since)
+    return turn.set(stage=progress).new_epoch().notice("Normal", "StageStarted", f"stage {stage.name} began")
+
+
+def share_of(stage: Stage) -> tuple[str, str, str]:
+    """Weight, mirror and role that a stage asks for; a stage that this version does not run asks for no traffic."""
+    if stage.type == "Canary" and stage.canary is not None:
+        return str(stage.canary.weight), "", "Canary"
+    if stage.type == "Shadow" and stage.shadow is not None:
+        return "0%", str(stage.shadow.percent), "Shadow"
+    return "0%", "", "Waiting"
+
+
+def promote(turn: Turn) -> Turn:
+    """All traffic to the candidate; it becomes stable when the gateway is seen to carry that."""
+    turn = turn.set_variant("candidate", weight="100%", mirror="", role="Serving", since=turn.now)
+    if turn.variant("stable") is not None:
+        turn = turn.set_variant("stable", weight="0%")
+    ready_since = turn.stage.ready_since if turn.stage else None
+    stage = StageProgress(
+        name="promote", index=len(turn.spec.stages), type=PROMOTE, since=turn.now, ready_since=ready_since
+    )
+    gates = turn.status.gates
+    return turn.set(stage=stage).new_epoch().set(gates=gates)
+
+
+def promoted(turn: Turn) -> Turn:
+    """The gateway carries it: the candidate is stable, the old stable is kept warm. No pod restarts."""
+    target, candidate, old = turn.target, turn.the("candidate"), turn.variant("stable")
+    entry = _entry(turn, candidate, "Promoted", "AllStagesPassed", f"version {target.version} serves all traffic")
+    turn = _remember(turn, entry).notice("Normal", "Promoted", entry.message)
+    stable = candidate.model_copy(update={"name": "stable", "weight": "100%"})
+    kept = (_kept(turn, old),) if old is not None else ()
+    return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=())
+
+
+def _kept(turn: Turn, old: Variant) -> Variant:
+    until = turn.now + turn.spec.promotion.keep_previous.at_least.timedelta
+    changes = {"name": "previous", "role": "Kept", "weight": "0%", "mirror": "", "since": turn.now, "keep_until": until}
+    return old.model_copy(update=changes)
+
+
+def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
+    """Stable serves all. The evidence goes to history at once; the candidate goes when nothing reaches it any more."""
+    candidate, stage = turn.the("candidate"), turn.progress
+    turn = _remember(turn, _entry(turn, candidate, outcome, reason, message))
+    if outcome in ("RolledBack", "Failed"):
+        turn = reject(turn, candidate.digest, candidate.version, reason)
+    reached = bool(candidate.mirror) or candidate.weight not in ("", "0%")
+    turn = turn.set_variant("candidate", weight="0%", mirror="", role="Draining", since=turn.now)
+    if turn.variant("stable") is not None:
+        turn = turn.set_variant("stable", weight="100%")
+    draining = StageProgress(
+        name="rollback", index=stage.index, type=ROLLBACK, since=turn.now, epoch=turn.status.epoch, message=message
+    )
+    turn = turn.set(stage=draining, split=None, queued=None)
+    turn = turn.new_epoch() if reached else turn.set(gates=())
+    return turn.notice("Warning" if outcome != "Superseded" else "Normal", outcome, message)
+
+
+def fail(turn: Turn, reason: str, message: str) -> Turn:
+    """Ends a campaign that never had a candidate."""
+    target = turn.target
+    nobody = Variant(name="candidate", version=target.version, digest=target.digest)
+    turn = _remember(turn, _entry(turn, nobody, "Failed", reason, message))
+    turn = reject(turn, target.digest, target.version, reason)
+    return end(turn).notice("Warning", "Failed", message)
+
+
+def restore(turn: Turn) -> Turn:
+    """The kept previous variant serves again at the next reconcile: no cold start. The other is kept in its place."""
+    stable, previous = turn.the("stable"), turn.the("previous")
+    message = f"version {previous.version}, still kept, serves again in place of version {stable.version}"
+    turn = _remember(turn, _entry(turn, stable, "RolledBack", "PreviousPinned", message))
+    back = previous.model_copy(
+        update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}
+    )
+    left = _kept(turn, stable).model_copy(update={"role": REPLACED})
+    return turn.set(variants=(back, left)).new_epoch().notice("Normal", "Restored", message)
+
+
+def revert(turn: Turn, reason: str, message: str) -> Turn:
+    """After promotion: the previous variant serves again, and the promoted one is on its way out, rejected."""
+    stable, previous = turn.the("stable"), turn.the("previous")
+    target = Target(
+        version=stable.version, digest=stable.digest, image=stable.image, revision=stable.revision, number=stable.number
+    )
+    back = previous.model_copy(
+        update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}
+    )
+    bad = stable.model_copy(update={"name": "candidate"})
+    stage = StageProgress(name="promoted", index=len(turn.spec.stages), type=PROMOTE, since=stable.since)
+    turn = turn.set(variants=(back, bad), target=target, stage=stage)
+    return roll_back(turn, "RolledBack", reason, message)
+
+
+def end(turn: Turn) -> Turn:
+    """Nothing is being rolled out any more."""
+    return turn.without("candidate").set(target=None, stage=None, split=None, gates=())
+
+
+def reject(turn: Turn, digest: str, version: str, reason: str) -> Turn:
+    """Not tried again until the spec asks for something else, or for it in another way."""
+    entry = Rejected(digest=digest, version=version, reason=reason, at=turn.now, intent=intent_hash(turn.spec))
+    others = (r for r in turn.status.rejected if (r.digest, r.version) != (digest, version))
+    return turn.set(rejected=(entry, *others)[:REJECTED])
+
+
+def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message: str) -> HistoryEntry:
+    target, stage = turn.status.target, turn.stage
+    return HistoryEntry(
+        revision=variant.revision, number=variant.number, version=variant.version, digest=variant.digest,
+        outcome=outcome, stage=stage.name if stage else "", reason=reason, message=message,
+        started_at=(target.started_at if target else None) or variant.since, ended_at=turn.now, gates=turn.status.gates,
+    )  # fmt: skip
+
+
+def _remember(turn: Turn, entry: HistoryEntry) -> Turn:
+    return turn.set(history=(entry, *turn.status.history)[:HISTORY])
+
+
+def runs_traffic(turn: Turn) -> bool:
+    """Whether the candidate is in a stage that this version runs."""
+    return turn.stage_type in TRAFFIC_STAGES

@@ -1,0 +1,93 @@
+"""Decisions outside the spec's stages: building, starting, promoting, rolling back."""
+
+from __future__ import annotations
+
+from slipway.core.rollout.building import build_of, missing_settings, outcome, running_message
+from slipway.core.rollout.campaign import add_candidate, end, enter, fail, promote, promoted, roll_back
+from slipway.core.rollout.presence import complaint, full
+from slipway.core.rollout.route import RouteView
+from slipway.core.rollout.stages import protect, ready_clock, warm
+from slipway.core.rollout.timing import in_flight
+from slipway.core.rollout.turn import Turn
+
+GATEWAY_SECONDS = 60.0
+"""How long a deletion waits for a gateway that may be gone itself."""
+
+
+def building(turn: Turn) -> Turn:
+    """Until the Job says image or failure."""
+    build = build_of(turn)
+    if build is None:
+        message = f"the installation does not set {missing_settings(turn)}: see the values of the chart"
+        turn = turn.say("ImageBuilt", "False", "NotConfigured", message).at_latest(30.0)
+        return turn.say("Progressing", "False", "NotConfigured", message).say(
+            "Stalled", "True", "NotConfigured", message
+        )
+    result, target = outcome(turn, build), turn.target
+    if result is None:
+        message = running_message(turn, build)
+        turn = turn.say("ImageBuilt", "Unknown", "Building", message).at_latest(30.0)
+        return turn.say("Progressing", "True", "Building", f"version {target.version}: {message}")
+    if result.reason:
+        return fail(turn, result.reason, f"no image of version {target.version}: {result.message}")
+    if target.digest and result.digest and target.digest != result.digest:
+        message = f"the builder found {result.digest}, the registry says {target.digest}: the version was changed"
+        return fail(turn, "DigestMismatch", message)
+    turn = turn.notice("Normal", "ImageBuilt", f"version {target.version} is {result.image}")
+    return add_candidate(turn, result.image, target.digest or result.digest)
+
+
+def starting(turn: Turn) -> Turn:
+    """Until the candidate is ready, in full, and warm."""
+    turn, candidate = ready_clock(turn), turn.the("candidate")
+    stage = turn.progress
+    if warm(turn) and not turn.spec.paused:
+        return enter(turn, 0) if turn.variant("stable") is not None else promote(turn)
+    if not full(turn, candidate):
+        if turn.age(stage.since) >= turn.spec.progress_deadline.seconds:
+            message = f"not ready within {turn.spec.progress_deadline}: {complaint(turn, candidate)}"
+            return roll_back(turn, "Failed", "NotReady", message)
+        message = f"version {candidate.version} starts: {complaint(turn, candidate)}{_initially(turn)}"
+        return turn.say("Progressing", "True", "Starting", message).at_latest(10.0)
+    turn = turn.at_latest(
+        max(1.0, turn.spec.warm_up.seconds - turn.age(stage.ready_since)) if stage.ready_since else 1.0
+    )
+    message = f"version {candidate.version} is ready and warms up{_initially(turn)}"
+    return turn.say("Progressing", "True", "WarmingUp", message)
+
+
+def _initially(turn: Turn) -> str:
+    """What Gated means for a first revision in this version."""
+    if turn.variant("stable") is not None or turn.spec.initial_revision != "Gated":
+        return ""
+    return "; as the first revision it is gated by its evaluation and readiness only, in this version"
+
+
+def promoting(turn: Turn, route: RouteView) -> Turn:
+    """Until the gateway carries the whole traffic to the candidate."""
+    protected = protect(turn)
+    if protected is not None:
+        return protected
+    stage = turn.progress
+    if route.carried and stage.route_observed_at is not None:
+        return promoted(turn)
+    message = route.complaint or "the route is being changed"
+    if turn.variant("stable") is not None and turn.age(stage.since) >= turn.spec.progress_deadline.seconds:
+        return roll_back(turn, "Failed", "RouteNotCarried", message)
+    return turn.say("Progressing", "True", "Promoting", message).at_latest(5.0)
+
+
+def rolling_back(turn: Turn, route: RouteView) -> Turn:
+    """Until nothing can reach the candidate any more, and people have had time to look at it."""
+    stage = turn.progress
+    if turn.snapshot.deleting and not route.carried and turn.age(stage.since) >= GATEWAY_SECONDS:
+        return end(turn)
+    if not route.carried or stage.route_observed_at is None:
+        message = route.complaint or "traffic is being taken from the candidate"
+        return turn.say("Progressing", "True", "RollingBack", message).at_latest(2.0)
+    drain, delay = in_flight(turn), turn.spec.rollback.scale_down_delay.seconds
+    wanted = drain if turn.status.queued is not None or turn.snapshot.deleting else max(drain, delay)
+    left = wanted - turn.age(stage.route_observed_at)
+    if left <= 0:
+        return end(turn)
+    return turn.say("Progressing", "False", "RolledBack", stage.message).at_latest(left)

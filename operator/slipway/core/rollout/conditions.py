@@ -1,0 +1,156 @@
+"""Conditions and phase, derived anew at every decision from status and snapshot."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from slipway.api.v1alpha1.conditions import Condition
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
+from slipway.core.rollout.presence import answers, complaint
+from slipway.core.rollout.route import RouteView
+from slipway.core.rollout.snapshot import Resolved
+from slipway.core.rollout.stages import is_short
+from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_STAGES, Turn
+
+ORDER = (
+    "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "ModelResolved", "Certified", "ImageBuilt",
+    "SplitAgrees", "EvidenceAvailable", "InactiveFields", "ShortStages",
+)  # fmt: skip
+Statement = tuple[str, str, str]
+_PHASES = {
+    BUILD: "Building",
+    START: "Starting",
+    PROMOTE: "Promoting",
+    ROLLBACK: "RollingBack",
+    **{name: name for name in TRAFFIC_STAGES},
+}
+
+
+def conclude(turn: Turn, route: RouteView) -> ModelRolloutStatus:
+    """The status with conditions, phase, and what was seen of the variants."""
+    stated = _derived(turn, route) | dict(turn.said)
+    conditions = conditions_of(turn.status, stated, turn.snapshot.generation, turn.now)
+    variants = tuple(
+        v.model_copy(
+            update={
+                "replicas": turn.spec.predictor.min_replicas,
+                "ready_replicas": turn.snapshot.ready.get(v.inference_service, 0),
+            }
+        )
+        for v in turn.status.variants
+    )
+    return turn.status.model_copy(
+        update={
+            "observed_generation": turn.snapshot.generation,
+            "conditions": conditions,
+            "phase": _phase(turn, stated),
+            "variants": variants,
+            "inactive_fields": turn.snapshot.inactive,
+        }
+    )
+
+
+def conditions_of(
+    status: ModelRolloutStatus, stated: dict[str, Statement], generation: int, now: datetime
+) -> tuple[Condition, ...]:
+    """Conditions in their order; the time of transition changes with the status only."""
+    before = {condition.type: condition for condition in status.conditions}
+    found = []
+    for kind in ORDER:
+        if kind not in stated:
+            continue
+        value, reason, message = stated[kind]
+        old = before.get(kind)
+        since = old.last_transition_time if old and old.status == value else now.replace(microsecond=0)
+        found.append(
+            Condition.model_validate(
+                {
+                    "type": kind,
+                    "status": value,
+                    "reason": reason,
+                    "message": message[:2000],
+                    "observed_generation": generation,
+                    "last_transition_time": since,
+                }
+            )
+        )
+    return tuple(found)
+
+
+def _derived(turn: Turn, route: RouteView) -> dict[str, Statement]:
+    stated: dict[str, Statement] = {
+        "Accepted": ("True", "Valid", "the spec is valid"),
+        "Ready": _ready(turn, route),
+        "Reconciling": _reconciling(turn, route),
+        "Progressing": _idle(turn),
+        "Stalled": ("False", "NotStalled", "nothing waits for a person"),
+    }
+    if not turn.snapshot.task:
+        message = f"ModelTask {turn.spec.task_ref.name} does not exist: no new version is rolled out until it does"
+        stated["Accepted"] = ("False", "TaskNotFound", message)
+        stated["Stalled"] = ("True", "TaskNotFound", message)
+    stated |= _of_model(turn)
+    if turn.snapshot.inactive:
+        message = f"accepted, and not acted on by this version: {'; '.join(turn.snapshot.inactive)}"
+        stated["InactiveFields"] = ("True", "NotYetActive", message)
+    short = [s.name for s in turn.spec.stages if s.type in TRAFFIC_STAGES and is_short(s)]
+    if short:
+        message = f"stages of less than ten minutes are for trying out, not for production: {', '.join(short)}"
+        stated["ShortStages"] = ("True", "StagesOfSeconds", message)
+    return stated
+
+
+def _ready(turn: Turn, route: RouteView) -> Statement:
+    stable = turn.variant("stable")
+    if stable is None:
+        return "False", "NothingServes", "no version serves yet"
+    if not answers(turn, stable):
+        return "False", "StableUnavailable", f"version {stable.version} cannot answer: {complaint(turn, stable)}"
+    if not route.exists or route.refused:
+        return "False", "RouteNotCarried", route.complaint or "the HTTPRoute does not exist yet"
+    return "True", "Serving", f"version {stable.version} serves"
+
+
+def _reconciling(turn: Turn, route: RouteView) -> Statement:
+    """False in a steady campaign of days, or tools that wait for it would hang (traffic.md 14)."""
+    if turn.stage_type in (BUILD, START, PROMOTE):
+        return "True", _PHASES[turn.stage_type], "a version is being brought up"
+    if turn.stage_type == ROLLBACK and not route.carried:
+        return "True", "RollingBack", "traffic is being taken from the candidate"
+    return "False", "Settled", "what the spec asks for is in place, or under evaluation"
+
+
+def _idle(turn: Turn) -> Statement:
+    stable = turn.variant("stable")
+    if stable is None:
+        return "False", "Waiting", "there is no version to roll out"
+    return "False", "Complete", f"version {stable.version} serves all traffic"
+
+
+def _of_model(turn: Turn) -> dict[str, Statement]:
+    stated: dict[str, Statement] = {}
+    model, history = turn.snapshot.model, turn.status.history
+    if isinstance(model, Resolved):
+        if model.evaluation == "passed":
+            stated["Certified"] = ("True", "EvaluationPassed", f"version {model.version} passed its evaluation")
+        elif turn.spec.certification is not None:
+            stated["Certified"] = ("True", "Waived", f"not evaluated; waived: {turn.spec.certification.waiver}")
+    last = history[0] if history else None
+    if last and last.stage == "build" and last.outcome == "Failed" and not turn.status.target and turn.status.rejected:
+        stated["ImageBuilt"] = ("False", last.reason, last.message)
+    elif turn.status.variants:
+        newest = max(turn.status.variants, key=lambda v: v.number)
+        stated["ImageBuilt"] = ("True", "Built", newest.image)
+    return stated
+
+
+def _phase(turn: Turn, stated: dict[str, Statement]) -> str:
+    if turn.snapshot.deleting:
+        return "Deleting"
+    if stated["Stalled"][1] in ("Breached", "StageNotSupported"):
+        return "Held"
+    if turn.stage_type:
+        return "Paused" if turn.spec.paused and turn.stage_type != ROLLBACK else _PHASES.get(turn.stage_type, "Held")
+    if turn.variant("stable") is not None:
+        return "Serving"
+    return "Failed" if stated["Stalled"][0] == "True" else "Pending"

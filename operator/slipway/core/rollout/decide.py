@@ -1,0 +1,134 @@
+"""The decision itself: effects of the persisted status, then at most one transition."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
+from slipway.core.desired.names import FINALIZER
+from slipway.core.plan import Plan
+from slipway.core.rollout.campaign_steps import building, promoting, rolling_back, starting
+from slipway.core.rollout.conditions import conclude, conditions_of
+from slipway.core.rollout.deletion import delete_everything, let_everything_go, orphaned, withdraw
+from slipway.core.rollout.effects import effects
+from slipway.core.rollout.guard import keep_watch
+from slipway.core.rollout.route import RouteView, view
+from slipway.core.rollout.snapshot import Snapshot
+from slipway.core.rollout.stages import in_stage
+from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, Turn
+from slipway.core.rollout.wanted import consider
+from slipway.core.rollout.watching import observe_route
+
+RESYNC_SECONDS = 60.0
+
+
+def decide(snapshot: Snapshot, now: datetime) -> Plan:
+    """What to do, and what to remember. Pure: the same snapshot and instant give the same plan."""
+    if snapshot.deleting:
+        return _deleting(snapshot, now)
+    problem = _unusable(snapshot)
+    if snapshot.spec is None or problem:
+        return _refuse(snapshot, now, problem)
+    turn = Turn(snapshot, snapshot.spec, now, snapshot.status)
+    route = view(snapshot)
+    return _plan(turn, _transition(turn, route), route)
+
+
+def _plan(before: Turn, after: Turn, route: RouteView) -> Plan:
+    """A transition is written before anything is done about it; the next decision, at once, acts on it."""
+    after = after if after.snapshot.deleting else after.at_latest(RESYNC_SECONDS)
+    status = conclude(after, route)
+    moved = _position(status) != _position(before.status)
+    return Plan(
+        actions=() if moved else effects(before),
+        status=dump(status),
+        notices=after.notices,
+        requeue_after=0 if moved else after.wake,
+    )
+
+
+def _position(status: ModelRolloutStatus) -> Any:
+    """All of the status that effects are derived from."""
+    stage = status.stage
+    where = (stage.type, stage.name, stage.since, stage.withheld_since is None) if stage else None
+    variants = [(v.name, v.inference_service, v.weight, v.mirror, v.template, v.number) for v in status.variants]
+    return status.target, where, variants, status.epoch
+
+
+def _transition(turn: Turn, route: RouteView) -> Turn:
+    turn = observe_route(turn, route)
+    if turn.status.epoch != turn.snapshot.status.epoch:
+        return turn
+    before = turn.status
+    if turn.snapshot.task:
+        turn = consider(turn)
+    if _position(turn.status) != _position(before):
+        return turn
+    if turn.stage is None:
+        return keep_watch(turn)
+    steps = {PROMOTE: promoting, ROLLBACK: rolling_back}
+    if turn.stage_type in (BUILD, START):
+        return building(turn) if turn.stage_type == BUILD else starting(turn)
+    return steps.get(turn.stage_type, in_stage)(turn, route)
+
+
+def _unusable(snapshot: Snapshot) -> str:
+    """What makes a spec unusable for this version, beyond what its schema says."""
+    spec = snapshot.spec
+    if spec is None:
+        return snapshot.invalid or "the spec is not valid"
+    if spec.traffic is None or spec.traffic.gateway_api is None:
+        return "spec.traffic must be of type GatewayAPI: this version routes nothing else"
+    if spec.model is None or spec.model.mlflow is None:
+        return "spec.model must be of type MLflow: this version serves nothing else"
+    return ""
+
+
+def _refuse(snapshot: Snapshot, now: datetime, problem: str) -> Plan:
+    """Says what is wrong and touches nothing: what serves goes on serving."""
+    before = {c.type: (c.status, c.reason, c.message) for c in snapshot.status.conditions}
+    stated: dict[str, tuple[str, str, str]] = {
+        **before,
+        "Accepted": ("False", "InvalidSpec", problem),
+        "Stalled": ("True", "InvalidSpec", problem),
+        "Reconciling": ("False", "InvalidSpec", "the spec is not acted on"),
+    }
+    stated.setdefault("Ready", ("False", "InvalidSpec", "nothing serves yet"))
+    status = snapshot.status.model_copy(
+        update={
+            "observed_generation": snapshot.generation,
+            "conditions": conditions_of(snapshot.status, stated, snapshot.generation, now),
+        }
+    )
+    return Plan(status=dump(status))
+
+
+def _deleting(snapshot: Snapshot, now: datetime) -> Plan:
+    if FINALIZER not in snapshot.finalizers:
+        return Plan()
+    has_stable = any(v.name == "stable" for v in snapshot.status.variants)
+    if not snapshot.orphan or not has_stable:
+        return delete_everything(snapshot)
+    if snapshot.spec is None or _unusable(snapshot):
+        return let_everything_go(snapshot)
+    turn = Turn(snapshot, snapshot.spec, now, snapshot.status)
+    route = view(snapshot)
+    plan = _plan(turn, withdraw(turn, route), route)
+    left = turn.stage is None and all(v.name == "stable" for v in turn.status.variants)
+    if plan.actions or not left or plan.requeue_after == 0:
+        return plan if plan.requeue_after is not None else replace(plan, requeue_after=2.0)
+    return orphaned(turn, route)
+
+
+def dump(status: ModelRolloutStatus) -> dict[str, Any]:
+    """The status as JSON values, without what is empty."""
+    found: dict[str, Any] = _pruned(status.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return found
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _pruned(v) for k, v in value.items() if v not in ("", [], {})}
+    return [_pruned(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,63 @@
+"""A deleted rollout: under Delete the route goes first, then the services; under Orphan stable and route stay."""
+
+from __future__ import annotations
+
+from slipway.core.desired.names import FINALIZER, ROLLOUT_LABEL
+from slipway.core.plan import Action, Delete, Plan, SetFinalizers
+from slipway.core.rollout.campaign import end, roll_back
+from slipway.core.rollout.campaign_steps import rolling_back
+from slipway.core.rollout.effects import let_go, remove
+from slipway.core.rollout.route import RouteView
+from slipway.core.rollout.snapshot import Snapshot, key_of, leaving
+from slipway.core.rollout.turn import ROLLBACK, Turn
+from slipway.core.rollout.watching import observe_route
+
+RETRY_SECONDS = 2.0
+
+
+def delete_everything(snapshot: Snapshot) -> Plan:
+    """Clients get 404 from a route that is gone, never 503 from one whose services are."""
+    if FINALIZER not in snapshot.finalizers:
+        return Plan()
+    route = snapshot.route
+    if route is not None and (route["metadata"].get("labels") or {}).get(ROLLOUT_LABEL) == snapshot.name:
+        if leaving(route):
+            return Plan(requeue_after=RETRY_SECONDS)
+        return Plan((Delete(key_of(route), route["metadata"]["uid"]),), requeue_after=RETRY_SECONDS)
+    if snapshot.services:
+        actions = tuple(action for live in snapshot.services.values() for action in remove(live))
+        return Plan(actions, requeue_after=RETRY_SECONDS)
+    return Plan((_farewell(snapshot),))
+
+
+def _farewell(snapshot: Snapshot) -> Action:
+    rest = tuple(f for f in snapshot.finalizers if f != FINALIZER)
+    return SetFinalizers(snapshot.key, snapshot.resource_version, rest)
+
+
+def let_everything_go(snapshot: Snapshot) -> Plan:
+    """Takes our finalizers off and leaves the rest: for a spec under Orphan that cannot be read."""
+    released = tuple(action for live in snapshot.services.values() for action in let_go(live))
+    return Plan((*released, _farewell(snapshot))) if FINALIZER in snapshot.finalizers else Plan()
+
+
+def withdraw(turn: Turn, route: RouteView) -> Turn:
+    """Under Orphan: the campaign is aborted, so that stable alone is left."""
+    turn = observe_route(turn, route)
+    if turn.stage_type == ROLLBACK:
+        return rolling_back(turn, route)
+    if turn.variant("candidate") is not None:
+        return roll_back(turn, "Aborted", "RolloutDeleted", "the ModelRollout was deleted")
+    if turn.status.target is not None:
+        return end(turn)
+    return turn.without("previous") if turn.variant("previous") else turn
+
+
+def orphaned(turn: Turn, route: RouteView) -> Plan:
+    """The last step under Orphan, when stable alone is left and route and service have no owner any more."""
+    stable = turn.variant("stable")
+    names = set(turn.snapshot.services)
+    if stable is None or names - {stable.inference_service} or not route.agrees:
+        return Plan(requeue_after=RETRY_SECONDS)
+    released = tuple(action for live in turn.snapshot.services.values() for action in let_go(live))
+    return Plan((*released, _farewell(turn.snapshot)))

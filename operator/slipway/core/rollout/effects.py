@@ -1,0 +1,98 @@
+"""Actions that make the world agree with the persisted status; empty when it does already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slipway.api.v1alpha1.rollout_status import Variant
+from slipway.core.agreement import service_agrees
+from slipway.core.desired.inference_service import inference_service
+from slipway.core.desired.names import FINALIZER
+from slipway.core.plan import Action, Apply, Create, Delete, SetFinalizers
+from slipway.core.rollout.building import build_job_manifest, build_of, spent_job
+from slipway.core.rollout.presence import candidate_can_answer
+from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
+from slipway.core.rollout.snapshot import Object, key_of, leaving
+from slipway.core.rollout.timing import released
+from slipway.core.rollout.turn import BUILD, Turn
+
+
+def effects(turn: Turn) -> tuple[Action, ...]:
+    """In the order in which they are safe: variants exist before the route names them, and go after it left them.
+
+    `turn` is the decision before any transition: its status is the persisted one.
+    """
+    snapshot = turn.snapshot
+    if FINALIZER not in snapshot.finalizers:
+        names = (*snapshot.finalizers, FINALIZER)
+        return (SetFinalizers(snapshot.key, snapshot.resource_version, names),)
+    route = view(snapshot)
+    return (*_variants(turn), *_build(turn), *_route(turn, route), *_clean_up(turn, route))
+
+
+def _variants(turn: Turn) -> Iterator[Action]:
+    snapshot = turn.snapshot
+    for variant in turn.status.variants:
+        live = snapshot.services.get(variant.inference_service)
+        if leaving(live):
+            continue
+        wanted = inference_service(
+            snapshot.identity, variant.inference_service, variant.revision, variant.template,
+            turn.spec.predictor.min_replicas,
+        )  # fmt: skip
+        if live is None or not service_agrees(live, wanted):
+            yield Apply(wanted)
+
+
+def _build(turn: Turn) -> Iterator[Action]:
+    if turn.stage_type != BUILD:
+        return
+    build = build_of(turn)
+    if build is None:
+        return
+    manifest = build_job_manifest(turn, build)
+    live = turn.snapshot.jobs.get(manifest["metadata"]["name"])
+    if live is None:
+        yield Create(manifest)
+    elif spent_job(turn, live):
+        yield Delete(key_of(live), live["metadata"]["uid"])
+
+
+def _route(turn: Turn, route: RouteView) -> Iterator[Action]:
+    wanted = wanted_route(turn.snapshot.identity, turn.spec, turn.status)
+    if wanted is not None and not route.agrees and candidate_can_answer(turn):
+        live = turn.snapshot.route
+        yield Apply(wanted, live["metadata"].get("resourceVersion") if live else None)
+
+
+def _clean_up(turn: Turn, route: RouteView) -> Iterator[Action]:
+    """InferenceServices that no variant names go, and those that somebody deleted are let go, once no route that the
+    gateway carries names them."""
+    settled = route.carried or (turn.snapshot.deleting and route.agrees)  # a gateway that is gone must not hold us
+    variants = {v.inference_service: v for v in turn.status.variants}
+    for name, live in turn.snapshot.services.items():
+        if refers_to(route, name) or not settled:
+            continue
+        variant = variants.get(name)
+        if variant is None:
+            yield from remove(live)
+        elif leaving(live) and _free(turn, variant):
+            yield from let_go(live)
+
+
+def _free(turn: Turn, variant: Variant) -> bool:
+    return variant.name != "candidate" or released(turn)
+
+
+def let_go(live: Object) -> Iterator[Action]:
+    finalizers = tuple(live["metadata"].get("finalizers") or ())
+    if FINALIZER in finalizers:
+        rest = tuple(f for f in finalizers if f != FINALIZER)
+        yield SetFinalizers(key_of(live), live["metadata"]["resourceVersion"], rest)
+
+
+def remove(live: Object) -> Iterator[Action]:
+    """Takes our finalizer off an InferenceService and deletes it."""
+    yield from let_go(live)
+    if not leaving(live):
+        yield Delete(key_of(live), live["metadata"]["uid"])

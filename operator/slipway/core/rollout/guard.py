@@ -1,0 +1,53 @@
+"""After promotion: the gates stay enforced while the previous variant is kept, and its time ends."""
+
+from __future__ import annotations
+
+from slipway.core.evidence import Evidence
+from slipway.core.rollout.campaign import REPLACED, revert
+from slipway.core.rollout.presence import answers
+from slipway.core.rollout.turn import Turn
+from slipway.core.rollout.verdicts import evaluate
+
+POLL_SECONDS = 15.0
+
+
+def guarded(turn: Turn) -> bool:
+    """Whether there is something to go back to, and a gate that can say so without a concurrent stable."""
+    previous = turn.variant("previous")
+    kept = previous is not None and previous.role != REPLACED
+    return kept and turn.stage is None and any(gate.bound is not None for gate in turn.spec.gates)
+
+
+def keep_watch(turn: Turn) -> Turn:
+    """Absolute bounds against the promoted variant's live traffic. Comparisons with stable end with the campaign:
+    there is no concurrent stable any more."""
+    previous = turn.variant("previous")
+    if previous is None:
+        return turn.set(gates=()) if turn.status.gates else turn
+    if previous.keep_until is not None:
+        if turn.now >= previous.keep_until:
+            return (
+                turn.without("previous")
+                .set(gates=())
+                .notice("Normal", "PreviousRemoved", f"version {previous.version} was kept long enough")
+            )
+        turn = turn.at_latest((previous.keep_until - turn.now).total_seconds())
+    return _judge(turn) if guarded(turn) else turn
+
+
+def _judge(turn: Turn) -> Turn:
+    turn = turn.at_latest(POLL_SECONDS)
+    gates = [(gate.name, gate) for gate in turn.spec.gates if gate.bound is not None]
+    judged = evaluate(turn, gates, turn.snapshot.evidence, 0.0)
+    bad = next((each for each in judged if each.breached), None)
+    results = tuple(each.result for each in judged)
+    verdicts = [(g.name, g.verdict, g.breaches) for g in results]
+    if verdicts != [(g.name, g.verdict, g.breaches) for g in turn.status.gates]:
+        turn = turn.set(gates=results)
+    if bad is None or not isinstance(turn.snapshot.evidence, Evidence):
+        return turn
+    message = f"after promotion, gate {bad.result.name}: {bad.result.message}"
+    if turn.spec.on_breach == "Rollback" and answers(turn, turn.variant("previous")):
+        return revert(turn.set(gates=results), "GateBreached", message)
+    held = f"gate {bad.result.name} breached after promotion; a person decides"
+    return turn.say("Stalled", "True", "Breached", held)

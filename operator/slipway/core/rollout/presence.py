@@ -1,0 +1,58 @@
+"""Which variants can answer: InferenceService Ready, endpoints ready, capacity there."""
+
+from __future__ import annotations
+
+from slipway.api.v1alpha1.rollout_status import Variant
+from slipway.core.rollout.snapshot import Object, is_true, leaving
+from slipway.core.rollout.turn import Turn
+
+
+def live_service(turn: Turn, variant: Variant | None) -> Object | None:
+    """The InferenceService of a variant, unless it is missing."""
+    return turn.snapshot.services.get(variant.inference_service) if variant else None
+
+
+def endpoints(turn: Turn, variant: Variant | None) -> int:
+    """Ready endpoints of a variant."""
+    return turn.snapshot.ready.get(variant.inference_service, 0) if variant else 0
+
+
+def answers(turn: Turn, variant: Variant | None) -> bool:
+    """Whether a variant may be named by the route: it exists, nobody has deleted it, at least one endpoint is ready."""
+    live = live_service(turn, variant)
+    return live is not None and not leaving(live) and endpoints(turn, variant) > 0
+
+
+def full(turn: Turn, variant: Variant | None) -> bool:
+    """Whether a variant has all replicas ready: Ready alone is not capacity."""
+    live = live_service(turn, variant)
+    if live is None or not answers(turn, variant):
+        return False
+    ready = is_true((live.get("status") or {}).get("conditions"), "Ready")
+    return ready and endpoints(turn, variant) >= turn.spec.predictor.min_replicas
+
+
+def candidate_can_answer(turn: Turn) -> bool:
+    """Whether the candidate, where the status gives it traffic, could take it. A first revision has no alternative."""
+    candidate, stage = turn.variant("candidate"), turn.stage
+    if candidate is None or turn.variant("stable") is None or (stage and stage.withheld_since):
+        return True
+    given = candidate.mirror or candidate.weight not in ("", "0%")
+    return not given or answers(turn, candidate)
+
+
+def complaint(turn: Turn, variant: Variant | None) -> str:
+    """Why a variant is not ready, in KServe's words."""
+    live = live_service(turn, variant)
+    if live is None:
+        return "its InferenceService does not exist yet"
+    status = live.get("status") or {}
+    failure = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
+    if failure:
+        words = [failure.get("reason", ""), failure.get("message", "")]
+        code = failure.get("exitCode")
+        return " ".join(w for w in [*words, f"(exit code {code})" if code else ""] if w)[:500]
+    for condition in status.get("conditions") or ():
+        if condition.get("status") == "False" and condition.get("message"):
+            return f"{condition['type']}: {condition['message']}"[:500]
+    return f"{endpoints(turn, variant)} of {turn.spec.predictor.min_replicas} replicas are ready"

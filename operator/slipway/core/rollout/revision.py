@@ -1,0 +1,57 @@
+"""What a revision is: everything that makes its answers, hashed."""
+
+from __future__ import annotations
+
+from slipway.api.v1alpha1.gates import Gate
+from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.rollout_model import Predictor
+from slipway.api.v1alpha1.rollout_status import Target, Variant
+from slipway.core.desired.inference_service import Served, predictor_template
+from slipway.core.desired.names import Identity, inference_service_name, short_hash
+from slipway.core.rollout.route import header_of
+
+_SIZE = {"min_replicas", "max_replicas", "scale_metric", "scale_target"}
+
+
+def revision_of(digest: str, image: str, predictor: Predictor) -> str:
+    """First 10 hex digits over model digest, image digest, decision layer and predictor without its size.
+
+    The decision layer (threshold, calibration, rules) travels inside the model's directory in this version, so that
+    the model's digest covers it.
+    """
+    template = predictor.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_SIZE)
+    return short_hash([digest, image.rpartition("@")[2], {}, template])
+
+
+def intent_hash(spec: ModelRolloutSpec) -> str:
+    """Hash of the parts of the spec that decide about a candidate's fate: when they change, a rejected one is tried
+    again."""
+    parts = {"model", "predictor", "stages", "gates", "image", "certification"}
+    return short_hash(spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, include=parts))
+
+
+def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> Variant:
+    """The variant that a target with an image becomes, its predictor written once and for all."""
+    edges = sorted({gate.bound.value for gate in _latency_gates(spec) if gate.bound is not None})
+    header = header_of(spec)
+    served = Served(
+        target.revision, target.version, target.image, header, tuple(f"{edge.normalize():f}" for edge in edges)
+    )
+    return Variant(
+        name="candidate",
+        role="Warming",
+        revision=target.revision,
+        number=target.number,
+        version=target.version,
+        digest=target.digest,
+        image=target.image,
+        inference_service=inference_service_name(identity.name, target.revision),
+        weight="0%",
+        replicas=spec.predictor.min_replicas,
+        template=predictor_template(identity, served, spec.predictor),
+    )
+
+
+def _latency_gates(spec: ModelRolloutSpec) -> list[Gate]:
+    gates = [*spec.gates, *(gate for stage in spec.stages for gate in stage.gates)]
+    return [gate for gate in gates if (gate.metric or "").startswith("latency_")]

@@ -1,0 +1,110 @@
+"""The route: what the status asks for, and what the gateway is seen to carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
+from slipway.api.v1alpha1.scalars import Share
+from slipway.core.agreement import route_agrees
+from slipway.core.desired.http_route import Backend, Intent, http_route
+from slipway.core.desired.names import Identity, predictor_service
+from slipway.core.rollout.snapshot import Object, Snapshot, is_true, variant
+
+
+def fraction(text: str) -> Decimal:
+    """A share as kept in status; nothing is zero."""
+    return Share(text).fraction if text else Decimal(0)
+
+
+def intent(status: ModelRolloutStatus, header: str) -> Intent | None:
+    """What the status asks of the route; None while there is nothing to serve."""
+    stable, candidate = variant(status, "stable"), variant(status, "candidate")
+    withheld = status.stage is not None and status.stage.withheld_since is not None
+    weight = fraction(candidate.weight) if candidate else Decimal(0)
+    mirror = fraction(candidate.mirror) if candidate else Decimal(0)
+    if candidate and weight >= 1 and (stable is None or not withheld):
+        return Intent(_backend(candidate), candidate.number, status.epoch, header=header)
+    if stable is None:
+        return None
+    if candidate is None or withheld or weight >= 1 or weight + mirror == 0:
+        return Intent(_backend(stable), stable.number, status.epoch, header=header)
+    return Intent(_backend(stable), candidate.number, status.epoch, _backend(candidate), weight, mirror, header)
+
+
+def _backend(of: Variant) -> Backend:
+    return Backend(of.inference_service, of.revision)
+
+
+def header_of(spec: ModelRolloutSpec) -> str:
+    """The header that assigns entities, in lower case; empty when weights split requests."""
+    assignment = spec.traffic.assignment if spec.traffic else None
+    return assignment.header.lower() if assignment else ""
+
+
+def wanted_route(identity: Identity, spec: ModelRolloutSpec, status: ModelRolloutStatus) -> dict[str, Any] | None:
+    """The manifest that the status asks for."""
+    asked = intent(status, header_of(spec))
+    gateway = spec.traffic.gateway_api if spec.traffic else None
+    return http_route(identity, gateway, asked) if asked and gateway else None
+
+
+@dataclass(frozen=True)
+class RouteView:
+    """The live route. `agrees`: it says what the persisted status asks; `carried`: the gateway has accepted that."""
+
+    exists: bool
+    generation: int
+    agrees: bool
+    carried: bool
+    services: frozenset[str]
+    complaint: str = ""
+    refused: bool = False
+
+
+def view(snapshot: Snapshot) -> RouteView:
+    """Looks at the live route with the persisted status in mind."""
+    live, spec = snapshot.route, snapshot.spec
+    wanted = wanted_route(snapshot.identity, spec, snapshot.status) if spec else None
+    if live is None:
+        return RouteView(False, 0, wanted is None, wanted is None, frozenset())
+    generation = int(live["metadata"].get("generation", 0))
+    agrees = wanted is not None and route_agrees(live, wanted)
+    complaint, refused = _complaint(live, generation)
+    return RouteView(True, generation, agrees, agrees and not complaint, _services(live), complaint, refused)
+
+
+def _complaint(live: Object, generation: int) -> tuple[str, bool]:
+    """What keeps the gateway from carrying this generation, and whether that is a refusal rather than a delay; empty
+    when every parent accepts and resolves it."""
+    parents = (live.get("status") or {}).get("parents") or ()
+    if not parents:
+        return "no gateway has answered for the route yet", False
+    for parent in parents:
+        for kind in ("Accepted", "ResolvedRefs"):
+            current = [c for c in parent.get("conditions") or () if c.get("type") == kind]
+            if not current or int(current[0].get("observedGeneration", 0)) < generation:
+                return f"the gateway has not yet looked at generation {generation} of the route", False
+            if not is_true(current, kind):
+                said = f"{current[0].get('reason', '')} {current[0].get('message', '')}".strip()
+                return f"the gateway says {kind} is not True: {said}", True
+    return "", False
+
+
+def _services(live: Object) -> frozenset[str]:
+    """Names of all Services that the route refers to, by weight or by mirror, whatever the weight."""
+    found: set[str] = set()
+    for rule in live["spec"].get("rules") or ():
+        found |= {ref["name"] for ref in rule.get("backendRefs") or ()}
+        for each in rule.get("filters") or ():
+            if "requestMirror" in each:
+                found.add(each["requestMirror"]["backendRef"]["name"])
+    return frozenset(found)
+
+
+def refers_to(route: RouteView, inference_service: str) -> bool:
+    """Whether the live route still names the Service of an InferenceService."""
+    return predictor_service(inference_service) in route.services

@@ -1,0 +1,102 @@
+"""All that one decision knows: the rollout, its children, the model, the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
+from slipway.core.desired.names import GROUP, Identity
+from slipway.core.evidence import Evidence
+from slipway.core.plan import ObjectKey, Unavailable
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What the installation sets, as far as a rollout needs it."""
+
+    mlflow: str = ""
+    builder_image: str = ""
+    base_image: str = ""
+    registry: str = ""
+    registry_plain_http: bool = False
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A model version, pinned. Digest and evaluation come from its tags and may be empty."""
+
+    name: str
+    version: str
+    digest: str = ""
+    evaluation: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One observation. `services` are all InferenceServices labelled with the rollout, `ready` their ready endpoints.
+
+    `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
+    even then. `task` is False when the ModelTask does not exist.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    raw: Object
+    spec: ModelRolloutSpec | None
+    status: ModelRolloutStatus
+    invalid: str = ""
+    deleting: bool = False
+    finalizers: tuple[str, ...] = ()
+    task: bool = True
+    positive: str = "1"
+    inactive: tuple[str, ...] = ()
+    model: Resolved | Unavailable | None = None
+    services: Mapping[str, Object] = field(default_factory=dict)
+    ready: Mapping[str, int] = field(default_factory=dict)
+    route: Object | None = None
+    jobs: Mapping[str, Object] = field(default_factory=dict)
+    job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
+    evidence: Evidence | Unavailable | None = None
+    installation: Installation = Installation()
+
+    @property
+    def key(self) -> ObjectKey:
+        return ObjectKey(f"{GROUP}/v1alpha1", "ModelRollout", self.namespace, self.name)
+
+    @property
+    def orphan(self) -> bool:
+        """Whether the service must outlive the rollout."""
+        return self.raw.get("deletionPolicy") == "Orphan"
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.namespace, self.name, self.uid, owned=not self.orphan)
+
+
+def variant(status: ModelRolloutStatus, name: str) -> Variant | None:
+    """The variant in one place: stable, candidate or previous."""
+    return next((v for v in status.variants if v.name == name), None)
+
+
+def key_of(obj: Object) -> ObjectKey:
+    """Names a live object."""
+    metadata = obj["metadata"]
+    return ObjectKey(obj["apiVersion"], obj["kind"], metadata.get("namespace", ""), metadata["name"])
+
+
+def leaving(obj: Object | None) -> bool:
+    """Whether somebody has deleted the object and it waits for finalizers."""
+    return obj is not None and bool(obj["metadata"].get("deletionTimestamp"))
+
+
+def is_true(conditions: Any, kind: str) -> bool:
+    """Whether a list of conditions holds `kind` with status True."""
+    return any(c.get("type") == kind and c.get("status") == "True" for c in conditions or ())

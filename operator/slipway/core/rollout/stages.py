@@ -1,0 +1,179 @@
+"""One decision inside a stage with traffic: safety first, then evidence, then time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.core.evidence import Evidence
+from slipway.core.plan import Unavailable
+from slipway.core.rollout.campaign import enter, promote, roll_back, share_of
+from slipway.core.rollout.clock import elapsed, expect_end, measured_split, remaining, run, standing
+from slipway.core.rollout.presence import answers, complaint, full
+from slipway.core.rollout.report import Measurements, report
+from slipway.core.rollout.route import RouteView
+from slipway.core.rollout.turn import TRAFFIC_STAGES, Turn
+from slipway.core.rollout.verdicts import Judged, evaluate, gates_of, overdue
+
+SHORT_SECONDS = 600.0
+"""A stage that is shorter is watched by a person: it is looked at, and reported, more often."""
+
+
+def poll_seconds(stage: Stage) -> float:
+    """How often evidence is looked at."""
+    return 5.0 if is_short(stage) else 15.0
+
+
+def is_short(stage: Stage) -> bool:
+    return stage.min_duration is None or stage.min_duration.seconds < SHORT_SECONDS
+
+
+def in_stage(turn: Turn, route: RouteView) -> Turn:
+    """Shadow and Canary; a stage of another type holds."""
+    progress = turn.progress
+    index = _place(turn)
+    stage = turn.spec.stages[index]
+    if _asks_otherwise(turn, stage):
+        return enter(turn, index).notice("Normal", "StageChanged", f"the spec changed stage {stage.name}")
+    if index != progress.index:
+        turn = turn.set_stage(index=index)
+    if stage.type not in TRAFFIC_STAGES:
+        return _holds(turn, stage)
+    turn = turn.at_latest(poll_seconds(stage))
+    protected = protect(turn)
+    return protected if protected is not None else _judge(turn, stage, route)
+
+
+def _place(turn: Turn) -> int:
+    """Where the running stage stands in the spec now. One that is gone is replaced by what took its place, never
+    skipped: removing the last stage must not promote."""
+    names = [stage.name for stage in turn.spec.stages]
+    if turn.progress.name in names:
+        return names.index(turn.progress.name)
+    return max(0, min(turn.progress.index, len(names) - 1))
+
+
+def _asks_otherwise(turn: Turn, stage: Stage) -> bool:
+    progress, candidate = turn.progress, turn.the("candidate")
+    weight, mirror, _ = share_of(stage)
+    same = (progress.name, progress.type, candidate.weight, candidate.mirror)
+    return same != (stage.name, stage.type, weight, mirror)
+
+
+def _holds(turn: Turn, stage: Stage) -> Turn:
+    message = f"stage {stage.name}: this version does not run stages of type {stage.type}; take it out to go on"
+    turn = turn.say("Progressing", "False", "StageNotSupported", message)
+    return turn.say("Stalled", "True", "StageNotSupported", message)
+
+
+def protect(turn: Turn) -> Turn | None:
+    """Takes traffic from a candidate that cannot answer, and gives it back when it can; None when all is well."""
+    candidate, stage = turn.the("candidate"), turn.progress
+    if turn.variant("stable") is None:
+        return None
+    if stage.withheld_since is None:
+        if answers(turn, candidate):
+            return None
+        message = f"the candidate cannot answer, so stable serves all: {complaint(turn, candidate)}"
+        turn = turn.set_stage(withheld_since=turn.now, ready_since=None)
+        return turn.new_epoch().notice("Warning", "TrafficWithheld", message)
+    turn = ready_clock(turn)
+    if warm(turn):
+        return (
+            turn.set_stage(withheld_since=None).new_epoch().notice("Normal", "TrafficResumed", "the candidate is back")
+        )
+    if turn.age(stage.withheld_since) >= turn.spec.progress_deadline.seconds:
+        message = f"the candidate could not answer for {turn.spec.progress_deadline}: {complaint(turn, candidate)}"
+        return roll_back(turn, "Failed", "CandidateUnavailable", message)
+    message = f"stable serves all until the candidate answers: {complaint(turn, candidate)}"
+    return turn.say("Progressing", "True", "TrafficWithheld", message).at_latest(5.0)
+
+
+def ready_clock(turn: Turn) -> Turn:
+    """Notes since when the candidate has been ready in full."""
+    stage = turn.progress
+    ready = full(turn, turn.variant("candidate"))
+    if ready and stage.ready_since is None:
+        return turn.set_stage(ready_since=turn.now)
+    return turn.set_stage(ready_since=None) if not ready and stage.ready_since else turn
+
+
+def warm(turn: Turn) -> bool:
+    """Whether the candidate has been ready for warmUp."""
+    stage = turn.stage
+    since = stage.ready_since if stage else None
+    return since is not None and turn.age(since) >= turn.spec.warm_up.seconds
+
+
+def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
+    evidence = turn.snapshot.evidence
+    split = measured_split(turn, evidence) if isinstance(evidence, Evidence) else None
+    planned = float(max(stage.min_samples or 0, stage.min_exposures or 0))
+    judged = evaluate(turn, gates_of(turn, stage), evidence, planned)
+    counted = Measurements.of(evidence, judged, split)
+    because = standing(turn, route, split)
+    turn = expect_end(run(turn, because), stage)
+    turn = _say_split(turn, split, because)
+    bad = next((each for each in judged if each.breached), None)
+    late = overdue(turn, judged)
+    if turn.spec.on_breach == "Rollback" and bad is not None:
+        return roll_back(turn.set(gates=counted.gates), "RolledBack", "GateBreached", _because(bad))
+    if late is not None:
+        return roll_back(turn.set(gates=counted.gates), "RolledBack", "GateUnknown", _because(late))
+    waits = _waits(turn, stage, judged, counted, because)
+    if not waits:
+        return _passed(report(turn, counted, "", now=True))
+    turn = report(turn, counted, "; ".join(waits), short=is_short(stage))
+    if bad is not None:
+        message = f"held for a person (onBreach: Hold): {bad.result.name} breached"
+        return turn.say("Progressing", "False", "Breached", message).say("Stalled", "True", "Breached", message)
+    return _say_progress(turn, stage, judged, because)
+
+
+def _because(judged: Judged) -> str:
+    return f"gate {judged.result.name}: {judged.result.message}"
+
+
+def _waits(turn: Turn, stage: Stage, judged: Sequence[Judged], counted: Measurements, because: str) -> list[str]:
+    """What the stage still waits for; nothing means that it has passed."""
+    waits = [f"clock stands: {because}"] if because else []
+    left = remaining(turn, stage)
+    if left > 0:
+        waits.append(f"{elapsed(turn):.0f}s of {stage.min_duration}")
+    if counted.samples < (stage.min_samples or 0):
+        waits.append(f"{counted.samples} of {stage.min_samples} requests")
+    if counted.exposures < (stage.min_exposures or 0):
+        waits.append(f"{counted.exposures} of {stage.min_exposures} entities")
+    waits += [f"gate {each.result.name}: {each.result.verdict}" for each in judged if each.blocking]
+    if turn.spec.paused:
+        waits.append("paused")
+    return waits
+
+
+def _passed(turn: Turn) -> Turn:
+    progress = turn.progress
+    turn = turn.notice("Normal", "StagePassed", f"stage {progress.name} passed")
+    following = progress.index + 1
+    return enter(turn, following) if following < len(turn.spec.stages) else promote(turn)
+
+
+def _say_split(turn: Turn, split: object, because: str) -> Turn:
+    """SplitAgrees: in the words of the clock, without figures that change at every look."""
+    found = getattr(split, "agrees", None)
+    if found is None:
+        return turn.say("SplitAgrees", "Unknown", "NotMeasured", "too little traffic was measured to compare the split")
+    if found:
+        return turn.say("SplitAgrees", "True", "WithinInterval", "the split asked for lies in the measured interval")
+    return turn.say("SplitAgrees", "False", "OutsideInterval", "the split asked for lies outside the measured interval")
+
+
+def _say_progress(turn: Turn, stage: Stage, judged: Sequence[Judged], because: str) -> Turn:
+    if isinstance(turn.snapshot.evidence, Unavailable):
+        reason, message = turn.snapshot.evidence.reason, turn.snapshot.evidence.message
+        turn = turn.say("EvidenceAvailable", "False", reason, message)
+        return turn.say("Progressing", "True", reason, f"stage {stage.name} holds: {message}")
+    if because:
+        return turn.say("Progressing", "True", "ClockStands", f"stage {stage.name}: its clock stands, see status.stage")
+    open_gates = [each.result.name for each in judged if each.blocking]
+    message = f"stage {stage.name} gathers evidence" + (f"; open gates: {', '.join(open_gates)}" if open_gates else "")
+    return turn.say("Progressing", "True", "Paused" if turn.spec.paused else stage.type, message)

@@ -1,0 +1,26 @@
+"""How long things take that nobody reports: requests in flight, and a gateway that has accepted but not yet loaded."""
+
+from __future__ import annotations
+
+from slipway.core.rollout.turn import BUILD, START, Turn
+
+CONFIGURATION_LAG = 3.0
+"""Seconds between a gateway's acceptance of a route and the last of its proxies acting on it (measured: under one)."""
+
+DEFAULT_REQUEST_SECONDS = 15.0
+"""Envoy's own limit for a request where the spec sets none."""
+
+
+def in_flight(turn: Turn) -> float:
+    """Seconds after which no request can still be under way to a variant that the route has left."""
+    traffic = turn.spec.traffic
+    request = traffic.gateway_api.timeouts.request if traffic and traffic.gateway_api else None
+    return CONFIGURATION_LAG + (request.seconds if request is not None else DEFAULT_REQUEST_SECONDS)
+
+
+def released(turn: Turn) -> bool:
+    """Whether a candidate may go at once: it never had traffic in this stage, or has had none for long enough."""
+    stage = turn.stage
+    if stage is None or stage.type in (BUILD, START):
+        return True
+    return stage.route_observed_at is not None and turn.age(stage.route_observed_at) >= in_flight(turn)

@@ -1,0 +1,105 @@
+"""One decision on its way: the snapshot, the instant, and the status as decided so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, StageProgress, Target, Variant
+from slipway.core.plan import Notice
+from slipway.core.rollout.snapshot import Snapshot, variant
+
+BUILD, START, PROMOTE, ROLLBACK = "Build", "Start", "Promote", "Rollback"
+TRAFFIC_STAGES = ("Shadow", "Canary")
+TICK = timedelta(seconds=1)
+"""The reconcile's clock counts whole seconds: what begins now may have begun up to one later, and must not count it."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """`said` are the conditions that parts of the decision want to state: type → (status, reason, message)."""
+
+    snapshot: Snapshot
+    spec: ModelRolloutSpec
+    now: datetime
+    status: ModelRolloutStatus
+    notices: tuple[Notice, ...] = ()
+    wake: float | None = None
+    said: tuple[tuple[str, tuple[str, str, str]], ...] = ()
+
+    def set(self, **fields: Any) -> Turn:
+        """With some fields of the status changed."""
+        return replace(self, status=self.status.model_copy(update=fields))
+
+    def set_stage(self, **fields: Any) -> Turn:
+        """With some fields of the running stage changed."""
+        return self.set(stage=self.progress.model_copy(update=fields))
+
+    def set_variant(self, name: str, **fields: Any) -> Turn:
+        """With some fields of one variant changed."""
+        changed = tuple(v.model_copy(update=fields) if v.name == name else v for v in self.status.variants)
+        return self.set(variants=changed)
+
+    def without(self, name: str) -> Turn:
+        """With one variant dropped: what is no variant is cleaned up."""
+        return self.set(variants=tuple(v for v in self.status.variants if v.name != name))
+
+    def notice(self, kind: Literal["Normal", "Warning"], reason: str, message: str) -> Turn:
+        """With an Event to tell."""
+        return replace(self, notices=(*self.notices, Notice(kind, reason, message)))
+
+    def at_latest(self, seconds: float) -> Turn:
+        """Decides again in at most `seconds`."""
+        return replace(self, wake=max(0.0, min(seconds, self.wake) if self.wake is not None else seconds))
+
+    def say(self, kind: str, status: str, reason: str, message: str) -> Turn:
+        """States a condition; the last statement of a type counts."""
+        return replace(self, said=(*self.said, (kind, (status, reason, message))))
+
+    def variant(self, name: str) -> Variant | None:
+        return variant(self.status, name)
+
+    def the(self, name: str) -> Variant:
+        """The variant in a place that must be taken at this point of the decision. Raises LookupError if it is not."""
+        found = variant(self.status, name)
+        if found is None:
+            raise LookupError(f"there is no {name}")
+        return found
+
+    @property
+    def progress(self) -> StageProgress:
+        """The running stage, which there must be at this point of the decision. Raises LookupError if there is none."""
+        if self.status.stage is None:
+            raise LookupError("no stage is running")
+        return self.status.stage
+
+    @property
+    def target(self) -> Target:
+        """What is being rolled out, which there must be at this point. Raises LookupError if there is nothing."""
+        if self.status.target is None:
+            raise LookupError("nothing is being rolled out")
+        return self.status.target
+
+    @property
+    def stage(self) -> StageProgress | None:
+        return self.status.stage
+
+    @property
+    def stage_type(self) -> str:
+        return self.status.stage.type if self.status.stage else ""
+
+    def age(self, since: datetime | None) -> float:
+        """Seconds since an instant; 0 when it is unknown."""
+        return max(0.0, (self.now - since).total_seconds()) if since else 0.0
+
+    def new_epoch(self) -> Turn:
+        """Evidence restarts: the split changed, or somebody disturbed it."""
+        turn = self.set(epoch=self.status.epoch + 1, epoch_since=self.now, gates=(), split=None)
+        if turn.stage is None:
+            return turn
+        return turn.set_stage(
+            epoch=turn.status.epoch, accrued_seconds=0, running_since=None, exposures=0, samples=0, expected_end=None,
+            route_generation=0, route_observed_at=None, reported_at=None,
+        )  # fmt: skip

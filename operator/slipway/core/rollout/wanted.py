@@ -1,0 +1,135 @@
+"""Which model the spec asks for, and whether that means anything to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slipway.api.v1alpha1.rollout_status import Queued, Target
+from slipway.core.plan import Unavailable
+from slipway.core.rollout.campaign import begin, end, restore, roll_back
+from slipway.core.rollout.presence import answers
+from slipway.core.rollout.revision import intent_hash, revision_of
+from slipway.core.rollout.snapshot import Resolved
+from slipway.core.rollout.turn import ROLLBACK, Turn
+
+ALIAS_SECONDS = 15.0
+"""How often a moving alias is looked at; a pinned version moves by a change of the spec."""
+
+
+def consider(turn: Turn) -> Turn:
+    """Notes what the registry says, queues or supersedes during a campaign, begins one otherwise."""
+    turn = forget_rejected(turn)
+    model = turn.snapshot.model
+    if not isinstance(model, Resolved):
+        return _unresolved(turn, model)
+    turn = turn.at_latest(ALIAS_SECONDS)
+    turn = turn.say("ModelResolved", "True", "Resolved", f"version {model.version} of {model.name} is asked for")
+    if turn.status.target is not None:
+        return _during(turn, model, turn.status.target)
+    turn = turn.set(queued=None) if turn.status.queued else turn
+    for check in _CHECKS:
+        decided = check(turn, model)
+        if decided is not None:
+            return decided
+    return begin(turn, model, _known_image(turn, model))
+
+
+def _unresolved(turn: Turn, model: Unavailable | Resolved | None) -> Turn:
+    reason = model.reason if isinstance(model, Unavailable) else "NotResolved"
+    message = model.message if isinstance(model, Unavailable) else "the model is not resolved yet"
+    status = "False" if reason == "ModelVersionNotFound" else "Unknown"
+    turn = turn.say("ModelResolved", status, reason, message).at_latest(ALIAS_SECONDS)
+    return turn.say("Stalled", "True", reason, message) if status == "False" else turn
+
+
+def forget_rejected(turn: Turn) -> Turn:
+    """A rejection holds for the spec under which it was made."""
+    intent = intent_hash(turn.spec)
+    kept = tuple(r for r in turn.status.rejected if r.intent == intent)
+    return turn if kept == turn.status.rejected else turn.set(rejected=kept)
+
+
+def _is(model: Resolved, digest: str, version: str) -> bool:
+    """The same model: by digest, or by version where the registry knows no digest."""
+    return model.digest == digest if model.digest and digest else model.version == version
+
+
+def _pinned(turn: Turn) -> bool:
+    source = turn.spec.model
+    return source is not None and source.mlflow is not None and source.mlflow.version is not None
+
+
+def _during(turn: Turn, model: Resolved, target: Target) -> Turn:
+    if _is(model, target.digest, target.version):
+        return turn.set(queued=None) if turn.status.queued else turn
+    if _pinned(turn) and turn.stage_type not in (ROLLBACK, ""):
+        return _supersede(turn, model)
+    queued = Queued(version=model.version, digest=model.digest)
+    return turn if queued == turn.status.queued else turn.set(queued=queued)
+
+
+def _supersede(turn: Turn, model: Resolved) -> Turn:
+    """The spec names another version: a person's word, unlike an alias that moved."""
+    message = f"the spec now asks for version {model.version}"
+    if turn.variant("candidate") is None:
+        return end(turn).notice("Normal", "Superseded", message)
+    return roll_back(turn, "Superseded", "SpecChanged", message)
+
+
+def _serves_already(turn: Turn, model: Resolved) -> Turn | None:
+    stable = turn.variant("stable")
+    if stable is None or not _is(model, stable.digest, stable.version):
+        return None
+    return turn if revision_of(stable.digest, stable.image, turn.spec.predictor) == stable.revision else None
+
+
+def _refused(turn: Turn, model: Resolved) -> Turn | None:
+    for rejected in turn.status.rejected:
+        if _is(model, rejected.digest, rejected.version):
+            message = (
+                f"version {model.version} was rejected ({rejected.reason}) and is not tried again: "
+                "ask for another version, or change what it was judged by"
+            )
+            return turn.say("Progressing", "False", "Rejected", message).say("Stalled", "True", "Rejected", message)
+    return None
+
+
+def _uncertified(turn: Turn, model: Resolved) -> Turn | None:
+    if model.evaluation == "passed" or turn.spec.certification is not None:
+        return None
+    how = "failed its evaluation" if model.evaluation == "failed" else "was not evaluated by a TrainingRun"
+    message = f"version {model.version} {how}: train it again, or give spec.certification.waiver"
+    turn = turn.say(
+        "Certified", "False", "NotEvaluated" if model.evaluation != "failed" else "EvaluationFailed", message
+    )
+    return turn.say("Progressing", "False", "NotCertified", message).say("Stalled", "True", "NotCertified", message)
+
+
+def _paused(turn: Turn, model: Resolved) -> Turn | None:
+    if not turn.spec.paused:
+        return None
+    return turn.say("Progressing", "False", "Paused", f"paused: version {model.version} waits")
+
+
+def _kept(turn: Turn, model: Resolved) -> Turn | None:
+    """The fast path back."""
+    previous, stable = turn.variant("previous"), turn.variant("stable")
+    if previous is None or stable is None or not _is(model, previous.digest, previous.version):
+        return None
+    if revision_of(previous.digest, previous.image, turn.spec.predictor) != previous.revision:
+        return None
+    if not answers(turn, previous):
+        message = f"version {previous.version} is asked for and kept, but has no ready replica yet"
+        return turn.say("Progressing", "True", "Restoring", message).at_latest(5.0)
+    return restore(turn)
+
+
+def _known_image(turn: Turn, model: Resolved) -> str:
+    """The image of a variant that holds the same model: only the predictor changed."""
+    for variant in turn.status.variants:
+        if model.digest and variant.digest == model.digest:
+            return variant.image
+    return ""
+
+
+_CHECKS: tuple[Callable[[Turn, Resolved], Turn | None], ...] = (_serves_already, _refused, _uncertified, _paused, _kept)
