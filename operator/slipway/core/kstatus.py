@@ -1,0 +1,99 @@
+"""Conditions as kstatus reads them: derived anew at every decision, written only where they say something new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+from slipway.api.v1alpha1.conditions import Condition, ConditionedStatus
+
+TRUE: Literal["True"] = "True"
+FALSE: Literal["False"] = "False"
+UNKNOWN: Literal["Unknown"] = "Unknown"
+LONGEST_MESSAGE = 2048
+S = TypeVar("S", bound=ConditionedStatus)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a decision says about one aspect."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+
+
+def ready(reason: str, message: str) -> tuple[Said, ...]:
+    """kstatus: Current. The object does what its spec asks."""
+    return (
+        Said("Ready", TRUE, reason, message),
+        Said("Reconciling", FALSE, reason, message),
+        Said("Stalled", FALSE, reason, message),
+    )
+
+
+def reconciling(reason: str, message: str) -> tuple[Said, ...]:
+    """kstatus: InProgress. It will get on by itself."""
+    return (
+        Said("Ready", FALSE, reason, message),
+        Said("Reconciling", TRUE, reason, message),
+        Said("Stalled", FALSE, reason, message),
+    )
+
+
+def waiting(reason: str, message: str) -> tuple[Said, ...]:
+    """A person has asked for a pause: neither at work nor ill."""
+    return (
+        Said("Ready", FALSE, reason, message),
+        Said("Reconciling", FALSE, reason, message),
+        Said("Stalled", FALSE, reason, message),
+    )
+
+
+def stalled(reason: str, message: str) -> tuple[Said, ...]:
+    """kstatus: Failed. It will not get on until somebody acts."""
+    return (
+        Said("Ready", FALSE, reason, message),
+        Said("Reconciling", FALSE, reason, message),
+        Said("Stalled", TRUE, reason, message),
+    )
+
+
+def inactive(fields: Iterable[str]) -> tuple[Said, ...]:
+    """Names the fields of the spec that are accepted and not acted on; nothing is said where there are none."""
+    found = tuple(fields)
+    if not found:
+        return ()
+    return (Said("InactiveFields", TRUE, "AcceptedWithoutEffect", "; ".join(found)),)
+
+
+def with_conditions(status: S, said: Iterable[Said], generation: int, now: datetime) -> S:
+    """The status with exactly the conditions said; the time of a transition stays where the status of one stays."""
+    before = {condition.type: condition for condition in status.conditions}
+    conditions = tuple(_condition(each, before.get(each.type), generation, now) for each in said)
+    return status.model_copy(update={"conditions": conditions, "observed_generation": generation})
+
+
+def _condition(said: Said, before: Condition | None, generation: int, now: datetime) -> Condition:
+    since = before.last_transition_time if before is not None and before.status == said.status else now
+    return Condition(
+        type=said.type,
+        status=said.status,
+        reason=said.reason,
+        message=said.message[:LONGEST_MESSAGE],
+        last_transition_time=since,
+        observed_generation=generation,
+    )
+
+
+def said_before(status: ConditionedStatus, kind: str) -> Condition | None:
+    """The condition of that type as last written."""
+    return next((condition for condition in status.conditions if condition.type == kind), None)
+
+
+def as_written(status: ConditionedStatus) -> Mapping[str, Any]:
+    """The status as the API server keeps it: camelCase, nothing that is only a default."""
+    return status.model_dump(mode="json", by_alias=True, exclude_defaults=True)
