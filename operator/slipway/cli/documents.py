@@ -50,19 +50,16 @@ def read(name: str) -> Iterator[Document]:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Unreadable(f"{label}: {getattr(error, 'strerror', None) or error}") from error
-    loader = _Loader(text)
     try:
-        while loader.check_node():
-            node = loader.get_node()
-            lines = dict(_lines(node, ())) if node is not None else {}
-            value = loader.construct_document(node)
+        for node in yaml.compose_all(text, _Loader):
+            value = _Loader("").construct_document(node)
             if value is not None:
-                yield Document(label, value, lines)
+                yield Document(label, value, dict(_lines(node, ())))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise Unreadable(f"{label}:{line}: not YAML: {error.problem}") from error
-    finally:
-        loader.dispose()
+    except yaml.YAMLError as error:
+        raise Unreadable(f"{label}: not YAML: {error}") from error
 
 
 def _lines(node: yaml.Node, location: Location) -> Iterator[tuple[Location, int]]:

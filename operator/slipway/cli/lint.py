@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.api.v1alpha1 import GROUP
 from slipway.cli import documents, rendering
 from slipway.cli.documents import Document, Unreadable
 from slipway.validation import Finding, check, check_together, errors
@@ -116,7 +117,8 @@ def _read(names: Iterable[str]) -> tuple[list[Document], bool]:
 
 
 def _is_ours(value: Any) -> bool:
-    return isinstance(value, Mapping) and str(value.get("apiVersion", "")).split("/")[0] == "slipway.dev"
+    """A manifest without apiVersion is taken for one of ours: its author left it out."""
+    return isinstance(value, Mapping) and str(value.get("apiVersion", GROUP)).split("/")[0] == GROUP
 
 
 def _count(number: int, noun: str) -> str:
