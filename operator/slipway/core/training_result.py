@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 Object = Mapping[str, Any]
+Instant = datetime | None
 # The cache of pods may lag behind that of Jobs by so many seconds.
 GRACE_SECONDS = 30.0
 
@@ -22,15 +23,15 @@ class Progress:
             it ended, but its pods and with them its report are gone.
         report: the newest words of a pod: {runId, version, …} of a success, {error, steps} of a failure.
         reason, message: for people, why it is not done.
-        began, ended: of the containers, as Kubernetes wrote them.
+        began, ended: of the containers that have ended.
     """
 
     state: Literal["Absent", "Pending", "Running", "Retrying", "Succeeded", "Failed", "Lost"]
     report: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     message: str = ""
-    began: str = ""
-    ended: str = ""
+    began: datetime | None = None
+    ended: datetime | None = None
 
     @property
     def error(self) -> Mapping[str, Any]:
@@ -45,8 +46,8 @@ def progress(job: Object | None, pods: Sequence[Object], now: datetime) -> Progr
         return Progress("Absent")
     newest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
     ends = [end for pod in newest for end in _terminations(pod)]
-    began = min((str(end.get("startedAt", "")) for end in ends), default="")
-    ended = max((str(end.get("finishedAt", "")) for end in ends), default="")
+    began = min(_instants(ends, "startedAt"), default=None)
+    ended = max(_instants(ends, "finishedAt"), default=None)
     told = next((words for end in ends if "runId" in (words := _words(end))), None)
     failed: Object = next((words for end in ends if "error" in (words := _words(end))), {})
     if told is not None:
@@ -64,7 +65,7 @@ def _finish(job: Object, kind: str) -> Object | None:
     return next((each for each in conditions if each.get("type") == kind and each.get("status") == "True"), None)
 
 
-def _failed(finish: Object, words: Object, ends: Sequence[Object], began: str, ended: str) -> Progress:
+def _failed(finish: Object, words: Object, ends: Sequence[Object], began: Instant, ended: Instant) -> Progress:
     if error := words.get("error"):
         reason, message = error["reason"], f"{error.get('step', 'train')}: {error.get('message', '')}"
     elif ends and ends[0].get("reason") == "OOMKilled":
@@ -74,7 +75,7 @@ def _failed(finish: Object, words: Object, ends: Sequence[Object], began: str, e
     return Progress("Failed", report=words, reason=reason, message=message, began=began, ended=ended)
 
 
-def _unfinished(pods: Sequence[Object], words: Object, ends: Sequence[Object], began: str) -> Progress:
+def _unfinished(pods: Sequence[Object], words: Object, ends: Sequence[Object], began: Instant) -> Progress:
     newest, error = pods[0] if pods else None, words.get("error") or {}
     if newest is not None and _running(newest):
         message = "the training pod is running"
@@ -112,6 +113,10 @@ def _terminations(pod: Object) -> Iterator[Object]:
     for container in (pod.get("status") or {}).get("containerStatuses") or ():
         if end := (container.get("state") or {}).get("terminated"):
             yield end
+
+
+def _instants(ends: Sequence[Object], name: str) -> list[datetime]:
+    return [datetime.fromisoformat(end[name]) for end in ends if end.get(name)]
 
 
 def _words(end: Object) -> Mapping[str, Any]:

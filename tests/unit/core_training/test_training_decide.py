@@ -1,0 +1,240 @@
+"""A TrainingRun from its first reconcile to its end, one table of observations at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from slipway.api.v1alpha1.trainingrun import TrainingRunSpec, TrainingRunStatus
+from slipway.core.plan import Apply, Create, Delete, Plan
+from slipway.core.training import TrainingSnapshot, decide
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+LATER = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
+RAW: dict[str, Any] = {
+    "taskRef": {"name": "fraud"},
+    "data": {"sources": [{"name": "a", "uri": "https://data.example.com/rows.csv"}]},
+    "trainer": {"type": "BuiltIn", "builtIn": {"estimator": "Linear"}},
+    "register": {"model": "fraud"},
+}
+REPORT = {
+    "runId": "r1",
+    "version": "3",
+    "modelDigest": "sha256:aa",
+    "dataDigest": "sha256:bb",
+    "evaluation": "passed",
+    "criteria": [{"name": "catch", "met": True, "value": "0.9", "low": "0.8", "bound": "recall >= 0.7"}],
+    "steps": [{"name": "acquire", "seconds": "1.6"}],
+    "metrics": [{"name": "recall", "value": "0.9", "low": "0.8", "high": "1", "split": "test"}],
+}
+ERROR = {"step": "validate", "reason": "ColumnMissing", "message": "no column 'x'", "retryable": False}
+OUTAGE = {"step": "start", "reason": "MLflowUnavailable", "message": "connection refused", "retryable": True}
+
+
+def snapshot(**changes: Any) -> TrainingSnapshot:
+    raw = {**RAW, **changes.pop("spec", {})}
+    base = TrainingSnapshot(
+        namespace="team", name="run", uid="u-1", generation=1, raw=raw, spec=TrainingRunSpec.model_validate(raw),
+        status=TrainingRunStatus(), task={"goal": "g"}, image="pipelines@sha256:1", mlflow="http://mlflow:5000",
+    )  # fmt: skip
+    return replace(base, **changes)
+
+
+def job(*conditions: str, suspend: bool = False, at: str = "2026-11-23T11:59:50Z") -> dict[str, Any]:
+    made = [
+        {"type": kind, "status": "True", "reason": f"{kind}Reason", "lastTransitionTime": at} for kind in conditions
+    ]
+    spec = {"suspend": True} if suspend else {}
+    return {"metadata": {"name": "run-train", "uid": "j-1"}, "spec": spec, "status": {"conditions": made}}
+
+
+def pod(said: Mapping[str, Any] | None = None, phase: str = "Succeeded", made: str = "1", **end: Any) -> dict[str, Any]:
+    terminated = {
+        "message": json.dumps(said) if said else "",
+        "startedAt": "2026-11-23T11:58:00Z",
+        "finishedAt": "2026-11-23T11:59:00Z",
+        **end,
+    }
+    statuses = [{"state": {"terminated": terminated}}] if phase != "Running" else [{"state": {"running": {}}}]
+    return {"metadata": {"creationTimestamp": made}, "status": {"phase": phase, "containerStatuses": statuses}}
+
+
+def begun(**changes: Any) -> TrainingSnapshot:
+    return snapshot(status=TrainingRunStatus(phase="Running", job="run-train"), **changes)
+
+
+def condition(plan: Plan, kind: str) -> Mapping[str, Any]:
+    assert plan.status is not None
+    return next((each for each in plan.status["conditions"] if each["type"] == kind), {})
+
+
+def follow(plan: Plan, now: TrainingSnapshot) -> TrainingSnapshot:
+    return replace(now, status=TrainingRunStatus.model_validate(plan.status))
+
+
+def test_the_job_is_written_down_before_it_is_made() -> None:
+    first = decide(snapshot(), NOW)
+    assert first.actions == ()
+    assert first.requeue_after == 0
+    assert first.status is not None
+    assert first.status["job"] == "run-train"
+    second = decide(follow(first, snapshot()), NOW)
+    (create,) = second.actions
+    assert isinstance(create, Create)
+    assert create.manifest["metadata"]["name"] == "run-train"
+
+
+def test_the_job_may_be_asked_for_again_and_is_the_same() -> None:
+    seen = snapshot(status=TrainingRunStatus(job="run-train", phase="Pending"))
+    assert decide(seen, NOW).actions == decide(seen, LATER).actions
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "named"),
+    [
+        ({"task": None}, "TaskNotFound", "'fraud'"),
+        ({"task_invalid": "spec.goal: is required"}, "TaskInvalid", "spec.goal"),
+        ({"image": ""}, "NotConfigured", "images.pipelines"),
+        ({"mlflow": ""}, "NotConfigured", "mlflow.url"),
+    ],
+)
+def test_what_is_missing_is_named_and_waited_for(change: dict[str, Any], reason: str, named: str) -> None:
+    plan = decide(snapshot(**change), NOW)
+    assert plan.actions == ()
+    assert condition(plan, "Ready")["status"] == "False"
+    assert condition(plan, "Reconciling")["reason"] == reason
+    assert named in condition(plan, "Reconciling")["message"]
+    assert plan.status is not None
+    assert plan.status["phase"] == "Pending"
+
+
+def test_a_spec_that_is_not_legal_stalls() -> None:
+    plan = decide(replace(snapshot(), spec=None, invalid="spec.x: no"), NOW)
+    assert condition(plan, "Stalled")["status"] == "True"
+    assert condition(plan, "Stalled")["message"] == "spec.x: no"
+
+
+def test_success_is_kept_whole() -> None:
+    plan = decide(begun(job=job("Complete"), pods=(pod(REPORT),)), NOW)
+    assert plan.status is not None
+    assert plan.status["phase"] == "Succeeded"
+    assert {key: plan.status[key] for key in ("runId", "version", "modelDigest", "dataDigest")} == {
+        "runId": "r1", "version": "3", "modelDigest": "sha256:aa", "dataDigest": "sha256:bb",
+    }  # fmt: skip
+    assert plan.status["steps"] == [{"name": "acquire", "seconds": 2, "state": "Succeeded"}]
+    assert plan.status["metrics"] == REPORT["metrics"]
+    kinds = ("DataValid", "CriteriaMet", "Registered", "Ready")
+    assert [condition(plan, kind)["status"] for kind in kinds] == ["True"] * 4
+    assert "0.8" in condition(plan, "CriteriaMet")["message"]
+
+
+def test_an_ended_run_is_left_alone_even_when_its_job_goes() -> None:
+    seen = begun(job=job("Complete"), pods=(pod(REPORT),))
+    done = follow(decide(seen, NOW), replace(seen, job=None, pods=()))
+    assert decide(done, LATER) == Plan()
+
+
+def test_criteria_that_are_not_met_fail_the_run_and_keep_its_version() -> None:
+    missed = {**REPORT, "evaluation": "failed", "criteria": [{**REPORT["criteria"][0], "met": False}]}  # type: ignore[index, dict-item]
+    plan = decide(begun(job=job("Complete"), pods=(pod(missed),)), NOW)
+    assert plan.status is not None
+    assert (plan.status["phase"], plan.status["version"]) == ("Failed", "3")
+    assert condition(plan, "CriteriaMet")["reason"] == "CriteriaNotMet"
+    assert condition(plan, "Ready")["status"] == "False"
+    assert "without the alias" in condition(plan, "Registered")["message"]
+
+
+def test_a_bound_that_could_not_be_computed_is_unprovable() -> None:
+    missed = {**REPORT, "criteria": [{"name": "c", "met": False, "value": "1", "low": "", "bound": "recall >= 1"}]}
+    assert condition(decide(begun(job=job(), pods=(pod(missed),)), NOW), "CriteriaMet")["reason"] == "Unprovable"
+
+
+def test_no_criteria_prove_nothing() -> None:
+    plan = decide(begun(job=job(), pods=(pod({**REPORT, "criteria": []}),)), NOW)
+    assert condition(plan, "CriteriaMet")["status"] == "Unknown"
+    assert condition(plan, "Ready")["status"] == "False"
+
+
+def test_bad_data_ends_the_run_and_names_the_column() -> None:
+    words = {"error": ERROR, "steps": [{"name": "validate", "seconds": "0"}]}
+    plan = decide(begun(job=job("Failed"), pods=(pod(words, "Failed"),)), NOW)
+    assert plan.status is not None
+    assert plan.status["phase"] == "Failed"
+    assert condition(plan, "DataValid")["status"] == "False"
+    assert "no column 'x'" in condition(plan, "Stalled")["message"]
+    assert plan.status["steps"][0]["state"] == "Failed"
+    assert plan.notices[0].type == "Warning"
+
+
+def test_an_outage_says_so_while_the_job_tries_again() -> None:
+    seen = begun(job=job(), pods=(pod({"error": OUTAGE}, "Failed"),))
+    plan = decide(seen, NOW)
+    assert condition(plan, "Reconciling")["reason"] == "MLflowUnavailable"
+    assert "connection refused" in condition(plan, "Reconciling")["message"]
+    assert plan.status is not None
+    assert plan.status["phase"] == "Running"
+    again = decide(replace(seen, pods=(*seen.pods, pod(None, "Running", "2"))), NOW)
+    assert condition(again, "Reconciling")["reason"] == "Training"
+    assert "connection refused" in condition(again, "Reconciling")["message"]
+
+
+def test_a_success_after_an_outage_is_a_success() -> None:
+    pods = (pod({"error": OUTAGE}, "Failed", "1"), pod(REPORT, made="2"))
+    plan = decide(begun(job=job("Complete"), pods=pods), NOW)
+    assert plan.status is not None
+    assert plan.status["phase"] == "Succeeded"
+
+
+def test_too_little_memory_is_told_apart() -> None:
+    plan = decide(begun(job=job("Failed"), pods=(pod(None, "Failed", reason="OOMKilled"),)), NOW)
+    assert condition(plan, "Stalled")["reason"] == "OOMKilled"
+    assert "limits.memory" in condition(plan, "Stalled")["message"]
+
+
+def test_a_pod_that_cannot_start_says_why() -> None:
+    stuck = {"containerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}]}
+    plan = decide(begun(job=job(), pods=({"metadata": {}, "status": stuck},)), NOW)
+    assert condition(plan, "Reconciling")["reason"] == "ErrImagePull"
+
+
+def test_a_lost_report_makes_the_job_anew_after_a_grace() -> None:
+    assert decide(begun(job=job("Complete")), NOW).actions == ()
+    (delete,) = decide(begun(job=job("Complete")), LATER).actions
+    assert isinstance(delete, Delete)
+    assert delete.uid == "j-1"
+
+
+def test_suspend_stops_a_job_and_resume_starts_it_and_nothing_is_written_twice() -> None:
+    held = {"suspend": True}
+    assert decide(snapshot(spec=held), NOW).actions == ()
+    (stop,) = decide(begun(spec=held, job=job()), NOW).actions
+    assert isinstance(stop, Apply)
+    assert stop.manifest["spec"] == {"suspend": True}
+    assert decide(begun(spec=held, job=job(suspend=True)), NOW).actions == ()
+    (start,) = decide(begun(job=job(suspend=True)), NOW).actions
+    assert isinstance(start, Apply)
+    assert start.manifest["spec"] == {"suspend": False}
+
+
+def test_cancel_is_written_down_before_the_job_goes() -> None:
+    seen = begun(spec={"cancel": True}, job=job())
+    first = decide(seen, NOW)
+    assert first.actions == ()
+    assert condition(first, "Cancelled")["status"] == "True"
+    (delete,) = decide(follow(first, seen), NOW).actions
+    assert isinstance(delete, Delete)
+
+
+def test_a_steady_state_writes_nothing_new() -> None:
+    seen = begun(job=job(), pods=(pod(None, "Running"),))
+    first = decide(seen, NOW)
+    assert decide(follow(first, seen), LATER).status == first.status
+
+
+def test_fields_without_effect_are_named() -> None:
+    plan = decide(snapshot(inactive=("spec.tuning: parameters are used as given",)), NOW)
+    assert "spec.tuning" in condition(plan, "InactiveFields")["message"]
