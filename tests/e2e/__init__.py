@@ -1,0 +1,1 @@
+"""Tests on a whole cluster, with the operator that the chart installed."""

@@ -1,0 +1,85 @@
+"""The operator from outside: its pod, its metrics, and its sudden death."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+from tests.demo.kube import Cluster, Object
+
+NAMESPACE = "slipway-system"
+
+
+def pods(cluster: Cluster) -> list[Object]:
+    """The operator's running pods."""
+    found = cluster.list("Pod", NAMESPACE, labels="app.kubernetes.io/name=slipway")
+    return [pod for pod in found if pod.get("status", {}).get("phase") == "Running"]
+
+
+def metrics(cluster: Cluster) -> dict[str, float]:
+    """All samples of the operator's /metrics, through the API server's proxy; several pods are summed."""
+    total: dict[str, float] = {}
+    for pod in pods(cluster):
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}:8080/proxy/metrics"
+        for line in cluster.text(path).splitlines():
+            found = re.match(r"^([a-z_]+(?:\{.*\})?) ([0-9.e+-]+)$", line)
+            if found:
+                total[found[1]] = total.get(found[1], 0.0) + float(found[2])
+    return total
+
+
+def restarts(cluster: Cluster) -> int:
+    """How often the operator's container has been started anew."""
+    return sum(status.get("restartCount", 0) for pod in pods(cluster) for status in pod["status"]["containerStatuses"])
+
+
+def kill(cluster: Cluster) -> None:
+    """SIGKILL: no goodbye, no last write. Waits until a new process has the lease again.
+
+    On the embedded cluster the process is one of this machine's and gets the signal itself; on another cluster its pod
+    is deleted without grace, which kubelet does by the same signal.
+    """
+    victims = [(pod["metadata"]["uid"], pod["metadata"]["name"]) for pod in pods(cluster)]
+    processes = [pid for uid, _ in victims for pid in _processes(uid)]
+    before = restarts(cluster)
+    if processes:
+        for pid in processes:
+            os.kill(pid, signal.SIGKILL)
+    else:
+        for _, name in victims:
+            cluster.delete("Pod", name, NAMESPACE)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        ready = [pod for pod in pods(cluster) if _ready(pod)]
+        renewed = restarts(cluster) > before or {pod["metadata"]["uid"] for pod in ready}.isdisjoint(
+            u for u, _ in victims
+        )
+        if ready and renewed:
+            return
+        time.sleep(0.5)
+    raise TimeoutError("the operator did not come back within 90 s")
+
+
+def _ready(pod: Object) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions") or [])
+
+
+def _processes(uid: str) -> list[int]:
+    """Process ids on this machine of a pod's Python process, found by its cgroup."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        try:
+            inside = (
+                uid in (process / "cgroup").read_text() or uid.replace("-", "_") in (process / "cgroup").read_text()
+            )
+            command = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if inside and b"slipway" in command:
+            found.append(int(process.name))
+    return found

@@ -1,0 +1,65 @@
+"""Models that cannot be served: what serves goes on serving, the condition says why, and the next good word mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.demo import kube, view
+from tests.demo.data import Row
+from tests.demo.kube import condition
+from tests.demo.verify import weights
+from tests.rows.service import Service, canary
+
+
+@pytest.fixture(scope="module")
+def service(serve: Callable[[str], Service], models: dict[str, str]) -> Service:
+    made = serve("bad-model")
+    made.create(models["first"], [canary(50, seconds=3600)], progressDeadline="60s")
+    return made
+
+
+def test_an_unknown_version_is_named_and_disturbs_nobody(
+    service: Service, models: dict[str, str], rows: tuple[Row, ...]
+) -> None:
+    stable = view.variant(service.read(), "stable")["revision"]
+    with service.client(rows, rate=10) as client:
+        service.pin("999")
+        told = service.wait(
+            lambda found: condition(found, "ModelResolved").get("status") == "False", 60, "the condition ModelResolved"
+        )
+        service.pin(models["first"])
+        service.wait(
+            lambda found: condition(found, "ModelResolved").get("status") == "True",
+            60,
+            "a known version resolves again",
+        )
+    said = condition(told, "ModelResolved")
+    assert said["reason"] == "ModelVersionNotFound"
+    assert "999" in said["message"]
+    assert "phishing-tests" in said["message"]
+    assert condition(told, "Ready")["status"] == "True", "stable serves on"
+    assert condition(told, "Stalled")["status"] == "True"
+    assert condition(service.read(), "Stalled")["status"] == "False"
+    assert set(client.read().answered) == {stable}
+    assert client.read().failed == 0
+
+
+def test_an_image_that_dies_at_start_gets_no_traffic_and_is_given_up_after_the_deadline(
+    service: Service, models: dict[str, str], rows: tuple[Row, ...]
+) -> None:
+    stable = view.variant(service.read(), "stable")["revision"]
+    deadly = [{"name": "PYTHONHOME", "value": "/nowhere"}]  # no Python process outlives its first millisecond
+    with service.client(rows, rate=10) as client:
+        service.patch({"spec": {"model": {"mlflow": {"version": models["better"]}}, "predictor": {"env": deadly}}})
+        entry = service.ended(models["better"])
+        assert weights(service.route()) == {stable: 1.0}
+        service.patch({"spec": {"model": {"mlflow": {"version": models["first"]}}, "predictor": {"env": []}}})
+        service.wait(lambda found: service.serves(found, models["first"]), 60, "the first version is Ready")
+        gone = f"InferenceService of revision {entry['revision']}"
+        kube.wait(lambda: {"pods": service.pods(entry["revision"])}, lambda found: not found["pods"], 60, gone)
+    assert entry["outcome"] == "Failed"
+    assert entry["message"]
+    assert set(client.read().answered) == {stable}
+    assert client.read().failed == 0, client.read().failures
