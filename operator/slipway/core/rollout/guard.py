@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.core.evidence import Evidence
 from slipway.core.rollout.campaign import REPLACED, revert
 from slipway.core.rollout.presence import answers
+from slipway.core.rollout.snapshot import variant
 from slipway.core.rollout.turn import Turn
 from slipway.core.rollout.verdicts import evaluate
 
 POLL_SECONDS = 15.0
 
 
-def guarded(turn: Turn) -> bool:
+def watched(spec: ModelRolloutSpec, status: ModelRolloutStatus) -> bool:
     """Whether there is something to go back to, and a gate that can say so without a concurrent stable."""
-    previous = turn.variant("previous")
+    previous = variant(status, "previous")
     kept = previous is not None and previous.role != REPLACED
-    return kept and turn.stage is None and any(gate.bound is not None for gate in turn.spec.gates)
+    return kept and status.stage is None and any(gate.bound is not None for gate in spec.gates)
 
 
 def keep_watch(turn: Turn) -> Turn:
@@ -32,7 +35,7 @@ def keep_watch(turn: Turn) -> Turn:
                 .notice("Normal", "PreviousRemoved", f"version {previous.version} was kept long enough")
             )
         turn = turn.at_latest((previous.keep_until - turn.now).total_seconds())
-    return _judge(turn) if guarded(turn) else turn
+    return _judge(turn) if watched(turn.spec, turn.status) else turn
 
 
 def _judge(turn: Turn) -> Turn:

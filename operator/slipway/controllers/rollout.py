@@ -1,0 +1,76 @@
+"""Observes a ModelRollout: its children from the cache, its model from the registry, its evidence from Prometheus."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
+from slipway.controllers.reading import read_spec
+from slipway.controllers.rollout_children import children, task_of
+from slipway.controllers.rollout_evidence import gather
+from slipway.core.plan import Plan, Unavailable
+from slipway.core.rollout import Installation, Resolved, Snapshot, decide
+from slipway.runtime.world import Object, Settings, World
+
+
+class RolloutController:
+    """The kind's half of the seam; keeps nothing between two calls."""
+
+    kind = "ModelRollout"
+
+    async def observe(self, obj: Object, world: World, now: datetime) -> Snapshot:
+        """Reads everything that a decision needs; evidence only while something is being judged."""
+        snapshot = children(parsed(obj, installation(world.settings)), world)
+        if snapshot.spec is None or snapshot.deleting:
+            return snapshot
+        task, positive = task_of(snapshot.spec.task_ref.name, snapshot.namespace, world)
+        snapshot = replace(snapshot, task=task, positive=positive, model=await _model(snapshot.spec, world))
+        return replace(snapshot, evidence=await gather(snapshot, world, now))
+
+    def decide(self, snapshot: Snapshot, now: datetime) -> Plan:
+        """Pure."""
+        return decide(snapshot, now)
+
+
+def installation(settings: Settings) -> Installation:
+    """The part of the settings that a rollout needs."""
+    return Installation(
+        mlflow=settings.mlflow,
+        builder_image=settings.builder_image,
+        base_image=settings.base_image,
+        registry=settings.registry,
+        registry_plain_http=settings.registry_plain_http,
+    )
+
+
+def parsed(obj: Object, settings: Installation) -> Snapshot:
+    """The rollout itself. A spec that does not validate is told, not raised: webhook and schema may be by-passed."""
+    metadata, raw = obj["metadata"], obj.get("spec") or {}
+    spec, invalid, inactive = read_spec("ModelRollout", ModelRolloutSpec, obj)
+    return Snapshot(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=int(metadata.get("generation", 0)),
+        resource_version=metadata["resourceVersion"],
+        raw=raw,
+        spec=spec,
+        invalid=invalid,
+        status=ModelRolloutStatus.model_validate(obj.get("status") or {}),
+        deleting=bool(metadata.get("deletionTimestamp")),
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        inactive=inactive,
+        installation=settings,
+    )
+
+
+async def _model(spec: ModelRolloutSpec, world: World) -> Resolved | Unavailable | None:
+    if spec.model is None or spec.model.mlflow is None:
+        return None
+    source = spec.model.mlflow
+    found = await world.model_version(source.name, source.version, source.alias)
+    if isinstance(found, Unavailable):
+        return found
+    return Resolved(found.name, found.version, found.digest, found.evaluation)
