@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from slipway.api.v1alpha1.constraints import LATER_KEY
 from slipway.api.v1alpha1.scalars import Scalar
 
 Schema = dict[str, Any]
@@ -70,9 +71,20 @@ def _node(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Schema:
         node.setdefault("format", "int64")
     node.pop("propertyNames", None)
     _set_default(node)
-    if "description" in node:
-        node["description"] = re.sub(r"\s+", " ", node["description"]).strip()
+    _describe(node)
     return _ordered(node)
+
+
+def _describe(node: Schema) -> None:
+    """One line of words, with what `kubectl explain` leaves out: the default, and what this version does instead."""
+    words, later = node.pop("description", ""), node.pop(LATER_KEY, "")
+    default = node.get("default")
+    if isinstance(default, str | int):
+        words += f" Default: {str(default).lower() if isinstance(default, bool) else default}."
+    if later:
+        words += f" In this version: {later}."
+    if words:
+        node["description"] = re.sub(r"\s+", " ", words).strip()
 
 
 def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Schema:
@@ -82,10 +94,16 @@ def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Schema:
     if reference is None:
         return dict(schema)
     target = _resolved(defs[reference.removeprefix("#/$defs/")], defs)
-    if beside.get("description", "").startswith("With ") and "description" in target:
-        beside["description"] += " " + target["description"]  # members of unions: when, and what
+    return _merged(target, beside)
+
+
+def _merged(target: Schema, beside: Schema) -> Schema:
     rules = [*target.get("x-kubernetes-validations", ()), *beside.get("x-kubernetes-validations", ())]
-    return {**target, **beside} | ({"x-kubernetes-validations": rules} if rules else {})
+    words = str(beside.get("description", target.get("description", "")))
+    if words.startswith("With ") and "description" in target:
+        words += " " + target["description"]  # a member of a union: when, and what
+    merged = {**target, **beside} | ({"x-kubernetes-validations": rules} if rules else {})
+    return merged | ({"description": words} if words else {})
 
 
 def _without_null(schema: Schema, defs: Mapping[str, Any]) -> Schema:
@@ -94,7 +112,7 @@ def _without_null(schema: Schema, defs: Mapping[str, Any]) -> Schema:
     if "anyOf" not in schema or schema.get("x-kubernetes-int-or-string") or len(options) != 1:
         return schema
     rest = {key: value for key, value in schema.items() if key != "anyOf"}
-    return _without_null({**_resolved(options[0], defs), **rest}, defs)
+    return _without_null(_merged(_resolved(options[0], defs), rest), defs)
 
 
 def _set_default(node: Schema) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from slipway.api.v1alpha1.base import Rule, Spec, exactly_one, goes_with
 from slipway.api.v1alpha1.gates import MetricName
 from slipway.api.v1alpha1.references import LocalReference
-from slipway.api.v1alpha1.scalars import Bound, Duration, Share
+from slipway.api.v1alpha1.scalars import Bound, Duration, Share, share_cel
 
 
 class NonInferiority(Spec):
@@ -52,8 +52,7 @@ class ABTest(Spec):
         exactly_one("metric", "template", note="a metric of the task, or a MetricTemplate"),
         goes_with("groupSequential", "method", "GroupSequential"),
         Rule(
-            "double(self.weight.replace('%', '')) / (self.weight.endsWith('%') ? 100.0 : 1.0) > 0.0 && "
-            "double(self.weight.replace('%', '')) / (self.weight.endsWith('%') ? 100.0 : 1.0) < 1.0",
+            f"{share_cel('self.weight')} > 0.0 && {share_cel('self.weight')} < 1.0",
             "weight must be more than 0% and less than 100%",
             lambda test: 0 < test.weight.fraction < 1,
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
-from pydantic.alias_generators import to_camel, to_snake
+from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -71,8 +71,14 @@ class Status(_Model):
     model_config = ConfigDict(extra="ignore")
 
 
+def _named(model: BaseModel, alias: str) -> Any:
+    """The value of the field that manifests call `alias`."""
+    fields = type(model).model_fields
+    return getattr(model, next(name for name, field in fields.items() if field.alias == alias))
+
+
 def _present(model: BaseModel, field: str) -> bool:
-    return getattr(model, to_snake(field)) is not None
+    return _named(model, field) is not None
 
 
 def union(members: Mapping[str, str | None], by: str = "type") -> Rule:
@@ -82,7 +88,7 @@ def union(members: Mapping[str, str | None], by: str = "type") -> Rule:
     legal = ", ".join(f"{kind} ({member})" if member else f"{kind} (none)" for kind, member in members.items())
 
     def holds(model: BaseModel) -> bool:
-        chosen = getattr(model, to_snake(by))
+        chosen = _named(model, by)
         return all((chosen == kind) == _present(model, member) for kind, member in names.items())
 
     return Rule(cel, f"set exactly the member that belongs to {by}: {legal}", holds)
@@ -111,12 +117,13 @@ def at_least_one(*fields: str, note: str = "") -> Rule:
 
 def goes_with(field: str, by: str, *kinds: str, required: bool = False) -> Rule:
     """`field` is legal (or required and legal) only where `by` is one of `kinds`."""
-    inside = " || ".join(f"self.{by} == '{kind}'" for kind in kinds)
+    listed = ", ".join(f"'{kind}'" for kind in kinds)
+    inside = f"has(self.{by}) && self.{by} in [{listed}]"
     verb = "is required with, and only legal with," if required else "is only legal with"
-    relation = f"has(self.{field}) == ({inside})" if required else f"!has(self.{field}) || {inside}"
+    relation = f"has(self.{field}) == ({inside})" if required else f"!has(self.{field}) || ({inside})"
 
     def holds(model: BaseModel) -> bool:
-        legal = getattr(model, to_snake(by)) in kinds
+        legal = _named(model, by) in kinds
         return _present(model, field) == legal if required else legal or not _present(model, field)
 
     return Rule(relation, f"{field} {verb} {by}: {' or '.join(kinds)}", holds)

@@ -14,6 +14,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+LATER_KEY = "x-later"  # carries a note into the description; no CRD keeps the key
+
 
 @dataclass(frozen=True)
 class Text:
@@ -114,6 +116,9 @@ class Later:
 
     note: str
     when: Callable[[Any], bool] = _always
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), LATER_KEY: self.note}
 
 
 def later_values(note: str, *values: str) -> Later:

@@ -8,20 +8,18 @@ where bound is a number, a percentage, or the same metric of a baseline: rules.n
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Annotated, Literal, cast
+from typing import Annotated
 
 from slipway.api.v1alpha1.constraints import Text
-
-Comparison = Literal[">=", "<=", ">", "<"]
 
 _METRIC = r"[a-z][a-z0-9_]*(@[1-9][0-9]{0,3}|/[A-Za-z0-9_.=-]{1,64}|\[(micro|macro|weighted)\])?"
 _OP = r" *(>=|<=|>|<) *"
 _BOUND = r"(-?[0-9]{1,12}(\.[0-9]{1,9})?%?|(rules|linear|champion)\.[a-z][a-z0-9_]*)"
 _NUMBER = r"-?[0-9]{1,12}(\.[0-9]{1,9})?%?"
 CRITERION = rf"^{_METRIC}{_OP}{_BOUND}( +at +{_METRIC}{_OP}{_NUMBER})?( +with +confidence +0\.[0-9]{{1,6}})?$"
-_SIMPLE = re.compile(r"^([a-z][a-z0-9_]*) *(>=|<=|>|<) *(-?[0-9]{1,12}(?:\.[0-9]{1,9})?%?)$")
+_PLAIN = re.compile(
+    rf"^[a-z][a-z0-9_]*{_OP}{_NUMBER}( +at +[a-z][a-z0-9_]*{_OP}{_NUMBER})?( +with +confidence +0\.[0-9]{{1,6}})?$"
+)
 
 Criterion = Annotated[
     str,
@@ -34,36 +32,9 @@ Criterion = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class SimpleCriterion:
-    """`metric op bound`, the form that this version evaluates."""
-
-    metric: str
-    op: Comparison
-    bound: Decimal
-
-    def met_by(self, low: float, high: float) -> bool:
-        """Whether the whole interval of the metric satisfies the bound; NaN never does."""
-        bound = float(self.bound)
-        match self.op:
-            case ">=":
-                return low >= bound
-            case ">":
-                return low > bound
-            case "<=":
-                return high <= bound
-            case "<":
-                return high < bound
-
-
-def parse_simple(expression: str) -> SimpleCriterion | None:
-    """The criterion, or None when it uses more of the language than the simple form."""
-    match = _SIMPLE.match(expression.strip())
-    if match is None:
-        return None
-    metric, op, bound = match.groups()
-    value = Decimal(bound[:-1]) / 100 if bound.endswith("%") else Decimal(bound)
-    return SimpleCriterion(metric, cast(Comparison, op), value)
+def is_plain(expression: str) -> bool:
+    """Whether this version evaluates it: numbers as bounds, bare metrics (no @k, /class, [average], no baseline)."""
+    return _PLAIN.match(expression.strip()) is not None
 
 
 def metric_of(expression: str) -> str:

@@ -106,7 +106,10 @@ class Gate(Spec):
     name: Name = Field(description="Identifies the gate in status and in messages.")
     metric: Annotated[
         MetricName | None,
-        Later("this metric is not measured yet: the gate stays Unknown", lambda m: m not in ACTIVE_METRICS),
+        Later(
+            f"measured are {', '.join(ACTIVE_METRICS)}; a gate on another stays Unknown",
+            lambda m: m not in ACTIVE_METRICS,
+        ),
     ] = Field(
         None,
         description="A built-in metric. On live traffic: error_rate, latency_p50, latency_p95, latency_p99, "
@@ -115,7 +118,7 @@ class Gate(Spec):
         "positive_rate_ratio, flagged_overlap, score_distance, pair_coverage. With labels: the task's metrics, and "
         "worst_slice(metric).",
     )
-    template: Annotated[LocalReference | None, Later("metrics from templates are not queried yet")] = Field(
+    template: Annotated[LocalReference | None, Later("metrics from templates are not queried")] = Field(
         None, description="A MetricTemplate (cluster-scoped, written by administrators) that gives the metric."
     )
     label: Line | None = Field(

@@ -37,11 +37,17 @@ class Kind:
     api_version: str = API_VERSION
 
     @property
+    def name_pattern(self) -> str:
+        """What metadata.name must match; the API server alone would allow 253 characters, dots, a digit in front."""
+        return rf"^[a-z]([-a-z0-9]{{0,{self.longest_name - 2}}}[a-z0-9])?$"
+
+    @property
     def name_rule(self) -> Rule:
-        """Bounds metadata.name; the API server alone would allow 253 characters."""
+        """Bounds metadata.name."""
         return Rule(
-            f"self.metadata.name.size() <= {self.longest_name} && !self.metadata.name.contains('.')",
-            f"metadata.name must have at most {self.longest_name} characters and no '.': {self.why_name}",
+            f"self.metadata.name.matches(r'{self.name_pattern}')",
+            f"metadata.name must have at most {self.longest_name} characters, lower-case letters, digits and '-', and "
+            f"begin with a letter: {self.why_name}",
         )
 
 

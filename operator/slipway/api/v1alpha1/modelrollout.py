@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from slipway.api.v1alpha1.base import Rule, Spec, exactly_one
+from slipway.api.v1alpha1.base import Rule, Spec
 from slipway.api.v1alpha1.constraints import Later, Name
 from slipway.api.v1alpha1.gates import Gates
 from slipway.api.v1alpha1.kind import AGE, Column, Kind, ready_column
@@ -14,10 +14,10 @@ from slipway.api.v1alpha1.metrics import PAIRED, cel_list
 from slipway.api.v1alpha1.references import LocalReference
 from slipway.api.v1alpha1.rollout_model import BuildImage, Candidates, Certification, ModelSource, Predictor
 from slipway.api.v1alpha1.rollout_policy import Adopt, Alarm, Freezes, Promotion, Rollback
-from slipway.api.v1alpha1.rollout_stages import Stages, share_cel
+from slipway.api.v1alpha1.rollout_stages import Stages
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.api.v1alpha1.rollout_traffic import Hooks, Notifications, PredictionLog, QaHeader, Traffic
-from slipway.api.v1alpha1.scalars import Duration
+from slipway.api.v1alpha1.scalars import Duration, share_cel
 
 
 def _weights_rise(spec: Any) -> bool:
@@ -33,6 +33,7 @@ def _assigned(spec: Any) -> bool:
     return spec.traffic is not None and spec.traffic.assignment is not None
 
 
+_HAS_CANDIDATES = "has(self.candidates) && self.candidates.size() > 0"
 _HAS_ASSIGNMENT = "has(self.traffic) && has(self.traffic.assignment)"
 # `map` and `join` have no bound on their result, and so no acceptable cost: places are written out instead.
 _INDICES = f"[{', '.join(str(place) for place in range(20))}]"
@@ -40,7 +41,11 @@ _STAGE_NAMES = " + ".join(
     f"(self.stages.size() > {place} ? ' ' + self.stages[{place}].name : '')" for place in range(20)
 )
 _LAWS = (
-    exactly_one("model", "candidates", note="one model, or the arms of an A/B/n test"),
+    Rule(
+        f"has(self.model) != ({_HAS_CANDIDATES})",
+        "set exactly one of model, candidates: one model, or the arms of an A/B/n test",
+        lambda spec: (spec.model is None) == bool(spec.candidates),
+    ),
     Rule(
         "!has(self.advanceThrough) || self.stages.exists(s, s.name == self.advanceThrough)",
         "advanceThrough must be the name of one of the stages",
@@ -75,7 +80,7 @@ _LAWS = (
         field=".stages",
     ),
     Rule(
-        "!has(self.candidates) || self.stages.exists(s, s.type == 'ABTest')",
+        f"!({_HAS_CANDIDATES}) || self.stages.exists(s, s.type == 'ABTest')",
         "candidates need a stage of type ABTest, which chooses among them",
         lambda spec: not spec.candidates or _needs(spec, "ABTest"),
     ),
@@ -97,8 +102,8 @@ class ModelRolloutSpec(Spec):
     model: ModelSource | None = Field(
         None, description="The model to serve. Its resolved version and digest stand in status."
     )
-    candidates: Annotated[Candidates | None, Later("only one candidate is rolled out: use model")] = Field(
-        None, description="The arms of an A/B/n test, instead of one model."
+    candidates: Annotated[Candidates, Later("only one candidate is rolled out: use model")] = Field(
+        (), description="The arms of an A/B/n test, instead of one model."
     )
     certification: Certification | None = Field(
         None, description="A waiver for a model that no TrainingRun has evaluated; without one it is refused."
@@ -136,7 +141,7 @@ class ModelRolloutSpec(Spec):
     )
     promotion: Promotion = Field(Promotion(), description="What happens when the last stage has passed.")
     rollback: Rollback = Field(Rollback(), description="How the way back is taken.")
-    advance_through: Annotated[Name | None, Later("the ceiling is not kept yet: use paused")] = Field(
+    advance_through: Annotated[Name | None, Later("the ceiling is not kept: use paused")] = Field(
         None,
         description="Last stage that the candidate may pass on its own; raised by a pull request. Absent: no limit. "
         "Lowering it never moves traffic back.",

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec, Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
-from slipway.api.v1alpha1.constraints import ColumnName, Later, MapBy, Name, SetOf, Text
-from slipway.api.v1alpha1.criteria import Criterion, metric_of, parse_simple
+from slipway.api.v1alpha1.constraints import ColumnName, Later, MapBy, Name, SetOf, Text, later_values
+from slipway.api.v1alpha1.criteria import Criterion, is_plain, metric_of
 from slipway.api.v1alpha1.gates import MetricName
 from slipway.api.v1alpha1.kind import AGE, Column, Kind, ready_column
 from slipway.api.v1alpha1.metrics import QUALITY, cel_list
@@ -33,7 +33,7 @@ class NamedCriterion(Spec):
 
     name: Name = Field(description="Identifies the criterion in conditions.")
     expression: Annotated[
-        Criterion, Later("only `metric op bound` is evaluated yet", lambda text: parse_simple(text) is None)
+        Criterion, Later("@k, /class, [average] and baselines are not evaluated", lambda text: not is_plain(text))
     ] = Field(
         description="metric op bound, such as recall >= 0.95 at precision >= 0.80 with confidence 0.95; the bound "
         "may be that "
@@ -114,7 +114,9 @@ class ModelTaskSpec(Spec):
         description="Why rules do not suffice. Complex: must beat rules and a linear model. Changing: must show a gap "
         "over time. Unstructured: needs such a feature. Else condition JustificationUnsupported."
     )
-    type: TaskType = Field(description="Kind of prediction; decides the legal metrics.")
+    type: Annotated[TaskType, later_values("such tasks are not trained", "Ranking", "AnomalyDetection")] = Field(
+        description="Kind of prediction; decides the legal metrics."
+    )
     id: ColumnName | None = Field(
         None,
         description="Column that identifies an event. Without it neither duplicates nor late labels can be matched.",
@@ -129,24 +131,24 @@ class ModelTaskSpec(Spec):
     serving: Serving = Field(description="How predictions are asked for.")
     features: Features = Field(description="The inputs of the model.")
     metrics: Metrics = Field(description="Metrics of the model.")
-    value: Annotated[Value | None, Later("net_value is not computed yet")] = Field(
+    value: Annotated[Value | None, Later("net_value is not computed")] = Field(
         None, description="What an answer is worth; makes net_value a metric."
     )
     criteria: Annotated[tuple[NamedCriterion, ...], MapBy(20, least=1)] = Field(
         description="What a model must prove on held-out rows before it may be served; all must hold."
     )
-    calibration: Annotated[Calibration | None, Later("scores are not calibrated yet")] = Field(
+    calibration: Annotated[Calibration | None, Later("scores are not calibrated")] = Field(
         None, description="Makes scores mean probabilities. Absent: they are left as they are."
     )
-    slices: Annotated[Slices | None, Later("slices are not judged yet")] = Field(
+    slices: Annotated[Slices | None, Later("slices are not judged")] = Field(
         None, description="Parts of the rows that are judged by themselves."
     )
-    rules: Annotated[Rules | None, Later("rules are not scored yet")] = Field(
+    rules: Annotated[Rules | None, Later("rules are not scored")] = Field(
         None, description="A baseline of rules, scored on the same rows as the model."
     )
-    business_metrics: Annotated[
-        tuple[BusinessMetric, ...], MapBy(20), Later("business metrics are not queried yet")
-    ] = Field((), description="Metrics that the application counts by the revision that answered.")
+    business_metrics: Annotated[tuple[BusinessMetric, ...], MapBy(20), Later("business metrics are not queried")] = (
+        Field((), description="Metrics that the application counts by the revision that answered.")
+    )
 
 
 class UsedBy(Status):

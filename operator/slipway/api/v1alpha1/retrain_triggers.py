@@ -69,7 +69,7 @@ class Trigger(Spec):
     name: Name = Field(description="Identifies the trigger in status and in the causes of a run.")
     type: Annotated[
         Literal["Drift", "Predictions", "Performance", "Metric"],
-        later_values("only Drift triggers yet", "Predictions", "Performance", "Metric"),
+        later_values("only Drift triggers", "Predictions", "Performance", "Metric"),
     ] = Field(description="Drift of features, shift of predictions, performance on matured labels, or any metric.")
     drift: DriftTrigger | None = Field(None, description="With type Drift.")
     predictions: PredictionsTrigger | None = Field(None, description="With type Predictions.")

@@ -30,7 +30,7 @@ class Schedule(Spec):
 class Budget(Spec):
     """How many runs there may be, so that an emergency never starves behind the calendar."""
 
-    scheduled: Annotated[int, Later("nothing is scheduled yet")] = Field(
+    scheduled: Annotated[int, Later("nothing is scheduled")] = Field(
         5, ge=0, le=1000, description="Runs by the calendar."
     )
     triggered: int = Field(4, ge=0, le=1000, description="Runs by triggers.")
@@ -63,7 +63,7 @@ class RetrainPolicySpec(Spec):
     )
 
     rollout_ref: LocalReference = Field(description="The ModelRollout whose live requests are watched.")
-    schedule: Annotated[Schedule | None, Later("nothing is scheduled yet")] = Field(
+    schedule: Annotated[Schedule | None, Later("nothing is scheduled")] = Field(
         None, description="Trains by the calendar. Absent: only triggers train."
     )
     triggers: Triggers = Field((), description="Reasons to train again.")

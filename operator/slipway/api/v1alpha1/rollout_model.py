@@ -87,7 +87,7 @@ class ModelSource(Spec):
     laws = (union({"MLflow": "mlflow", "Run": "run", "Image": "image", "Rules": None}),)
 
     type: Annotated[
-        Literal["MLflow", "Run", "Image", "Rules"], later_values("only MLflow is served yet", "Run", "Image", "Rules")
+        Literal["MLflow", "Run", "Image", "Rules"], later_values("only MLflow is served", "Run", "Image", "Rules")
     ] = Field(
         description="MLflow: a registered version. Run: a model of an MLflow run. Image: a finished image. Rules: the "
         "task's rules alone, as a first stable baseline."

@@ -40,7 +40,7 @@ class Promotion(Spec):
     keep_previous: KeepPrevious = Field(
         KeepPrevious(), description="How long the previous variant stays warm for a way back."
     )
-    probation: Annotated[Limit | None, Later("labels are not joined yet")] = Field(
+    probation: Annotated[Limit | None, Later("labels are not joined")] = Field(
         None, description="A limit that the promoted model's own labels must confirm before the previous variant goes."
     )
 

@@ -11,15 +11,10 @@ from slipway.api.v1alpha1.base import Rule, Spec, goes_with, union
 from slipway.api.v1alpha1.constraints import Later, Line, MapBy, Name, SetOf, Text, later_values
 from slipway.api.v1alpha1.gates import Gates
 from slipway.api.v1alpha1.metrics import PAIRED, cel_list
-from slipway.api.v1alpha1.scalars import Duration, Share
+from slipway.api.v1alpha1.scalars import Duration, Share, share_cel
 
 Cause = Literal["Redesign", "Refresh", "Emergency"]
 StageType = Literal["Backtest", "Shadow", "Canary", "Approval", "ABTest"]
-
-
-def share_cel(path: str) -> str:
-    """CEL for the fraction of a share that is written as a percentage or a number."""
-    return f"double({path}.replace('%', '')) / ({path}.endsWith('%') ? 100.0 : 1.0)"
 
 
 class Backtest(Spec):
@@ -112,7 +107,7 @@ class Stage(Spec):
     type: Annotated[
         StageType,
         later_values(
-            "this version does not run such a stage: the rollout holds there", "Backtest", "Approval", "ABTest"
+            "a rollout holds at a stage of type Backtest, Approval or ABTest", "Backtest", "Approval", "ABTest"
         ),
     ] = Field(
         description="Backtest replays logged requests. Shadow mirrors live requests. Canary serves a share. "

@@ -118,7 +118,7 @@ class Traffic(Spec):
         ),
     )
 
-    type: Annotated[Literal["GatewayAPI", "Knative"], later_values("only GatewayAPI routes traffic yet", "Knative")] = (
+    type: Annotated[Literal["GatewayAPI", "Knative"], later_values("only GatewayAPI routes traffic", "Knative")] = (
         Field(
             description="GatewayAPI: an HTTPRoute in front of the variants. Knative: the weights of KServe's "
             "Knative mode."
@@ -176,7 +176,7 @@ class Hook(Spec):
 
     name: Name = Field(description="Identifies the hook.")
     events: Annotated[tuple[HookEvent, ...], SetOf(8, least=1)] = Field(
-        description="When to call. (Not named `on`: YAML 1.1 reads that key as a boolean.)"
+        description="When to call. Named events, since YAML 1.1 reads the key `on` as a boolean."
     )
     url: HttpUrl = Field(description="What to call, by POST with a JSON body.")
     secret_ref: SecretReference | None = Field(None, description="Secret whose key `token` signs the body.")

@@ -109,7 +109,7 @@ class Share(Scalar):
 
     PATTERN = SHARE
     LEGAL = "a share: a percentage from 0% to 100% such as 5%, or a number from 0 to 1 such as 0.05"
-    SCHEMA: ClassVar[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": 9}
+    SCHEMA: ClassVar[dict[str, Any]] = {"type": "string", "minLength": 1, "maxLength": 24}
 
     fraction: Decimal = field(init=False)
 
@@ -117,6 +117,12 @@ class Share(Scalar):
         text = self._matched()
         value = Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
         object.__setattr__(self, "fraction", value)
+
+
+def share_cel(path: str) -> str:
+    """CEL for the fraction of a share, a percentage or a number; 0 for other text, which the field itself refuses."""
+    number = f"double({path}.replace('%', '')) / ({path}.endsWith('%') ? 100.0 : 1.0)"
+    return rf"({path}.matches(r'^[0-9]+(\.[0-9]+)?%?$') ? {number} : 0.0)"
 
 
 @dataclass(frozen=True, slots=True, order=True)

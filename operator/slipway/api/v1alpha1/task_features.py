@@ -56,15 +56,13 @@ class Feature(Spec):
     )
 
     name: FeatureName = Field(description="Identifies the feature, in expressions and in metrics.")
-    column: Annotated[ColumnName | None, Later("columns are named like features")] = Field(
-        None, description="Its column in the data, where that has another name."
+    column: ColumnName | None = Field(None, description="Its column in the data, where that has another name.")
+    type: Annotated[Literal["Numeric", "Categorical", "Text"] | None, later_values("text is not encoded", "Text")] = (
+        Field(
+            None, description="Numeric, Categorical or Text. Absent for a window or an expression, which are numeric."
+        )
     )
-    type: Annotated[
-        Literal["Numeric", "Categorical", "Text"] | None, later_values("text is not encoded yet", "Text")
-    ] = Field(
-        None, description="Numeric, Categorical or Text. Absent for a window or an expression, which are numeric."
-    )
-    window: Annotated[FeatureWindow | None, Later("aggregates are not computed yet: the column must exist")] = Field(
+    window: Annotated[FeatureWindow | None, Later("aggregates are not computed: the column must exist")] = Field(
         None, description="An aggregate over the entity's earlier events."
     )
     served_from: Annotated[
@@ -78,7 +76,7 @@ class Feature(Spec):
     )
     expression: Annotated[
         Annotated[str, Text(500, r"^[A-Za-z0-9_ .,()+*/<>=!%-]+$", "an expression of features")] | None,
-        Later("expressions are not computed yet: the column must exist"),
+        Later("expressions are not computed: the column must exist"),
     ] = Field(None, description="Computed from other features by an allow-listed expression, such as amount / items.")
     available_after: Duration | None = Field(
         None, description="How long after the prediction the value is known. Anything above 0s is refused: it leaks."

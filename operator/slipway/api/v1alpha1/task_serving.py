@@ -46,12 +46,12 @@ class Serving(Spec):
         goes_with("batch", "mode", "Batch", required=True),
     )
 
-    mode: Annotated[Literal["Inline", "Batch"], later_values("batches are not scored yet", "Batch")] = Field(
+    mode: Annotated[Literal["Inline", "Batch"], later_values("batches are not scored", "Batch")] = Field(
         description="Inline: an answer to each request. Batch: a Job scores many rows."
     )
     latency: Latency | None = Field(None, description="With mode Inline: how fast an answer must be.")
     batch: Batch | None = Field(None, description="With mode Batch: input, output and schedule.")
-    side_effects: Annotated[Literal["None", "Some"], later_values("Shadow stages are not refused yet", "Some")] = Field(
+    side_effects: Annotated[Literal["None", "Some"], later_values("Shadow stages are not refused", "Some")] = Field(
         "None",
         description="Some: answering a request changes or loads another system (a feature store, a database), so "
         "the task "

@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec, exactly_one, goes_with
-from slipway.api.v1alpha1.constraints import ColumnName, Later, Line, MapBy, Name, ObjectName, Text, Uri, later_values
+from slipway.api.v1alpha1.constraints import ColumnName, Later, Line, MapBy, Name, ObjectName, Text, Uri
 from slipway.api.v1alpha1.references import LocalReference, SecretReference
-from slipway.api.v1alpha1.rollout_stages import share_cel
-from slipway.api.v1alpha1.scalars import DURATION, Duration, Number, Share
+from slipway.api.v1alpha1.scalars import DURATION, Duration, Number, Share, share_cel
 
 Query = Annotated[str, Text(8192)]
 _ACTIVE_URI = re.compile(r"^(https?|file)://.*\.(csv|parquet)(\?.*)?$")
@@ -36,7 +35,9 @@ class DeltaSource(Spec):
     """Rows of a Delta Lake table."""
 
     uri: Uri = Field(description="The table, such as s3://lake/transactions.")
-    version: int | None = Field(None, ge=0, description="Version of the table. Absent: the newest, pinned in status.")
+    version: int | None = Field(
+        None, ge=0, le=2**53, description="Version of the table. Absent: the newest, pinned in status."
+    )
     secret_ref: SecretReference | None = Field(None, description="Secret with the credentials of the store.")
 
 
@@ -73,26 +74,22 @@ class Source(Spec):
     uri: Annotated[
         Uri | None,
         Later(
-            "only http(s):// and file:// URIs that end in .csv or .parquet are read yet",
+            "only http(s):// and file:// URIs that end in .csv or .parquet are read",
             lambda u: not _ACTIVE_URI.match(u),
         ),
     ] = Field(None, description="Files, such as s3://lake/transactions/*.parquet; CSV or Parquet.")
     secret_ref: Annotated[SecretReference | None, Later("sources are read without credentials")] = Field(
         None, description="Secret with the credentials of the store behind uri."
     )
-    sql: Annotated[SqlSource | None, Later("only uri is read yet")] = Field(None, description="A query of a database.")
-    delta: Annotated[DeltaSource | None, Later("only uri is read yet")] = Field(None, description="A Delta Lake table.")
-    iceberg: Annotated[IcebergSource | None, Later("only uri is read yet")] = Field(
-        None, description="An Iceberg table."
+    sql: Annotated[SqlSource | None, Later("only uri is read")] = Field(None, description="A query of a database.")
+    delta: Annotated[DeltaSource | None, Later("only uri is read")] = Field(None, description="A Delta Lake table.")
+    iceberg: Annotated[IcebergSource | None, Later("only uri is read")] = Field(None, description="An Iceberg table.")
+    origin: Annotated[Literal["Organic", "Labelled", "Synthetic"] | None, Later("the origin is not acted on")] = Field(
+        None,
+        description="Organic: arose in use, and needs exposureNote. Labelled: labelled on purpose. Synthetic: "
+        "used in train only.",
     )
-    origin: Annotated[Literal["Organic", "Labelled", "Synthetic"] | None, Later("the origin is not acted on yet")] = (
-        Field(
-            None,
-            description="Organic: arose in use, and needs exposureNote. Labelled: labelled on purpose. Synthetic: "
-            "used in train only.",
-        )
-    )
-    exposure_note: Annotated[Line | None, Later("there is no model card yet")] = Field(
+    exposure_note: Annotated[Line | None, Later("there is no model card")] = Field(
         None, description="Who or what could get into these rows at all; carried into the model card."
     )
 
@@ -155,9 +152,7 @@ class Split(Spec):
         ),
     )
 
-    by: Annotated[
-        Literal["Time", "Entity", "Column", "Random"], later_values("rows are not split by entity yet", "Entity")
-    ] = Field(
+    by: Literal["Time", "Entity", "Column", "Random"] = Field(
         "Time",
         description="Time: the newest rows are the test. Entity: no entity in two parts. Column: a column says train, "
         "validation or test. Random: only where rows are exchangeable.",
@@ -165,7 +160,7 @@ class Split(Spec):
     train: Share = Field(Share("70%"), description="Share of rows that are trained on. Ignored with by: Column.")
     validation: Share = Field(Share("15%"), description="Share of rows that choose and tune. Ignored with by: Column.")
     test: Share = Field(Share("15%"), description="Share of rows that judge, once. Ignored with by: Column.")
-    embargo: Annotated[AutoOrDuration, Later("no embargo is kept yet")] = Field(
+    embargo: Annotated[AutoOrDuration, Later("no embargo is kept")] = Field(
         "Auto",
         description="Gap between the parts of a time split. Auto: label maturity plus the longest feature window.",
     )
@@ -207,7 +202,7 @@ class Data(Spec):
     """The rows of a run: sources, time window, split, checks."""
 
     sources: Annotated[
-        tuple[Source, ...], MapBy(20, least=1), Later("only one source is read yet", lambda sources: len(sources) > 1)
+        tuple[Source, ...], MapBy(20, least=1), Later("only one source is read", lambda sources: len(sources) > 1)
     ] = Field(description="Where rows come from; several are appended.")
     window: Annotated[Window | None, Later("all rows are used")] = Field(
         None, description="Which rows are used, by time."
@@ -216,6 +211,6 @@ class Data(Spec):
         None, description="Where the steps of a run hand over files."
     )
     split: Split = Field(Split(), description="How rows are divided into training, validation and test.")
-    quality: Annotated[Quality | None, Later("rows are not checked against it yet")] = Field(
+    quality: Annotated[Quality | None, Later("rows are not checked against it")] = Field(
         None, description="Checks of the rows before anything is fitted."
     )

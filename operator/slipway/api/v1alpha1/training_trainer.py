@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from slipway.api.v1alpha1.base import Rule, Spec, at_least_one, exactly_one, goes_with, union
 from slipway.api.v1alpha1.constraints import Later, ListOf, StringMap, Text, Uri, later_values
@@ -18,7 +17,9 @@ Estimator = Literal["Linear", "RandomForest", "GradientBoosting", "NaiveBayes", 
 class BuiltInTrainer(Spec):
     """An estimator that comes with Slipway, within a pipeline that imputes, scales and encodes."""
 
-    estimator: Estimator = Field(
+    estimator: Annotated[
+        Estimator, later_values("tasks of type AnomalyDetection are not trained", "IsolationForest")
+    ] = Field(
         "GradientBoosting",
         description="Linear (logistic or ridge regression, by the task's type), RandomForest, GradientBoosting "
         "(histogram), "
@@ -60,7 +61,7 @@ class ExistingTrainer(Spec):
     """Evaluates a model that was made elsewhere, so that it may be served."""
 
     uri: Uri = Field(description="The MLflow model, such as models:/card-fraud/7 or s3://….")
-    trained_until: datetime = Field(
+    trained_until: AwareDatetime = Field(
         description="Time of the newest row that it was trained on; the test rows must be later."
     )
 
@@ -72,7 +73,7 @@ class Trainer(Spec):
 
     type: Annotated[
         Literal["BuiltIn", "Function", "Image", "Existing"],
-        later_values("only BuiltIn trains yet", "Function", "Image", "Existing"),
+        later_values("only BuiltIn trains", "Function", "Image", "Existing"),
     ] = Field(
         description="BuiltIn: an estimator of Slipway. Function: a Python function. Image: any framework. Existing: "
         "evaluate "

@@ -24,8 +24,8 @@ class _Folds:
     """`Auto` or a number of folds."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        auto, number = core_schema.literal_schema(["Auto"]), core_schema.int_schema(ge=0, le=50, strict=True)
-        return core_schema.union_schema([auto, number])
+        auto, none = core_schema.literal_schema(["Auto"]), core_schema.literal_schema([0])
+        return core_schema.union_schema([auto, none, core_schema.int_schema(ge=2, le=50, strict=True)])
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         rule = "type(self) == string ? self == 'Auto' : (self == 0 || (self >= 2 && self <= 50))"

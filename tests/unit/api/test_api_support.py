@@ -1,0 +1,102 @@
+"""No field is silently ignored: what this version does not act on is named, with what happens instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from slipway.api.support import inactive_fields
+from slipway.api.v1alpha1 import KINDS
+from slipway.api.v1alpha1.base import Spec
+
+from tests.controlplane.wrong_manifests import changed, good
+
+
+def paths(manifest: dict[str, Any]) -> list[str]:
+    return [field.path for field in inactive_fields(manifest["kind"], manifest["spec"])]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "modelrollout-phishing",
+        "modeltask-phishing",
+        "retrainpolicy-phishing",
+        "metrictemplate-approval-rate",
+        "rolloutrequest-abort",
+    ],
+)
+def test_the_smallest_manifests_use_nothing_of_a_later_version(name: str) -> None:
+    assert paths(good(name)[0]) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["modelrollout-phishing", "modeltask-phishing", "retrainpolicy-phishing", "trainingrun-builtin"]
+)
+def test_what_the_api_server_fills_in_is_not_held_against_the_user(name: str) -> None:
+    manifest = good(name)[0]
+    model: type[Spec] = next(kind.spec for kind in KINDS if kind.kind == manifest["kind"])
+    filled = model.model_validate(manifest["spec"]).model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert paths(manifest | {"spec": filled}) == paths(manifest)
+
+
+def test_the_full_rollout_names_each_field() -> None:
+    assert paths(good("modelrollout-card-fraud")[0]) == [
+        "spec.image.base",
+        "spec.image.pushSecretRef",
+        "spec.image.pullSecretRef",
+        "spec.image.caRef",
+        "spec.image.packageIndex",
+        "spec.predictor.nodeSelector",
+        "spec.predictor.tolerations",
+        "spec.traffic.globalHoldout",
+        "spec.predictionLog",
+        "spec.qaHeader",
+        "spec.hooks",
+        "spec.notifications",
+        "spec.stages[replay].type",
+        "spec.stages[shadow].gates[agree].metric",
+        "spec.stages[canary-1].when",
+        "spec.stages[canary-5].skip",
+        "spec.stages[sign-off].type",
+        "spec.stages[ab].type",
+        "spec.gates[queue].template",
+        "spec.promotion.probation",
+        "spec.rollback.window",
+        "spec.advanceThrough",
+        "spec.freeze",
+        "spec.alarm",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "value", "found"),
+    [
+        ("modelrollout-phishing", "spec/model/onNewVersion", "Supersede", "spec.model.onNewVersion"),
+        ("modelrollout-phishing", "spec/candidates", [{"name": "b"}], "spec.candidates"),
+        ("trainingrun-builtin", "spec/data/sources/0/uri", "s3://lake/a.csv", "spec.data.sources[file].uri"),
+        ("trainingrun-builtin", "spec/tuning", {}, None),
+        ("trainingrun-builtin", "spec/tuning", {"trials": 3}, "spec.tuning"),
+        ("trainingrun-builtin", "spec/allow", {"dirtyTree": True}, "spec.allow"),
+        ("modeltask-phishing", "spec/criteria/0/expression", "recall >= 90% at precision >= 0.8", None),
+        (
+            "modeltask-phishing",
+            "spec/criteria/0/expression",
+            "recall/abroad >= 0.9",
+            "spec.criteria[separates].expression",
+        ),
+        ("retrainpolicy-phishing", "spec/runTemplate/spec/refit", "AllMatured", "spec.runTemplate.spec.refit"),
+        ("retrainpolicy-phishing", "spec/triggers/0/drift/season", "Daily", "spec.triggers[drift].drift.season"),
+    ],
+)
+def test_one_change_one_field(base: str, path: str, value: Any, found: str | None) -> None:
+    before = paths(good(base)[0])
+    added = [each for each in paths(changed(good(base)[0], path, value)) if each not in before]
+    assert added == ([found] if found else [])
+
+
+def test_a_field_says_what_happens_instead() -> None:
+    manifest = changed(good("modelrollout-phishing")[0], "spec/stages/0/skip", {"reason": "x"})
+    assert [str(field) for field in inactive_fields("ModelRollout", manifest["spec"])] == [
+        "spec.stages[shadow].skip: the stage is not skipped"
+    ]
