@@ -40,6 +40,7 @@ def settings(kinds: Sequence[Kind]) -> kopf.OperatorSettings:
     result.peering.standalone = True
     result.watching.chunk_size = 250
     result.watching.reconnect_backoff = 1.0
+    result.networking.error_backoffs = (0.5, 1, 2, 4)  # then the process ends and starts anew, rather than lag behind
     result.queueing.idle_timeout = 1.0
     result.execution.max_workers = 2
     result.persistence.diffbase_storage = _NoDiffs()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
@@ -29,9 +30,9 @@ class Health:
         app.router.add_get("/metrics", self._metrics)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, None, port)
-        await site.start()
-        return int(self._runner.addresses[0][1])
+        listener = _listener(port)
+        await web.SockSite(self._runner, listener).start()
+        return int(listener.getsockname()[1])
 
     async def stop(self) -> None:
         """Stops listening."""
@@ -55,3 +56,10 @@ def _answer(checks: Mapping[str, bool]) -> web.Response:
         status=200 if all(checks.values()) else 503,
         content_type="application/json",
     )
+
+
+def _listener(port: int) -> socket.socket:
+    """One socket for IPv4 and IPv6 where the machine has both: a pod's probe may come over either."""
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))

@@ -1,0 +1,83 @@
+"""Two processes, one leader."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.controlplane.bench import WIDGETS, Audited, eventually, running
+
+pytestmark = pytest.mark.controlplane
+
+
+@pytest.fixture(scope="module")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    with Audited(tmp_path_factory.mktemp("audit")) as control_plane:
+        control_plane.kubectl.apply(WIDGETS)
+        control_plane.namespace("slipway-system")
+        control_plane.kubectl.run("wait", "--for=condition=Established", "crd/widgets.slipway.dev")
+        yield control_plane
+
+
+def test_a_leader_that_slept_writes_nothing_when_it_wakes(plane: Audited, tmp_path: Path) -> None:
+    namespace = plane.namespace("sleeper")
+    names = [f"w{number}" for number in range(8)]
+    a_config, b_config = plane.administrator("sleeper-a"), plane.administrator("sleeper-b")
+    with running(a_config, tmp_path, "a") as a:
+        a.lead()
+        with running(b_config, tmp_path, "b") as b:
+            eventually(lambda: '"lease": true' in b.url("/readyz"))
+            plane.widgets(namespace, **{name: {"steps": 400, "log": True} for name in names})
+            eventually(lambda: min(plane.steps(namespace).values()) > 3)
+            a.send(signal.SIGSTOP)  # in the midst of its writes
+            b.lead()
+            eventually(lambda: min(plane.steps(namespace).values()) > 20, 60)
+            since = len(plane.writes())
+            a.send(signal.SIGCONT)
+            assert a.process.wait(10) == 70
+            time.sleep(1)
+            later = [write for write in plane.writes(since) if write.user == "sleeper-a"]
+            assert [write for write in later if write.code < 300] == []
+            assert b.process.poll() is None
+            shown = [
+                int(write.body["data"]["step"])
+                for write in plane.writes()
+                if write.resource == "configmaps" and write.verb == "patch" and write.name == "w0" and write.code < 300
+            ]
+            assert shown == sorted(shown), "no weight went back"
+
+
+def test_a_killed_leader_is_followed_and_a_stopped_one_at_once(plane: Audited, tmp_path: Path) -> None:
+    config = plane.administrator("heir")
+    with running(config, tmp_path, "first") as first, running(config, tmp_path, "second") as second:
+        eventually(lambda: first.says("leading as") or second.says("leading as"), 30)
+        leader, heir = (first, second) if first.says("leading as") else (second, first)
+        eventually(lambda: heir.says("primed"), 30)
+        leader.send(signal.SIGKILL)
+        began = time.monotonic()
+        heir.lead()
+        assert 1.0 < time.monotonic() - began < 3 + 2 * 0.5 + 1.5
+        with running(config, tmp_path, "third") as third:
+            eventually(lambda: third.says("primed"), 30)
+            time.sleep(1)
+            assert not third.says("leading as")
+            began = time.monotonic()
+            assert heir.stop() == 0
+            third.lead()
+            assert time.monotonic() - began < 2.5
+
+
+def test_followers_are_ready_and_do_not_write(plane: Audited, tmp_path: Path) -> None:
+    namespace = plane.namespace("follower")
+    with running(plane.administrator("leads"), tmp_path, "leads") as leader:
+        leader.lead()
+        with running(plane.administrator("follows"), tmp_path, "follows") as follower:
+            eventually(lambda: follower.says("primed"), 30)
+            plane.widgets(namespace, a={"steps": 3})
+            eventually(lambda: plane.steps(namespace) == {"a": 3})
+            assert follower.url("/readyz") == '{"primed": true, "lease": true}\n'
+            assert [write for write in plane.writes() if write.user == "follows" and write.code < 300] == []
