@@ -13,5 +13,7 @@ lock operator operator
 lock cli cli
 lock pipelines pipelines
 lock serving serving
+# What the builder installs into served images travels in its package.
+cp requirements/serving.txt model_images/slipway_serving/build/serving.lock
 lock builder builder
 lock dev operator pipelines serving builder dev
