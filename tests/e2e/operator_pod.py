@@ -54,10 +54,8 @@ def kill(cluster: Cluster) -> None:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         ready = [pod for pod in pods(cluster) if _ready(pod)]
-        renewed = restarts(cluster) > before or {pod["metadata"]["uid"] for pod in ready}.isdisjoint(
-            u for u, _ in victims
-        )
-        if ready and renewed:
+        replaced = {pod["metadata"]["uid"] for pod in ready}.isdisjoint(uid for uid, _ in victims)
+        if ready and (replaced or restarts(cluster) > before):
             return
         time.sleep(0.5)
     raise TimeoutError("the operator did not come back within 90 s")
@@ -74,9 +72,7 @@ def _processes(uid: str) -> list[int]:
         if not process.name.isdigit():
             continue
         try:
-            inside = (
-                uid in (process / "cgroup").read_text() or uid.replace("-", "_") in (process / "cgroup").read_text()
-            )
+            inside = uid in (process / "cgroup").read_text().replace("_", "-")
             command = (process / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue

@@ -1,4 +1,4 @@
-"""Models that cannot be served: what serves goes on serving, the condition says why, and the next good word mends it."""
+"""Models that cannot be served: what serves goes on serving, a condition says why, a good version mends it."""
 
 from __future__ import annotations
 
