@@ -214,7 +214,7 @@ def test_the_largest_rollout_that_the_schema_allows_is_judged_within_the_budget(
         ("mt.spec.criteria", ["What a model must prove on held-out rows"]),
         ("rp.spec.triggers.drift", ["psi", "Default: 0.2."]),
         ("rr.spec.action", ["Abort: end the running revision"]),
-        ("mtpl.spec", ["numerator", "{{selector}}"]),
+        ("mtpl.spec", ["numerator", "In double braces, selector becomes"]),
         ("mr.status.split", ["99.9% interval"]),
     ],
 )

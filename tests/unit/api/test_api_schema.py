@@ -114,3 +114,8 @@ def test_every_kind_has_a_status_subresource_and_columns_with_words() -> None:
         version = definition["spec"]["versions"][0]
         assert version["subresources"] == {"status": {}}
         assert all(column["description"].endswith(".") for column in version["additionalPrinterColumns"])
+
+
+def test_no_text_looks_like_a_template() -> None:
+    """Charts copy these files, and Helm would take double braces for its own."""
+    assert [name for name, text in rendered().items() if "{{" in text] == []

@@ -28,7 +28,7 @@ class PrometheusProvider(Spec):
 class HttpProvider(Spec):
     """A URL that answers with JSON."""
 
-    url: HttpUrl = Field(description="What to get; {{rollout}}, {{revision}} and {{window}} are replaced.")
+    url: HttpUrl = Field(description="What to get; rollout, revision and window in double braces are replaced.")
     path: Line = Field(description="JSONPath of the number in the answer.")
     secret_ref: NamespacedSecretReference | None = Field(
         None, description="Secret whose key `token` is sent as a bearer."
@@ -87,9 +87,8 @@ class MetricTemplateSpec(Spec):
     provider: Provider = Field(Provider(), description="Where the numbers come from.")
     numerator: Expression | None = Field(
         None,
-        description="Query for what is counted, by revision and cluster. {{selector}} becomes the labels of the "
-        "rollout, "
-        "{{window}} the time since evidence began.",
+        description="Query for what is counted, by revision and cluster. In double braces, selector becomes the labels of the "
+        "rollout and window the time since evidence began.",
     )
     denominator: Expression | None = Field(
         None, description="Query for what it is counted of, by revision and cluster."
