@@ -1,0 +1,331 @@
+"""A small cluster in memory: API server, KServe, Gateway, Job controller, registry and traffic, one second a step.
+
+The operator under test is the real controller: its observe reads this world, its plans change it. It can be killed
+between any two of its writes, which costs it everything but what it wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from slipway.controllers.rollout import RolloutController
+from slipway.core.plan import Apply, Create, Delete, ObjectKey, Plan, SetFinalizers, Unavailable
+from slipway.runtime.world import ModelVersion, Sample, Settings
+from tests.unit.core.traffic_model import Behaviour, Counts, Prometheus, arms
+
+Object = dict[str, Any]
+START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+KEY = ObjectKey("slipway.dev/v1alpha1", "ModelRollout", "ns", "fraud")
+ROUTE = ObjectKey("gateway.networking.k8s.io/v1", "HTTPRoute", "ns", "fraud")
+TASK = ObjectKey("slipway.dev/v1alpha1", "ModelTask", "ns", "fraud")
+
+
+class Killed(Exception):
+    """The operator dies here."""
+
+
+class Simulation:
+    """`requests` and `entities` per second reach the gateway once it carries a route."""
+
+    settings = Settings(
+        prometheus="p", mlflow="http://mlflow", builder_image="builder:1", base_image="base:1", registry="registry:5000"
+    )
+
+    def __init__(self, spec: Mapping[str, Any], versions: Mapping[str, Behaviour]) -> None:
+        self.now, self.start_seconds, self.build_seconds = START, 3, 3
+        self.versions, self.alias, self.evaluation = dict(versions), "", "passed"
+        self.requests, self.entities = 200.0, 60.0
+        self.objects: dict[ObjectKey, Object] = {}
+        self.counter, self.writes = itertools.count(1), 0
+        self.kill: Callable[[int], bool] = lambda write: False
+        self.prometheus, self.prometheus_up, self.mlflow_up, self.registry_up = Prometheus(), True, True, True
+        self.carried: Object | None = None
+        self.client_errors: list[str] = []
+        self.trace: list[tuple[str, int, str, str]] = []
+        self.notices: list[str] = []
+        self.built: set[str] = set()
+        self.operator_writes: list[str] = []
+        self.loop = asyncio.new_event_loop()
+        self.put(KEY, spec=copy.deepcopy(dict(spec)), finalizers=[])
+        self.put(TASK, spec={"label": {"positive": "1"}})
+
+    # the API server
+
+    def put(self, key: ObjectKey, spec: Any, **metadata: Any) -> Object:
+        at = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        meta = {"name": key.name, "namespace": key.namespace, "uid": f"u{next(self.counter)}", "generation": 1}
+        meta |= {"creationTimestamp": at, "resourceVersion": str(next(self.counter)), **metadata}
+        self.objects[key] = {"apiVersion": key.api_version, "kind": key.kind, "metadata": meta, "spec": spec}
+        return self.objects[key]
+
+    def touch(self, obj: Object, new_generation: bool = False) -> None:
+        obj["metadata"]["resourceVersion"] = str(next(self.counter))
+        obj["metadata"]["generation"] += new_generation
+
+    def edit(self, key: ObjectKey, change: Callable[[Any], None]) -> None:
+        """A person edits a spec."""
+        change(self.objects[key]["spec"])
+        self.touch(self.objects[key], new_generation=True)
+
+    def delete(self, key: ObjectKey) -> None:
+        """Somebody deletes an object: finalizers hold it."""
+        obj = self.objects[key]
+        obj["metadata"].setdefault("deletionTimestamp", "now")
+        self.touch(obj)
+        self._collect(key)
+
+    def _collect(self, key: ObjectKey) -> None:
+        obj = self.objects.get(key)
+        if obj and obj["metadata"].get("deletionTimestamp") and not obj["metadata"].get("finalizers"):
+            del self.objects[key]
+
+    # World
+
+    def get(self, key: ObjectKey) -> Object | None:
+        return copy.deepcopy(self.objects.get(key))
+
+    def list(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
+        def match(obj: Object) -> bool:
+            mine = obj["metadata"].get("labels") or {}
+            return obj["kind"] == kind and all(mine.get(k) == v for k, v in labels.items())
+
+        return [copy.deepcopy(obj) for obj in self.objects.values() if match(obj)]
+
+    async def query(self, promql: str, now: datetime) -> Sequence[Sample] | Unavailable:
+        if not self.prometheus_up:
+            return Unavailable("PrometheusUnavailable", "Prometheus did not answer")
+        return self.prometheus.answer(promql)
+
+    async def model_version(self, name: str, version: str | None, alias: str | None) -> ModelVersion | Unavailable:
+        if not self.mlflow_up:
+            return Unavailable("MLflowUnavailable", "MLflow did not answer")
+        found = version or self.alias
+        if found not in self.versions:
+            return Unavailable("ModelVersionNotFound", f"model {name} has no version {found}")
+        return ModelVersion(name, found, f"sha256:{found:>064}", self.evaluation, "", "")
+
+    # the operator
+
+    def reconcile(self) -> Plan | None:
+        """One reconcile with kills; returns the plan unless killed."""
+        obj = self.get(KEY)
+        if obj is None:
+            return None
+        controller = RolloutController()
+        plan = controller.decide(self.loop.run_until_complete(controller.observe(obj, self, self.now)), self.now)
+        try:
+            for action in plan.actions:
+                self._act(action)
+                self._count(type(action).__name__)
+            self._write_status(plan)
+        except Killed:
+            return None
+        self.notices += [notice.reason for notice in plan.notices]
+        return plan
+
+    def _count(self, what: str) -> None:
+        self.writes += 1
+        self.operator_writes.append(what)
+        if self.kill(self.writes):
+            raise Killed
+
+    def _write_status(self, plan: Plan) -> None:
+        rollout = self.objects.get(KEY)
+        if rollout is None or plan.status is None or plan.status == rollout.get("status"):
+            return
+        rollout["status"] = json.loads(json.dumps(plan.status))
+        self.touch(rollout)
+        stage = rollout["status"].get("stage") or {}
+        weights = {v["name"]: v.get("weight", "") for v in rollout["status"].get("variants", [])}
+        line = (stage.get("type", ""), stage.get("index", 0), stage.get("name", ""), weights.get("candidate", ""))
+        if not self.trace or self.trace[-1] != line:
+            self.trace.append(line)
+        self._count("Status")
+
+    def _act(self, action: Any) -> None:
+        match action:
+            case Apply():
+                self._apply(copy.deepcopy(dict(action.manifest)))
+            case Create():
+                self._create(copy.deepcopy(dict(action.manifest)))
+            case Delete(key=key, uid=uid):
+                if key in self.objects and self.objects[key]["metadata"]["uid"] == uid:
+                    self.delete(key)
+            case SetFinalizers(key=key, resource_version=version, finalizers=finalizers):
+                obj = self.objects[key]
+                assert obj["metadata"]["resourceVersion"] == version, "a fenced write on an old version"
+                obj["metadata"]["finalizers"] = list(finalizers)
+                self.touch(obj)
+                self._collect(key)
+
+    def _key(self, manifest: Mapping[str, Any]) -> ObjectKey:
+        meta = manifest["metadata"]
+        return ObjectKey(manifest["apiVersion"], manifest["kind"], meta["namespace"], meta["name"])
+
+    def _create(self, manifest: Object) -> None:
+        key = self._key(manifest)
+        if key not in self.objects:
+            self.put(key, manifest["spec"], **manifest["metadata"])
+
+    def _apply(self, manifest: Object) -> None:
+        key = self._key(manifest)
+        if key.kind == "InferenceService":
+            container = manifest["spec"]["predictor"]["containers"][0]
+            container.setdefault("resources", {"limits": {"cpu": "1"}, "requests": {"cpu": "100m"}})
+            finalizers = {*manifest["metadata"]["finalizers"], "inferenceservice.finalizers"}
+            manifest["metadata"]["finalizers"] = sorted(finalizers)
+        live = self.objects.get(key)
+        if live is None:
+            self.put(key, manifest["spec"], **manifest["metadata"])
+            return
+        changed = live["spec"] != manifest["spec"]
+        kept = {k: v for k, v in live["metadata"].items() if k != "ownerReferences"}
+        if changed or {**kept, **manifest["metadata"]} != live["metadata"]:
+            live["spec"], live["metadata"] = manifest["spec"], {**kept, **manifest["metadata"]}
+            self.touch(live, new_generation=changed)
+
+    # the rest of the cluster
+
+    def tick(self) -> None:
+        """One second of everybody else."""
+        self.now += timedelta(seconds=1)
+        for key, obj in list(self.objects.items()):
+            if key.kind == "InferenceService":
+                self._serve(key, obj)
+            elif key.kind == "Job":
+                self._build(obj)
+        self._gateway()
+        self._traffic()
+
+    def _age(self, obj: Object) -> float:
+        return (self.now - datetime.fromisoformat(obj["metadata"]["creationTimestamp"])).total_seconds()
+
+    def _serve(self, key: ObjectKey, obj: Object) -> None:
+        meta = obj["metadata"]
+        if meta.get("deletionTimestamp") and "inferenceservice.finalizers" in meta.get("finalizers", ()):
+            meta["finalizers"] = [f for f in meta["finalizers"] if f != "inferenceservice.finalizers"]
+            self.touch(obj)
+            self._collect(key)
+        environment = {e["name"]: e["value"] for e in obj["spec"]["predictor"]["containers"][0]["env"]}
+        how = self.versions[environment["SLIPWAY_VERSION"]]
+        self.prometheus.behaviour[environment["SLIPWAY_REVISION"]] = how
+        ready = how.starts and self._age(obj) >= self.start_seconds
+        obj["status"] = {"conditions": [{"type": "Ready", "status": str(ready)}]}
+
+    def endpoints(self) -> dict[str, int]:
+        """Ready endpoints by Service name."""
+        return {
+            f"{key.name}-predictor": obj["spec"]["predictor"]["minReplicas"]
+            for key, obj in self.objects.items()
+            if key.kind == "InferenceService"
+            and obj.get("status", {}).get("conditions", [{}])[0].get("status") == "True"
+        }
+
+    def _publish(self) -> None:
+        """EndpointSlices follow what is ready, and go with their Service."""
+        for key in [k for k in self.objects if k.kind == "EndpointSlice"]:
+            del self.objects[key]
+        for service, count in self.endpoints().items():
+            slice_ = self.put(
+                ObjectKey("discovery.k8s.io/v1", "EndpointSlice", "ns", f"{service}-x"), None,
+                labels={"kubernetes.io/service-name": service},
+            )  # fmt: skip
+            slice_["endpoints"] = [{"addresses": [f"10.0.0.{i}"], "conditions": {"ready": True}} for i in range(count)]
+
+    def _build(self, job: Object) -> None:
+        if job.get("status") or not self.registry_up or self._age(job) < self.build_seconds:
+            return
+        digest = job["spec"]["template"]["spec"]["containers"][0]["args"][3]
+        said = {"image": f"registry:5000/ns/fraud@{digest}", "modelDigest": digest}
+        self.finish(job, "Complete", said)
+
+    def finish(self, job: Object, how: str, said: Mapping[str, Any]) -> None:
+        """A Job ends, and its pod has said something."""
+        name = job["metadata"]["name"]
+        job["status"] = {"conditions": [{"type": how, "status": "True"}], "completionTime": self.now.isoformat()}
+        pod = self.put(ObjectKey("v1", "Pod", "ns", f"{name}-1"), None, labels=job["metadata"]["labels"])
+        ended = {"state": {"terminated": {"message": json.dumps(said)}}}
+        pod["status"] = {"containerStatuses": [ended]}
+
+    def _gateway(self) -> None:
+        route = self.objects.get(ROUTE)
+        services = {f"{k.name}-predictor" for k in self.objects if k.kind == "InferenceService"}
+        if route is None:
+            self.carried = None
+            return
+        named = {service for service, *_ in arms(route["spec"])}
+        generation, ok = route["metadata"]["generation"], str(named <= services)
+        conditions = [
+            {"type": "Accepted", "status": "True", "observedGeneration": generation},
+            {"type": "ResolvedRefs", "status": ok, "observedGeneration": generation},
+        ]
+        route["status"] = {"parents": [{"conditions": conditions}]}
+        self.carried = copy.deepcopy(route["spec"])
+
+    def _traffic(self) -> None:
+        self._publish()
+        if self.carried is None:
+            return
+        ready = self.endpoints()
+        services = {f"{k.name}-predictor" for k in self.objects if k.kind == "InferenceService"}
+        for service, share, chosen, assignment, mirrored in arms(self.carried):
+            if service not in services or (not mirrored and share > 0 and not ready.get(service)):
+                self.client_errors.append(f"{self.now:%H:%M:%S} {service} cannot answer its {share:.0%}")
+                continue
+            revision = service.removesuffix("-predictor").rpartition("-")[2]
+            traffic = "live" if revision == chosen else "shadow"
+            if ready.get(service):
+                self._record((revision, traffic, assignment.split(".")[1]), share)
+
+    def _record(self, key: tuple[str, str, str], share: float) -> None:
+        counts = self.prometheus.counts.setdefault(key, Counts())
+        counts.requests += self.requests * share
+        counts.entities += self.entities * share
+
+    # running
+
+    def settle(self, most: int = 30) -> None:
+        """The operator works until it has nothing more to do at this instant."""
+        for _ in range(most):
+            before = json.dumps(list(self.objects.values()), sort_keys=True, default=str)
+            plan = self.reconcile()
+            after = json.dumps(list(self.objects.values()), sort_keys=True, default=str)
+            if plan is not None and before == after and plan.requeue_after != 0:
+                return
+            if self.get(KEY) is None:
+                return
+        raise AssertionError(f"the operator does not come to rest: {self.operator_writes[-10:]}")
+
+    def run(self, seconds: int, until: Callable[[Simulation], bool] | None = None) -> Simulation:
+        """Alternates operator and cluster."""
+        for _ in range(seconds):
+            self.settle()
+            if until is not None and until(self):
+                return self
+            self.tick()
+        assert until is None, f"not reached in {seconds} s: {self.status.get('phase')} {self.message}"
+        return self
+
+    @property
+    def status(self) -> Object:
+        return self.objects[KEY].get("status", {}) if KEY in self.objects else {}
+
+    @property
+    def message(self) -> str:
+        return f"{self.condition('Progressing')} {(self.status.get('stage') or {}).get('message')}"
+
+    def condition(self, kind: str) -> tuple[str, str, str]:
+        found = next((c for c in self.status.get("conditions", ()) if c["type"] == kind), None)
+        return (found["status"], found["reason"], found["message"]) if found else ("", "", "")
+
+    def variants(self) -> dict[str, Object]:
+        return {v["name"]: v for v in self.status.get("variants", ())}
+
+    def services(self) -> Iterator[str]:
+        return (key.name for key in self.objects if key.kind == "InferenceService")

@@ -1,0 +1,143 @@
+"""Traffic of the simulated cluster: what a gateway does with a route, and what pods would export of it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from slipway.core.evidence import queries
+from slipway.runtime.world import Sample
+from slipway.statistics.sketch import REGISTERS, _expected_harmonic
+
+EDGES = tuple(float(f"{0.001 * 10 ** (4 * i / 35):.3g}") for i in range(36))
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How a model version answers: shares of errors and positives, median latency in seconds, or not at all."""
+
+    errors: float = 0.001
+    positive: float = 0.4
+    latency: float = 0.01
+    starts: bool = True
+
+
+@dataclass
+class Counts:
+    """Requests and distinct entities that one revision saw in one kind of traffic and one epoch."""
+
+    requests: float = 0.0
+    entities: float = 0.0
+    share: float = 0.0
+
+
+@dataclass
+class Prometheus:
+    """Answers exactly the texts of `queries`, for every window class, from the counts."""
+
+    counts: dict[tuple[str, str, str], Counts] = field(default_factory=dict)
+    behaviour: dict[str, Behaviour] = field(default_factory=dict)
+    rollout: str = "ns/fraud"
+    asked: int = 0
+
+    def answer(self, promql: str) -> list[Sample]:
+        self.asked += 1
+        name = _names()[promql]
+        if name == "scraped":
+            return [self._sample({"revision": revision}, 2.0) for revision in self.behaviour]
+        found: list[Sample] = []
+        for (revision, traffic, epoch), counts in self.counts.items():
+            labels = {"revision": revision, "traffic": traffic, "epoch": epoch}
+            for extra, value in _series(name, counts, self.behaviour[revision]):
+                found.append(self._sample({**labels, **extra}, value))
+        return found
+
+    def _sample(self, labels: dict[str, str], value: float) -> Sample:
+        return Sample({"rollout": self.rollout, **labels}, value)
+
+
+@lru_cache(1)
+def _names() -> Mapping[str, str]:
+    windows = ("5m", "15m", "1h", "6h", "1d", "7d", "30d")
+    return {text: name for within in windows for name, text in queries(within).items()}
+
+
+def _series(name: str, counts: Counts, how: Behaviour) -> Iterator[tuple[dict[str, str], float]]:
+    n = counts.requests
+    if n <= 0:
+        return
+    if name == "requests":
+        yield {"assigned": "true", "code": "2xx"}, n * (1 - how.errors)
+        yield {"assigned": "true", "code": "5xx"}, n * how.errors
+    elif name == "predictions":
+        yield {"assigned": "true", "class": "1"}, n * how.positive
+        yield {"assigned": "true", "class": "0"}, n * (1 - how.positive)
+    elif name == "latency":
+        yield {"assigned": "true", "le": "+Inf"}, n
+        for edge in EDGES:
+            yield {"assigned": "true", "le": str(edge)}, n * _below(edge, how.latency)
+    elif name == "registers":
+        yield {}, REGISTERS * (1 - math.exp(-counts.entities / REGISTERS))
+    elif name == "powers":
+        load = counts.entities / REGISTERS
+        yield {}, REGISTERS * (_expected_harmonic(load) - math.exp(-load))
+    else:
+        yield from _moments(name, counts, how)
+
+
+def _below(edge: float, latency: float) -> float:
+    steps = ((1.0, 0.5), (1.5, 0.95), (2.0, 0.995))
+    return max((share for factor, share in steps if edge >= latency * factor), default=0.0) if edge < 10 else 1.0
+
+
+def _moments(name: str, counts: Counts, how: Behaviour) -> Iterator[tuple[dict[str, str], float]]:
+    kind, _, part = name.partition("_")
+    clusters = max(1.0, 256 * (1 - math.exp(-counts.entities / 256)))
+    each = counts.requests / clusters
+    shares = {"": how.errors} if kind == "error" else {"1": how.positive, "0": 1 - how.positive}
+    if part in ("clusters", "n", "nn"):
+        yield {}, {"clusters": clusters, "n": counts.requests, "nn": clusters * (each**2 + each)}[part]
+        return
+    for label, share in shares.items():
+        y = each * share
+        values = {"y": counts.requests * share, "yy": clusters * (y * y + y), "yn": clusters * (y * each + y)}
+        yield ({"class": label} if label else {}), values[part]
+
+
+@lru_cache(64)
+def share_of_pattern(pattern: str, at: int) -> float:
+    """Share of the 4,096 cells whose headers match."""
+    compiled = re.compile(pattern)
+    rest = "0" * 64
+    hits = sum(bool(compiled.fullmatch(rest[:at] + f"{cell:03x}" + rest[at + 3 :])) for cell in range(4096))
+    return hits / 4096
+
+
+def arms(route: Mapping[str, Any]) -> Iterator[tuple[str, float, str, str, bool]]:
+    """(service, share, chosen revision, assignment, mirrored) of a route's spec."""
+    left = 1.0
+    for rule in route["rules"]:
+        headers = rule["matches"][0].get("headers")
+        share = left
+        if headers:
+            number = int(_header(rule["backendRefs"][0], "x-slipway-assignment").split(".")[0])
+            share = share_of_pattern(headers[0]["value"], 5 * number % 60)
+        left -= share
+        total = sum(ref["weight"] for ref in rule["backendRefs"])
+        for ref in rule["backendRefs"]:
+            revision = _header(ref, "x-slipway-revision")
+            yield ref["name"], share * ref["weight"] / total, revision, _header(ref, "x-slipway-assignment"), False
+        for each in rule.get("filters", ()):
+            mirror = each["requestMirror"]
+            main = rule["backendRefs"][0]
+            marks = (_header(main, "x-slipway-revision"), _header(main, "x-slipway-assignment"))
+            yield (mirror["backendRef"]["name"], share * mirror["percent"] / 100, *marks, True)
+
+
+def _header(ref: Mapping[str, Any], name: str) -> str:
+    pairs = ref["filters"][0]["requestHeaderModifier"]["set"]
+    return next(pair["value"] for pair in pairs if pair["name"] == name)
