@@ -88,7 +88,7 @@ def props(given: Options, environment: Environment, cluster: Cluster, screen: Sc
         "data.yaml": {"python:3.11-slim": environment.images["pipelines"]},
         "run.yaml": data_host,
         "policy.yaml": data_host,
-        "rollout.yaml": {"{name: slipway, namespace: slipway-gateway}": gateway},
+        "rollout.yaml": {"{name: public, namespace: slipway-gateway}": gateway},
     }
     for file, texts in replace.items():
         for old, new in texts.items():

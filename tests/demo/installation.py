@@ -22,7 +22,7 @@ def cluster_up(say: Say) -> Environment:
 def install(environment: Environment, say: Say) -> None:
     """`helm upgrade --install`, with the settings of this cluster, and waits until the operator is ready."""
     command = [
-        shell.find("helm", [environment.bin]), "upgrade", "--install", "slipway", "charts/slipway",
+        environment.helm, "upgrade", "--install", "slipway", "charts/slipway",
         "--namespace", OPERATOR_NAMESPACE, "--create-namespace", "--wait", "--timeout", "4m",
         "--kubeconfig", environment.kubeconfig,
     ]  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-ENVIRONMENT = Path("/var/lib/slipway-cluster/environment.json")
 OPERATOR_NAMESPACE = "slipway-system"
 
 
@@ -25,10 +26,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Environment:
-    """The cluster that `python -m tests.cluster up` brought up or found."""
+    """The cluster that `python -m tests.cluster up` brought up or found: what its environment file holds."""
 
     kubeconfig: str
-    bin: str
+    kubectl: str
+    helm: str
     prometheus: str
     """As this host reaches it."""
     prometheus_inside: str
@@ -40,17 +42,32 @@ class Environment:
     gateway_namespace: str
     gateway_address: str
     gateway_port: int
-    images: dict[str, str]
+    images: Mapping[str, str]
     """Image references by the project's names for them: operator, pipelines, builder, base."""
 
 
-def load(path: Path = ENVIRONMENT) -> Environment:
+def load(path: Path | None = None) -> Environment:
     """Reads the environment file of the cluster.
 
     Raises:
         FileNotFoundError: when no cluster is up.
     """
+    path = path or state_directory() / "environment.json"
     if not path.exists():
         raise FileNotFoundError("no cluster is up: run `make cluster`")
     raw = json.loads(path.read_text(encoding="utf-8"))
-    return Environment(**raw)
+    gateway = raw["gateway"]
+    address, _, port = gateway["address"].rpartition(":")
+    return Environment(
+        kubeconfig=raw["kubeconfig"], kubectl=raw["kubectl"], helm=raw["helm"],
+        prometheus=raw["prometheus_host_url"], prometheus_inside=raw["prometheus"], mlflow_inside=raw["mlflow"],
+        registry=raw["registry"], registry_plain_http=raw["registry_plain_http"],
+        gateway_name=gateway["name"], gateway_namespace=gateway["namespace"],
+        gateway_address=address, gateway_port=int(port),
+        images={"base": raw.get("base_image", ""), **raw.get("images", {})},
+    )  # fmt: skip
+
+
+def state_directory() -> Path:
+    """Where the embedded cluster keeps its state."""
+    return Path(os.environ.get("SLIPWAY_CLUSTER_STATE") or "/var/lib/slipway-cluster")

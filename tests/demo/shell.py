@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -48,15 +47,3 @@ def run(
 def python(module: str, *arguments: str, say: Say = lambda _: None) -> str:
     """Runs a module of this project with this interpreter."""
     return run([sys.executable, "-m", module, *arguments], say, env={"PYTHONPATH": str(ROOT)})
-
-
-def find(program: str, directories: Sequence[str] = ()) -> str:
-    """The path of a program, looked for in `directories` before PATH.
-
-    Raises:
-        CommandFailed: when it is nowhere.
-    """
-    found = shutil.which(program, path=os.pathsep.join([*directories, os.environ.get("PATH", "")]))
-    if found is None:
-        raise CommandFailed(f"`{program}` was not found; it is needed with a KUBECONFIG of your own")
-    return found
