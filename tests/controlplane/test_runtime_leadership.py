@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -81,3 +82,24 @@ def test_followers_are_ready_and_do_not_write(plane: Audited, tmp_path: Path) ->
             eventually(lambda: plane.steps(namespace) == {"a": 3})
             assert follower.url("/readyz") == '{"primed": true, "lease": true}\n'
             assert [write for write in plane.writes() if write.user == "follows" and write.code < 300] == []
+
+
+def test_five_hundred_objects_fit_in_memory(plane: Audited, tmp_path: Path) -> None:
+    namespace = plane.namespace("many")
+    padding = {f"field{number}": "x" * 60 for number in range(50)}  # about 4 KB, as a rollout with its stages
+    items = [
+        {
+            "apiVersion": "slipway.dev/v1alpha1",
+            "kind": "Widget",
+            "metadata": {"name": f"w{number}", "namespace": namespace},
+            "spec": {"steps": 0, "data": padding},
+        }
+        for number in range(500)
+    ]
+    plane.kubectl.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+    with running(plane.administrator("many"), tmp_path, "many", "--resync=10", f"--namespaces={namespace}") as operator:
+        eventually(lambda: set(plane.steps(namespace).values()) == {0}, 120)
+        assert "slipway_operator_objects 1000.0" in operator.url("/metrics")
+        time.sleep(13)  # a resync and a sweep
+        print(f"resident: {operator.resident():.0f} MiB")
+        assert operator.resident() < 130

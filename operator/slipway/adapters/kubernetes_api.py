@@ -23,6 +23,7 @@ from slipway.runtime.errors import (
     KindMissing,
     Unreachable,
 )
+from slipway.runtime.executor import Fence
 from slipway.runtime.kinds import Kind
 from slipway.runtime.metrics import WRITES
 
@@ -61,14 +62,14 @@ def _error(status: int, body: bytes, key: ObjectKey | None) -> ApiError:
 
 
 class KubernetesApi:
-    """A thin client. Every write passes `fence` first, once before and once when a connection is at hand."""
+    """A thin client. Every write asks `may_write` first, once before and once when a connection is at hand."""
 
-    def __init__(self, config: Configuration, fence: Callable[[], None], timeout: float = 15.0) -> None:
-        """`fence` raises when this process may no longer write; `timeout` is in seconds, for each request."""
+    def __init__(self, config: Configuration, may_write: Callable[[], None], timeout: float = 15.0) -> None:
+        """`may_write` raises `NotLeader` when this process may not; `timeout` in seconds bounds each request."""
         config.client_session_kwargs = {"trust_env": False}
-        config.trace_configs = [_late_fence(fence)]
+        config.trace_configs = [_late_check(may_write)]
         self._client = ApiClient(config)
-        self._fence = fence
+        self._may_write = may_write
         self._timeout = timeout
         self._paths = Paths(self._resources)
 
@@ -96,11 +97,15 @@ class KubernetesApi:
                 return
             query = {**query, "continue": token}
 
-    async def apply(self, manifest: Object, key: ObjectKey, resource_version: str | None) -> Object:
-        """Server-side apply, forced; with a resourceVersion it is refused once somebody wrote in between."""
+    async def apply(self, manifest: Object, key: ObjectKey, fence: Fence | None) -> Object:
+        """Server-side apply, forced; with a fence it is refused once somebody wrote in between.
+
+        Of a fence the version alone is not enough: an apply with a resourceVersion creates what is gone.
+        """
         body = manifest
-        if resource_version is not None:
-            body = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": resource_version}}
+        if fence is not None:
+            metadata = {**manifest["metadata"], "resourceVersion": fence.resource_version, "uid": fence.uid}
+            body = {**manifest, "metadata": metadata}
         query = {"fieldManager": MANAGER, "force": "true"}
         return await self._call("PATCH", await self._paths.of(key), query, body, "application/apply-patch+yaml", key)
 
@@ -152,7 +157,7 @@ class KubernetesApi:
         verb: str = "",
     ) -> dict[str, Any]:
         if method != "GET":
-            self._fence()
+            self._may_write()
             WRITES.labels(verb or method.lower(), key.kind if key else "").inc()
         url = quote(path) + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "Content-Type": content}
@@ -170,8 +175,8 @@ class KubernetesApi:
         return answer
 
 
-def _late_fence(fence: Callable[[], None]) -> aiohttp.TraceConfig:
-    """Asks the fence once more after a connection was waited for, which may have taken longer than the lease."""
+def _late_check(may_write: Callable[[], None]) -> aiohttp.TraceConfig:
+    """Asks once more after a connection was waited for, which may have taken longer than the lease."""
     trace = aiohttp.TraceConfig()
 
     async def started(_: Any, context: Any, params: aiohttp.TraceRequestStartParams) -> None:
@@ -179,7 +184,7 @@ def _late_fence(fence: Callable[[], None]) -> aiohttp.TraceConfig:
 
     async def connected(_: Any, context: Any, __: Any) -> None:
         if context.writes:
-            fence()
+            may_write()
 
     trace.on_request_start.append(started)
     trace.on_connection_create_end.append(connected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slipway.core.plan import Action, Apply, Create, Delete, ObjectKey, SetFinalizers
@@ -17,11 +18,19 @@ Object = Mapping[str, Any]
 _MEMORY = 20_000
 
 
+@dataclass(frozen=True)
+class Fence:
+    """The one object, at the one version, upon which a write may fall."""
+
+    uid: str
+    resource_version: str
+
+
 class Api(Protocol):
     """What the executor needs of the API server."""
 
     async def get(self, key: ObjectKey) -> Object: ...
-    async def apply(self, manifest: Object, key: ObjectKey, resource_version: str | None) -> Object: ...
+    async def apply(self, manifest: Object, key: ObjectKey, fence: Fence | None) -> Object: ...
     async def create(self, manifest: Object, key: ObjectKey) -> Object: ...
     async def delete(self, key: ObjectKey, uid: str, propagation: str) -> Object: ...
     async def set_finalizers(self, key: ObjectKey, resource_version: str, finalizers: Sequence[str]) -> Object: ...
@@ -79,7 +88,7 @@ class Executor:
         if remembered is not None and remembered[0] == wanted and await self._state(key) == remembered[1]:
             return
         try:
-            answer = await self._api.apply(action.manifest, key, action.resource_version)
+            answer = await self._api.apply(action.manifest, key, self._fence(key, action.resource_version))
         except Conflict:
             await self.refresh(key)
             raise
@@ -87,6 +96,14 @@ class Executor:
         if len(self._applied) >= _MEMORY:
             self._applied.clear()  # it only saves requests
         self._applied[key] = (wanted, _state_of(answer))
+
+    def _fence(self, key: ObjectKey, version: str | None) -> Fence | None:
+        if version is None:
+            return None
+        live = self._store.get(key)
+        if live is None or live["metadata"].get("resourceVersion") != version:
+            raise Conflict("the object changed after it was read", key)
+        return Fence(live["metadata"].get("uid", ""), version)
 
     async def _state(self, key: ObjectKey) -> bytes:
         live = self._store.get(key)

@@ -11,6 +11,7 @@ from typing import Any
 
 from slipway.core.plan import ObjectKey
 from slipway.runtime.errors import AlreadyExists, ApiError, Conflict, Gone
+from slipway.runtime.executor import Fence
 from slipway.runtime.kinds import API_VERSION, Kind
 from slipway.runtime.store import key_of
 
@@ -62,10 +63,12 @@ class FakeApi:
         found = [obj for key, obj in self.objects.items() if key.kind == kind.kind and namespace in ("", key.namespace)]
         yield copy.deepcopy(found), next(self.versions)
 
-    async def apply(self, manifest: Object, key: ObjectKey, resource_version: str | None) -> Object:
+    async def apply(self, manifest: Object, key: ObjectKey, fence: Fence | None) -> Object:
         self._write("apply", key)
         live = self.objects.get(key, {"metadata": {"uid": f"uid-{key.kind}-{key.name}"}})
-        self._fence(live, resource_version, key)
+        if fence is not None and (key not in self.objects or live["metadata"]["uid"] != fence.uid):
+            raise Conflict("the uid differs", key)
+        self._fence(live, fence.resource_version if fence else None, key)
         merged = {**live, **manifest, "metadata": {**live["metadata"], **manifest["metadata"]}}
         return self._save(key, merged)
 
