@@ -195,7 +195,13 @@ def test_the_largest_rollout_that_the_schema_allows_is_judged_within_the_budget(
     canary = manifest["spec"]["stages"][1]
     manifest["spec"]["gates"] = gates
     manifest["spec"]["stages"] = [
-        canary | {"name": f"c{index}", "gates": gates, "canary": {"weight": f"{index + 1}%"}} for index in range(20)
+        canary
+        | {
+            "name": f"c{index}",
+            "gates": [gate | {"name": f"s{place}"} for place in range(20)],
+            "canary": {"weight": f"{index + 1}%"},
+        }
+        for index in range(20)
     ]
     answer = kinds.create(manifest, dry_run=True)
     assert answer.code == 201, answer.message

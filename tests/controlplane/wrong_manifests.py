@@ -63,6 +63,8 @@ def changed(manifest: Mapping[str, Any], path: str, value: Any) -> dict[str, Any
 _TASK, _RUN, _ROLLOUT = "modeltask-card-fraud", "trainingrun-function", "modelrollout-card-fraud"
 _SMALL, _POLICY, _ABORT = "modelrollout-phishing", "retrainpolicy-card-fraud", "rolloutrequest-abort"
 _GATE = {"name": "g", "op": "<=", "bound": "1"}
+_PAIRS = _GATE | {"metric": "agreement", "op": ">="}
+_AGAIN = _GATE | {"name": "errors", "metric": "error_rate"}
 _APPROVAL = {"name": "s", "type": "Approval", "approval": {"groups": ["risk"]}}
 _DIGITS = "4" * 40
 
@@ -241,14 +243,14 @@ GATES = (
     Wrong("share of a time", _SMALL, "spec/gates/2", {**_GATE, "metric": "latency_p99", "bound": "5%"}, ("gates[2]",)),
     Wrong("class", _SMALL, "spec/gates/0/class", "1", ("gates[0]", "only legal with metric: class_share")),
     Wrong("pairs everywhere", _SMALL, "spec/gates/0/metric", "agreement", ("spec.gates", "Shadow stage")),
+    Wrong("pairs in a canary", _SMALL, "spec/stages/1/gates", [_PAIRS], ("spec.stages[1]", "type Shadow or Backtest")),
     Wrong(
-        "pairs in a canary", _SMALL, "spec/stages/1/gates", [{**_GATE, "metric": "agreement", "op": ">="}],
-        ("spec.stages[1]", "type Shadow or Backtest"),
+        "name twice", _SMALL, "spec/stages/1/gates", [_AGAIN], ("spec.stages", "names than the gates of the rollout")
     ),
     Wrong("failures", _SMALL, "spec/gates/0/failures", 0, ("gates[0].failures", "greater than or equal to 1")),
     Wrong("action", _SMALL, "spec/gates/0/onUnknown", {"action": "Pass"}, ("onUnknown.action", '"Hold", "Rollback"')),
     Wrong("enforcement", _SMALL, "spec/gates/0/enforcement", "Maybe", ('"Enforce", "DryRun"',)),
-)  # fmt: skip
+)
 
 OTHERS = (
     Wrong("policy of nothing", "retrainpolicy-phishing", "spec/triggers", [], ("spec", "schedule, triggers or both")),

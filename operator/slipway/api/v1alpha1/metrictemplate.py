@@ -87,7 +87,8 @@ class MetricTemplateSpec(Spec):
     provider: Provider = Field(Provider(), description="Where the numbers come from.")
     numerator: Expression | None = Field(
         None,
-        description="Query for what is counted, by revision and cluster. In double braces, selector becomes the labels of the "
+        description="Query for what is counted, by revision and cluster. In double braces, selector becomes the "
+        "labels of the "
         "rollout and window the time since evidence began.",
     )
     denominator: Expression | None = Field(

@@ -25,6 +25,11 @@ def _weights_rise(spec: Any) -> bool:
     return weights == sorted(weights)
 
 
+def _gate_names_differ(spec: Any) -> bool:
+    everywhere = {gate.name for gate in spec.gates}
+    return all(gate.name not in everywhere for stage in spec.stages for gate in stage.gates)
+
+
 def _needs(spec: Any, stage_type: str) -> bool:
     return any(stage.type == stage_type for stage in spec.stages)
 
@@ -89,6 +94,13 @@ _LAWS = (
         f"gates of the rollout hold in every stage; {', '.join(PAIRED)} belong into the gates of a Shadow stage",
         lambda spec: not any(gate.metric in PAIRED for gate in spec.gates),
         field=".gates",
+    ),
+    Rule(
+        "!has(self.gates) || self.stages.all(s, !has(s.gates) || s.gates.all(g, !self.gates.exists(r, r.name == "
+        "g.name)))",
+        "gates of a stage must have other names than the gates of the rollout: status lists both by name",
+        _gate_names_differ,
+        field=".stages",
     ),
 )
 
