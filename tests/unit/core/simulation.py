@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from slipway.controllers.rollout import RolloutController
 from slipway.core.plan import Apply, Create, Delete, ObjectKey, Plan, SetFinalizers, Unavailable
 from slipway.runtime.world import ModelVersion, Sample, Settings
+
+from tests.unit.core.api_server import ApiServer, Object
 from tests.unit.core.traffic_model import Behaviour, Counts, Prometheus, arms
 
-Object = dict[str, Any]
-START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 KEY = ObjectKey("slipway.dev/v1alpha1", "ModelRollout", "ns", "fraud")
 ROUTE = ObjectKey("gateway.networking.k8s.io/v1", "HTTPRoute", "ns", "fraud")
 TASK = ObjectKey("slipway.dev/v1alpha1", "ModelTask", "ns", "fraud")
@@ -30,7 +29,7 @@ class Killed(Exception):
     """The operator dies here."""
 
 
-class Simulation:
+class Simulation(ApiServer):
     """`requests` and `entities` per second reach the gateway once it carries a route."""
 
     settings = Settings(
@@ -38,11 +37,11 @@ class Simulation:
     )
 
     def __init__(self, spec: Mapping[str, Any], versions: Mapping[str, Behaviour]) -> None:
-        self.now, self.start_seconds, self.build_seconds = START, 3, 3
+        super().__init__()
+        self.start_seconds, self.build_seconds = 3, 3
         self.versions, self.alias, self.evaluation = dict(versions), "", "passed"
         self.requests, self.entities = 200.0, 60.0
-        self.objects: dict[ObjectKey, Object] = {}
-        self.counter, self.writes = itertools.count(1), 0
+        self.writes = 0
         self.kill: Callable[[int], bool] = lambda write: False
         self.prometheus, self.prometheus_up, self.mlflow_up, self.registry_up = Prometheus(), True, True, True
         self.carried: Object | None = None
@@ -55,47 +54,7 @@ class Simulation:
         self.put(KEY, spec=copy.deepcopy(dict(spec)), finalizers=[])
         self.put(TASK, spec={"label": {"positive": "1"}})
 
-    # the API server
-
-    def put(self, key: ObjectKey, spec: Any, **metadata: Any) -> Object:
-        at = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        meta = {"name": key.name, "namespace": key.namespace, "uid": f"u{next(self.counter)}", "generation": 1}
-        meta |= {"creationTimestamp": at, "resourceVersion": str(next(self.counter)), **metadata}
-        self.objects[key] = {"apiVersion": key.api_version, "kind": key.kind, "metadata": meta, "spec": spec}
-        return self.objects[key]
-
-    def touch(self, obj: Object, new_generation: bool = False) -> None:
-        obj["metadata"]["resourceVersion"] = str(next(self.counter))
-        obj["metadata"]["generation"] += new_generation
-
-    def edit(self, key: ObjectKey, change: Callable[[Any], None]) -> None:
-        """A person edits a spec."""
-        change(self.objects[key]["spec"])
-        self.touch(self.objects[key], new_generation=True)
-
-    def delete(self, key: ObjectKey) -> None:
-        """Somebody deletes an object: finalizers hold it."""
-        obj = self.objects[key]
-        obj["metadata"].setdefault("deletionTimestamp", "now")
-        self.touch(obj)
-        self._collect(key)
-
-    def _collect(self, key: ObjectKey) -> None:
-        obj = self.objects.get(key)
-        if obj and obj["metadata"].get("deletionTimestamp") and not obj["metadata"].get("finalizers"):
-            del self.objects[key]
-
     # World
-
-    def get(self, key: ObjectKey) -> Object | None:
-        return copy.deepcopy(self.objects.get(key))
-
-    def list(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
-        def match(obj: Object) -> bool:
-            mine = obj["metadata"].get("labels") or {}
-            return obj["kind"] == kind and all(mine.get(k) == v for k, v in labels.items())
-
-        return [copy.deepcopy(obj) for obj in self.objects.values() if match(obj)]
 
     async def query(self, promql: str, now: datetime) -> Sequence[Sample] | Unavailable:
         if not self.prometheus_up:
@@ -162,7 +121,7 @@ class Simulation:
                 assert obj["metadata"]["resourceVersion"] == version, "a fenced write on an old version"
                 obj["metadata"]["finalizers"] = list(finalizers)
                 self.touch(obj)
-                self._collect(key)
+                self.collect(key)
 
     def _key(self, manifest: Mapping[str, Any]) -> ObjectKey:
         meta = manifest["metadata"]
@@ -211,7 +170,7 @@ class Simulation:
         if meta.get("deletionTimestamp") and "inferenceservice.finalizers" in meta.get("finalizers", ()):
             meta["finalizers"] = [f for f in meta["finalizers"] if f != "inferenceservice.finalizers"]
             self.touch(obj)
-            self._collect(key)
+            self.collect(key)
         environment = {e["name"]: e["value"] for e in obj["spec"]["predictor"]["containers"][0]["env"]}
         how = self.versions[environment["SLIPWAY_VERSION"]]
         self.prometheus.behaviour[environment["SLIPWAY_REVISION"]] = how

@@ -15,7 +15,7 @@ def observe_route(turn: Turn, route: RouteView) -> Turn:
     if stage is None or stage.type in (BUILD, START):
         return turn
     known = stage.route_generation
-    if known and (not route.agrees or (route.carried and route.generation != known)):
+    if known and (not route.agrees or route.generation != known):
         return _disturbed(turn)
     if not route.carried:
         return turn if stage.route_observed_at is None else turn.set_stage(route_observed_at=None)

@@ -1,0 +1,61 @@
+"""Objects of a simulated API server: versions, generations, finalizers, labels. No validation, no defaults."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from slipway.core.plan import ObjectKey
+
+Object = dict[str, Any]
+START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+class ApiServer:
+    """Holds objects; reads return copies."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.objects: dict[ObjectKey, Object] = {}
+        self.counter = itertools.count(1)
+
+    def put(self, key: ObjectKey, spec: Any, **metadata: Any) -> Object:
+        at = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        meta = {"name": key.name, "namespace": key.namespace, "uid": f"u{next(self.counter)}", "generation": 1}
+        meta |= {"creationTimestamp": at, "resourceVersion": str(next(self.counter)), **metadata}
+        self.objects[key] = {"apiVersion": key.api_version, "kind": key.kind, "metadata": meta, "spec": spec}
+        return self.objects[key]
+
+    def touch(self, obj: Object, new_generation: bool = False) -> None:
+        obj["metadata"]["resourceVersion"] = str(next(self.counter))
+        obj["metadata"]["generation"] += new_generation
+
+    def edit(self, key: ObjectKey, change: Callable[[Any], None]) -> None:
+        """A person edits a spec."""
+        change(self.objects[key]["spec"])
+        self.touch(self.objects[key], new_generation=True)
+
+    def delete(self, key: ObjectKey) -> None:
+        """Somebody deletes an object: finalizers hold it."""
+        obj = self.objects[key]
+        obj["metadata"].setdefault("deletionTimestamp", "now")
+        self.touch(obj)
+        self.collect(key)
+
+    def collect(self, key: ObjectKey) -> None:
+        obj = self.objects.get(key)
+        if obj and obj["metadata"].get("deletionTimestamp") and not obj["metadata"].get("finalizers"):
+            del self.objects[key]
+
+    def get(self, key: ObjectKey) -> Object | None:
+        return copy.deepcopy(self.objects.get(key))
+
+    def list(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
+        def match(obj: Object) -> bool:
+            mine = obj["metadata"].get("labels") or {}
+            return obj["kind"] == kind and all(mine.get(k) == v for k, v in labels.items())
+
+        return [copy.deepcopy(obj) for obj in self.objects.values() if match(obj)]
