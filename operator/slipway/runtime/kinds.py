@@ -15,6 +15,9 @@ OWNER_LABELS: Mapping[str, str] = {
     f"{GROUP}/policy": "RetrainPolicy",
 }
 
+# Labels by which decisions look for children: looked up, not searched for.
+INDEXED = (*OWNER_LABELS, "kubernetes.io/service-name", "batch.kubernetes.io/job-name")
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from typing import Any
 
 from slipway.core.plan import ObjectKey
-from slipway.runtime.kinds import OWNER_LABELS, pruned
+from slipway.runtime.kinds import INDEXED, pruned
 
 Object = Mapping[str, Any]
 _Index = tuple[str, str, str, str]  # kind, namespace, label, value
@@ -41,7 +41,7 @@ class Store:
         self._keep = keep_tombstones
         self._objects: dict[ObjectKey, Object] = {}
         self._names: defaultdict[tuple[str, str], set[ObjectKey]] = defaultdict(set)  # by kind and namespace
-        self._owned: defaultdict[_Index, set[ObjectKey]] = defaultdict(set)
+        self._labelled: defaultdict[_Index, set[ObjectKey]] = defaultdict(set)
         self._tombstones: dict[str, tuple[int, float]] = {}
         self._horizons: dict[tuple[str, str, str], int] = {}  # by apiVersion, kind, and namespace or "" for all
 
@@ -122,27 +122,27 @@ class Store:
 
     def _candidates(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Iterable[ObjectKey]:
         if namespace:
-            for label in OWNER_LABELS:
+            for label in INDEXED:
                 if label in labels:
-                    return self._owned.get((kind, namespace, label, labels[label]), ())
+                    return self._labelled.get((kind, namespace, label, labels[label]), ())
             return self._names.get((kind, namespace), ())
         return [key for (name, _), keys in self._names.items() if name == kind for key in keys]
 
     def _index(self, key: ObjectKey, obj: Object) -> None:
         self._names[key.kind, key.namespace].add(key)
-        for entry in _owner_entries(key, obj):
-            self._owned[entry].add(key)
+        for entry in _entries(key, obj):
+            self._labelled[entry].add(key)
 
     def _unindex(self, key: ObjectKey, obj: Object) -> None:
         self._names[key.kind, key.namespace].discard(key)
-        for entry in _owner_entries(key, obj):
-            self._owned[entry].discard(key)
-            if not self._owned[entry]:
-                del self._owned[entry]
+        for entry in _entries(key, obj):
+            self._labelled[entry].discard(key)
+            if not self._labelled[entry]:
+                del self._labelled[entry]
 
 
-def _owner_entries(key: ObjectKey, obj: Object) -> Iterator[_Index]:
+def _entries(key: ObjectKey, obj: Object) -> Iterator[_Index]:
     labels = obj["metadata"].get("labels") or {}
-    for label in OWNER_LABELS:
+    for label in INDEXED:
         if label in labels:
             yield key.kind, key.namespace, label, labels[label]
