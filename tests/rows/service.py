@@ -17,7 +17,7 @@ GROUP = "slipway.dev/v1alpha1"
 SMALL = {"requests": {"cpu": "30m", "memory": "160Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 # A promise of what a healthy model reaches with the few hundred requests of a test.
 GATES = [{"name": "errors", "metric": "error_rate", "op": "<=", "bound": "10%"}]
-SAYS_PHISHING = {"name": "says-phishing", "metric": "positive_rate", "op": ">=", "ratioToStable": "0.5"}
+SAYS_PHISHING = {"name": "says-phishing", "metric": "positive_rate", "op": ">=", "differenceToStable": "-25%"}
 
 
 class Service:
