@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,22 +88,3 @@ def kube_apiserver(
         *extra,
     ]
     return HostProcess("kube-apiserver", argv)
-
-
-class ReadyCheck:
-    """Asks an API server's /readyz as a client with a certificate; False for every kind of no."""
-
-    def __init__(self, authority: Authority, certificate: Path, key: Path, url: str) -> None:
-        self._context = ssl.create_default_context(cafile=str(authority.certificate))
-        self._context.load_cert_chain(certificate, key)
-        self._url = f"{url}/readyz"
-
-    def __call__(self) -> bool:
-        opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=self._context)
-        )
-        try:
-            with opener.open(self._url, timeout=3) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
-            return False

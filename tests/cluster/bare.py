@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from tests.cluster.apiserver import ControlPlaneAddresses, ReadyCheck, etcd, kube_apiserver
+from tests.cluster.api import Api
+from tests.cluster.apiserver import ControlPlaneAddresses, etcd, kube_apiserver
 from tests.cluster.build import GoTools
 from tests.cluster.certificates import Authority, Identity
 from tests.cluster.errors import ClusterError
@@ -119,7 +120,7 @@ class ControlPlane:
         extra = ("--disable-admission-plugins=ServiceAccount", *self._extra)
         server = kube_apiserver(binaries.kube_apiserver, authority, addresses, self._directory / "pki", extra)
         self._processes.ensure(server)
-        self._processes.wait(server.name, ReadyCheck(authority, certificate, key, self.url), 60)
+        self._processes.wait(server.name, Api(self.kubeconfig).ready, 60)
 
     def _stop(self) -> None:
         if self._processes is not None:

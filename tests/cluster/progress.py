@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from tests.cluster.errors import ClusterError
+
 
 class Progress:
     """Writes whole lines from any thread. Silent where nothing is done, so that a warm call prints little."""
@@ -38,14 +40,17 @@ class Progress:
         self.say(f"{name} …")
         ticker = threading.Thread(target=self._tick, args=(name, started, done, every), daemon=True)
         ticker.start()
-        outcome = "failed after"
+        outcome, why = "failed after", ""
         try:
             yield
             outcome = "done in"
+        except ClusterError as error:
+            why = f": {error.message.splitlines()[0]}"
+            raise
         finally:
             done.set()
             ticker.join()
-            self.say(f"{name}: {outcome} {self._clock() - started:.1f} s")
+            self.say(f"{name}: {outcome} {self._clock() - started:.1f} s{why}")
 
     def _tick(self, name: str, started: float, done: threading.Event, every: float) -> None:
         while not done.wait(every):

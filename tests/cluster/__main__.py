@@ -1,0 +1,48 @@
+"""The cluster's commands: `python -m tests.cluster up|down|status|kubeconfig`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from tests.cluster.down import down
+from tests.cluster.errors import ClusterError
+from tests.cluster.lock import exclusive
+from tests.cluster.places import Places
+from tests.cluster.processes import Processes
+from tests.cluster.progress import Progress
+from tests.cluster.up import EmbeddedCluster
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0, or 1 with an error and its remedy on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    parser.add_argument("command", choices=("up", "down", "status", "kubeconfig"))
+    command = parser.parse_args(arguments).command
+    try:
+        return _run(command)
+    except ClusterError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def _run(command: str) -> int:
+    places, progress = Places.of_environment(), Progress()
+    if command == "up":
+        environment = EmbeddedCluster(places, progress).up()
+        print(json.dumps(environment, indent=1))
+        progress.say("the cluster is up")
+    elif command == "down":
+        with exclusive(places.lock, progress.say):
+            down(places, Processes(places.records, places.logs), progress)
+    elif command == "kubeconfig":
+        print(places.kubeconfig)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What runs inside the cluster beside the project: one module per add-on, each giving an `Addon`."""

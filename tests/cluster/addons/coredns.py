@@ -1,0 +1,15 @@
+"""Names of Services and pods; everything else goes to the machine's own name servers."""
+
+from __future__ import annotations
+
+from tests.cluster import addresses
+from tests.cluster.addons.addon import Addon, Context, manifest
+from tests.cluster.build import TOOLS
+
+
+def _phases(context: Context) -> list[str]:
+    image = context.images.of_program("coredns", lambda: context.tool("coredns") / "coredns", TOOLS["coredns"].key)
+    return [manifest("coredns.yaml", image=image, dns=addresses.DNS)]
+
+
+ADDON = Addon("coredns", _phases, (("kube-system", "coredns"),))

@@ -1,0 +1,28 @@
+"""MLflow's tracking server: a database, and artifacts that go through the server, so that clients need no storage."""
+
+from __future__ import annotations
+
+import hashlib
+
+from slipway_serving.oci import ImageConfig
+
+from tests.cluster.addons.addon import Addon, Context, manifest
+from tests.cluster.layers import DEPENDENCIES
+from tests.cluster.places import REPOSITORY
+
+# The lock of the project's own pipelines: MLflow's server and the Jobs share one layer of 94 packages.
+LOCK = REPOSITORY / "requirements" / "pipelines.txt"
+
+
+def _phases(context: Context) -> list[str]:
+    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    config = ImageConfig(
+        env={"PYTHONPATH": f"/{DEPENDENCIES}", "PYTHONUNBUFFERED": "1"},
+        entrypoint=("/usr/bin/python3", "-m", "mlflow"),
+        user="65532",
+    )
+    image = context.images.on_base("mlflow", lambda: [context.images.layers.python_environment(LOCK)], key, config)
+    return [manifest("mlflow.yaml", image=image, data=str(context.data_directory("mlflow")))]
+
+
+ADDON = Addon("mlflow", _phases, (("mlflow", "mlflow"),))

@@ -1,0 +1,152 @@
+"""Brings the embedded cluster up: from nothing, from a half of it, or by finding that all of it is there."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from tests.cluster import addresses, control_plane, network, node, packages, preflight, registry
+from tests.cluster.addons import coredns, gateway, kserve, mlflow, prometheus
+from tests.cluster.addons.addon import Context, deploy
+from tests.cluster.api import Api
+from tests.cluster.build import GoTools
+from tests.cluster.certificates import Authority
+from tests.cluster.down import clear
+from tests.cluster.images import Images
+from tests.cluster.kubectl import Kubectl
+from tests.cluster.lock import exclusive
+from tests.cluster.places import Places
+from tests.cluster.processes import Processes, boot_id
+from tests.cluster.progress import Progress
+
+# In the order in which they are wanted; the long ones last.
+_BUILD_ORDER = ("kubernetes", "etcd", "helm", "coredns", "kserve", "gateway")
+_ADDONS = (coredns.ADDON, kserve.ADDON, gateway.ADDON, prometheus.ADDON, mlflow.ADDON)
+
+
+class EmbeddedCluster:
+    """The one cluster of this machine."""
+
+    def __init__(self, places: Places, progress: Progress) -> None:
+        self.places = places
+        self.progress = progress
+        self.tools = GoTools(places.cache, progress)
+        self.processes = Processes(places.records, places.logs)
+
+    def up(self) -> dict[str, Any]:
+        """Idempotent; returns what environment.json holds. Raises ClusterError."""
+        preflight.require_machine(self.places, self.tools)
+        with exclusive(self.places.lock, self.progress.say):
+            self.places.make()
+            self._forget_other_boot()
+            with _Builds(self.tools) as builds:
+                packages.install(self.progress, self.places.logs / "apt.log")
+                network.ensure(self.places.state / "sysctls.json")
+                preflight.require_ports(self.processes)
+                registry.start(self.places, self.processes)
+                return self._start(builds)
+
+    def _start(self, builds: _Builds) -> dict[str, Any]:
+        authority = Authority(self.places.pki)
+        images = Images(self.places, self.progress)
+        with ThreadPoolExecutor(2, thread_name_prefix="start") as pool:
+            runtime = pool.submit(self._start_runtime, images)
+            master = pool.submit(self._start_control_plane, builds, authority)
+            _all((runtime, master))
+        kubernetes = builds.need("kubernetes")
+        api = Api(self.places.kubeconfig)
+        node.start_kubelet(self.places, kubernetes, authority, self.processes)
+        node.wait_until_ready(api, self.processes)
+        kubectl = Kubectl(kubernetes / "kubectl", self.places.kubeconfig)
+        context = Context(self.places, self.progress, builds.need, kubectl, api, images, authority)
+        with ThreadPoolExecutor(len(_ADDONS), thread_name_prefix="add-on") as pool:
+            _all([pool.submit(deploy, addon, context) for addon in _ADDONS])
+        return self._write_environment(context)
+
+    def _start_runtime(self, images: Images) -> None:
+        node.start_containerd(self.places, images.base(), self.processes)
+
+    def _start_control_plane(self, builds: _Builds, authority: Authority) -> None:
+        kubernetes, etcd = builds.need("kubernetes"), builds.need("etcd")
+        control_plane.start(self.places, kubernetes, etcd / "etcd", authority, self.processes)
+
+    def _forget_other_boot(self) -> None:
+        """After a reboot nothing runs, and etcd, which never syncs, may be torn: the state starts anew."""
+        mark = self.places.state / "boot"
+        if mark.exists() and mark.read_text() != boot_id():
+            self.progress.say("the machine was started anew since: making a new cluster")
+            clear(self.places, self.processes, self.progress)
+            self.places.make()
+        mark.write_text(boot_id())
+
+    def _write_environment(self, context: Context) -> dict[str, Any]:
+        known = self._known_environment()
+        environment = {**known, **_environment(context)}
+        if environment != known:
+            temporary = self.places.environment.with_name(f".environment.{os.getpid()}")
+            temporary.write_text(json.dumps(environment, indent=1) + "\n")
+            temporary.rename(self.places.environment)
+        return environment
+
+    def _known_environment(self) -> dict[str, Any]:
+        try:
+            known: dict[str, Any] = json.loads(self.places.environment.read_text())
+            return known
+        except (FileNotFoundError, ValueError):
+            return {}
+
+
+def _environment(context: Context) -> dict[str, Any]:
+    return {
+        "kubeconfig": str(context.places.kubeconfig),
+        "provider": "embedded",
+        "registry": addresses.REGISTRY,
+        "registry_plain_http": True,
+        "prometheus": "http://prometheus.monitoring.svc:9090",
+        "prometheus_host_url": f"http://{_service_address(context, 'monitoring', 'prometheus')}:9090",
+        "mlflow": "http://mlflow.mlflow.svc:5000",
+        "mlflow_host_url": f"http://{_service_address(context, 'mlflow', 'mlflow')}:5000",
+        "gateway": {
+            "namespace": gateway.GATEWAY_NAMESPACE,
+            "name": gateway.GATEWAY,
+            "address": gateway.gateway_address(context),
+        },
+        "base_image": context.images.base(),
+        "audit_log": str(context.places.logs / "audit.log"),
+        "kubectl": str(context.kubectl.program),
+        "helm": str(context.tool("helm") / "helm"),
+    }
+
+
+def _service_address(context: Context, namespace: str, name: str) -> str:
+    service = context.api.get(f"/api/v1/namespaces/{namespace}/services/{name}") or {}
+    return str(service["spec"]["clusterIP"])
+
+
+class _Builds:
+    """Builds all tools one after the other, in the background; `need` waits for one of them."""
+
+    def __init__(self, tools: GoTools) -> None:
+        self._tools = tools
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="build")
+        self._futures: dict[str, Future[Path]] = {}
+
+    def __enter__(self) -> _Builds:
+        for name in _BUILD_ORDER:
+            self._futures[name] = self._pool.submit(self._tools.ensure, name)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def need(self, name: str) -> Path:
+        return self._futures[name].result()
+
+
+def _all(futures: Any) -> None:
+    """Waits for all, and raises the first failure as soon as it happens (the others end in their pool)."""
+    for future in as_completed(futures):
+        future.result()
