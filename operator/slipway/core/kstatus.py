@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,8 @@ FALSE: Literal["False"] = "False"
 UNKNOWN: Literal["Unknown"] = "Unknown"
 LONGEST_MESSAGE = 2048
 S = TypeVar("S", bound=ConditionedStatus)
+# Errors of Python libraries name objects by their place in memory: a new text, hence a write, at every try.
+_ADDRESS = re.compile(r" (object )?at 0x[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def _condition(said: Said, before: Condition | None, generation: int, now: datet
         type=said.type,
         status=said.status,
         reason=said.reason,
-        message=said.message[:LONGEST_MESSAGE],
+        message=_ADDRESS.sub("", said.message)[:LONGEST_MESSAGE],
         last_transition_time=since,
         observed_generation=generation,
     )
