@@ -28,6 +28,7 @@ MANIFEST_TYPES = (
 _CHUNK = 1 << 20
 _LARGEST_DOCUMENT = 16 << 20
 _RETRIES = 3
+_FIRST_PAUSE = 1.0  # seconds; it doubles
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Registry:
             except errors.RegistryUnavailable:
                 if attempt == _RETRIES - 1:
                     raise
-                self._pause(2.0**attempt)
+                self._pause(_FIRST_PAUSE * 2**attempt)
         return True
 
     def _upload(
@@ -195,7 +196,7 @@ class Registry:
             except errors.RegistryUnavailable:
                 if attempt == tries - 1:
                     raise
-                self._pause(2.0**attempt)
+                self._pause(_FIRST_PAUSE * 2**attempt)
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _authorized(self, method: str, url: str, scope: str, **arguments: Any) -> requests.Response:

@@ -32,16 +32,18 @@ class DrainingServer(uvicorn.Server):
     """
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """The signal handler; a second signal ends at once."""
-        if application.draining or sig != signal.SIGTERM or settings.drain_seconds <= 0:
-            super().handle_exit(sig, frame)
-            return
-        application.draining = True
-        asyncio.get_event_loop().call_soon_threadsafe(self._drain, sig)
+        """The signal handler; a second signal ends at once. uvicorn's own would exit with the signal's code, not 0."""
+        if self.should_exit:
+            self.force_exit = True
+        elif application.draining or sig != signal.SIGTERM or settings.drain_seconds <= 0:
+            self.should_exit = True
+        else:
+            application.draining = True
+            loop = asyncio.get_event_loop()
+            loop.call_soon_threadsafe(loop.call_later, settings.drain_seconds, self._stop)
 
-    def _drain(self, sig: int) -> None:
-        loop = asyncio.get_running_loop()
-        loop.call_later(settings.drain_seconds, uvicorn.Server.handle_exit, self, sig, None)
+    def _stop(self) -> None:
+        self.should_exit = True
 
 
 def build_app() -> Starlette:

@@ -1,0 +1,161 @@
+"""Counters: what each family says after known requests, and that a scrape is well formed."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from prometheus_client.parser import text_string_to_metric_families
+from slipway_serving.service.assignment import Origin
+from slipway_serving.service.latency import latency_edges
+from slipway_serving.service.measure import MOST_CLASSES, Measurements, bounded_classes
+from slipway_serving.service.profile import ReferenceFeature
+from slipway_serving.service.settings import Settings
+
+SETTINGS = Settings(rollout="shop/fraud", revision="r1", version="7", latency_edges=(0.1234,))
+AMOUNT = ReferenceFeature("amount", True, (0.0, 10.0), (), (1, 2, 1))
+COUNTRY = ReferenceFeature("country", False, (), ("it", "de"), (3, 1, 0))
+LIVE = Origin("live", 17, 0xAB, 5, 3)
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def scrape(measurements: Measurements) -> Series:
+    series: Series = {}
+    for family in text_string_to_metric_families(measurements.render()):
+        for sample in family.samples:
+            labels = dict(sample.labels)
+            assert (labels.pop("rollout"), labels.pop("revision")) == ("shop/fraud", "r1")
+            key = (sample.name, frozenset(labels.items()))
+            assert key not in series
+            series[key] = sample.value
+    return series
+
+
+def value(series: Series, name: str, **labels: str) -> float | None:
+    labels = {key.rstrip("_"): text for key, text in labels.items()}
+    return series.get((name, frozenset(labels.items())))
+
+
+def measurements() -> Measurements:
+    return Measurements(SETTINGS, ("0", "1"), (AMOUNT, COUNTRY))
+
+
+def test_series_start_at_zero() -> None:
+    series = scrape(measurements())
+    assert value(series, "slipway_serving_info", version="7") == 1
+    assert value(series, "slipway_requests_total", traffic="live", code="5xx") == 0
+    assert value(series, "slipway_predictions_total", traffic="shadow", class_="1") == 0
+    assert value(series, "slipway_feature_bucket_total", traffic="live", feature="amount", bucket="2") == 0
+    assert value(series, "slipway_feature_reference", feature="country", bucket="0") == 0.75
+    assert value(series, "slipway_feature_reference", feature="country", bucket="2") == 0
+
+
+def test_one_request_is_counted_everywhere() -> None:
+    one = measurements()
+    rows = np.array([[0.0, 0.0], [np.nan, 2.0], [99.0, np.nan]])
+    one.add(LIVE, 200, 0.1, np.array([0, 1, 1]), rows)
+    series = scrape(one)
+    kind = {"traffic": "live"}
+    assert value(series, "slipway_requests_total", **kind, code="2xx") == 1
+    assert value(series, "slipway_predictions_total", **kind, class_="1") == 2
+    buckets = [
+        value(series, "slipway_feature_bucket_total", **kind, feature="amount", bucket=str(index)) for index in range(3)
+    ]
+    assert buckets == [0, 1, 1]  # a value equal to an edge lies above it; a missing one is in no bucket
+    assert value(series, "slipway_feature_bucket_total", **kind, feature="country", bucket="2") == 1
+    assert value(series, "slipway_feature_missing_total", **kind, feature="country") == 1
+    epoch = {**kind, "epoch": "17"}
+    assert value(series, "slipway_evidence_requests", **epoch, assigned="true", code="2xx") == 1
+    assert value(series, "slipway_evidence_predictions", **epoch, assigned="true", class_="1") == 2
+    assert value(series, "slipway_evidence_duration_bucket", **epoch, assigned="true", le="0.1234") == 1
+    assert value(series, "slipway_evidence_duration_bucket", **epoch, assigned="true", le="0.001") == 0
+    assert value(series, "slipway_evidence_cluster_requests", **epoch, cluster="ab", outcome="ok") == 1
+    assert value(series, "slipway_evidence_cluster_predictions", **epoch, cluster="ab", class_="0") == 1
+    assert value(series, "slipway_exposure_register", **epoch, register="5") == 3
+
+
+def test_5xx_is_an_error_and_4xx_is_not() -> None:
+    one = measurements()
+    one.add(LIVE, 400, 0.1)
+    one.add(LIVE, 500, 0.1)
+    series = scrape(one)
+    assert (
+        value(series, "slipway_evidence_cluster_requests", traffic="live", epoch="17", cluster="ab", outcome="ok") == 1
+    )
+    error = {"traffic": "live", "epoch": "17", "cluster": "ab", "outcome": "error"}
+    assert value(series, "slipway_evidence_cluster_requests", **error) == 1
+
+
+def test_unassigned_requests_have_no_cluster_and_no_exposure() -> None:
+    one = measurements()
+    one.add(Origin("shadow", 17), 200, 0.1, np.array([1]))
+    names = {name for name, _ in scrape(one)}
+    assert "slipway_evidence_requests" in names
+    assert not names & {"slipway_evidence_cluster_requests", "slipway_exposure_register"}
+
+
+def test_direct_requests_are_never_evidence() -> None:
+    one = measurements()
+    one.add(Origin("direct"), 200, 0.1, np.array([1]))
+    series = scrape(one)
+    assert value(series, "slipway_requests_total", traffic="direct", code="2xx") == 1
+    assert not [name for name, _ in series if "evidence" in name or "exposure" in name]
+
+
+def test_the_two_newest_epochs_stay() -> None:
+    one = measurements()
+    for epoch in (3, 5, 4, 7, 3):
+        one.add(Origin("live", epoch), 200, 0.1)
+    epochs = {dict(labels)["epoch"] for name, labels in scrape(one) if name == "slipway_evidence_requests"}
+    assert epochs == {"5", "7"}
+
+
+def test_classes_are_bounded() -> None:
+    names = [str(index) for index in range(30)]
+    assert len(bounded_classes(names)) == MOST_CLASSES + 1
+    one = Measurements(SETTINGS, names, ())
+    one.add(LIVE, 200, 0.1, np.array([25, 29, 3]))
+    series = scrape(one)
+    assert value(series, "slipway_predictions_total", traffic="live", class_="other") == 2
+    assert value(series, "slipway_predictions_total", traffic="live", class_="3") == 1
+
+
+def test_labels_are_escaped() -> None:
+    feature = ReferenceFeature('a"b\\c\nd', True, (0.0,), (), (1, 1))
+    series = scrape(Measurements(SETTINGS, ('x"y',), (feature,)))
+    assert value(series, "slipway_feature_missing_total", traffic="live", feature='a"b\\c\nd') == 0
+
+
+def test_edges_are_log_spaced_and_hold_the_gates_limits() -> None:
+    edges = latency_edges((0.1234, 0.001))
+    assert len(edges) == 37
+    assert (edges[0], edges[-1]) == (0.001, 10.0)
+    assert 0.1234 in edges
+    assert list(edges) == sorted(edges)
+
+
+def test_threads_lose_nothing() -> None:
+    one = measurements()
+    rows = np.array([[1.0, 1.0]])
+
+    def work() -> None:
+        for _ in range(500):
+            one.add(LIVE, 200, 0.1, np.array([1]), rows)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        one.render()
+    series = scrape(one)
+    assert value(series, "slipway_requests_total", traffic="live", code="2xx") == 2000
+    assert value(series, "slipway_feature_bucket_total", traffic="live", feature="amount", bucket="1") == 2000
+
+
+def test_a_scrape_of_50_features_is_cheap() -> None:
+    features = [ReferenceFeature(f"feature_{index}", True, tuple(range(1, 20)), (), (1,) * 20) for index in range(50)]
+    one = Measurements(SETTINGS, ("0", "1"), features)
+    for cluster in range(256):
+        one.add(Origin("live", 1, cluster, cluster, 2), 200, 0.01, np.array([1]), np.ones((1, 50)))
+    assert one.render().count("\n") < 4500

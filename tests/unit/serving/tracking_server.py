@@ -1,0 +1,78 @@
+"""The four calls of MLflow's REST API that a build makes, answered from a directory."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+@dataclass
+class FakeTracking:
+    """`root` holds the artifact store; `failures` answers that many calls with 503 first; `calls` counts paths."""
+
+    root: Path
+    source: str = "mlflow-artifacts:/1/model"
+    failures: int = 0
+    calls: list[str] = field(default_factory=list)
+    uri: str = ""
+
+    def answer(self, url: str) -> tuple[int, bytes]:
+        """Status and body of one GET."""
+        parts = urlsplit(url)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        path = parts.path.removeprefix("/api/2.0/")
+        self.calls.append(path)
+        if self.failures:
+            self.failures -= 1
+            return 503, b"busy"
+        if path == "mlflow/model-versions/get-download-uri":
+            known = (query["name"], query["version"]) == ("fraud", "7")
+            return (200, _json({"artifact_uri": self.source})) if known else (404, _json({"message": "not found"}))
+        if path == "mlflow/runs/get":
+            return 200, _json({"run": {"info": {"artifact_uri": "mlflow-artifacts:/1"}}})
+        if path == "mlflow/logged-models/m-1":
+            return 200, _json({"model": {"info": {"artifact_uri": "mlflow-artifacts:/1/model"}}})
+        if path == "mlflow-artifacts/artifacts":
+            return 200, _json({"files": self._listing(query["path"])})
+        if path.startswith("mlflow-artifacts/artifacts/"):
+            return 200, (self.root / unquote(path.split("/", 2)[2])).read_bytes()
+        return 404, b"{}"
+
+    def _listing(self, path: str) -> list[dict[str, object]]:
+        directory = self.root / path
+        found = sorted(directory.iterdir()) if directory.is_dir() else []
+        return [{"path": one.name, "is_dir": one.is_dir()} for one in found]
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document).encode()
+
+
+@contextmanager
+def tracking_server(root: Path) -> Iterator[FakeTracking]:
+    """Starts the fake on loopback."""
+    fake = FakeTracking(root)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = fake.answer(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    fake.uri = f"http://127.0.0.1:{server.server_port}"
+    yield fake
+    server.shutdown()
+    server.server_close()
