@@ -23,7 +23,7 @@ def metrics(cluster: Cluster) -> dict[str, float]:
     """All samples of the operator's /metrics, through the API server's proxy; several pods are summed."""
     total: dict[str, float] = {}
     for pod in pods(cluster):
-        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}:8080/proxy/metrics"
+        path = f"/api/v1/namespaces/{NAMESPACE}/pods/{pod['metadata']['name']}:8081/proxy/metrics"
         for line in cluster.text(path).splitlines():
             found = re.match(r"^([a-z_]+(?:\{.*\})?) ([0-9.e+-]+)$", line)
             if found:

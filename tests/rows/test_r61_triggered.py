@@ -34,7 +34,7 @@ def _policies(service: Service, cluster: Cluster, namespace: str) -> Iterator[No
 
 
 def policy(name: str, namespace: str, cooldown: str, cap: int) -> Object:
-    """Its runs are suspended: that they are created is the point, not what they would learn."""
+    """Its runs are cancelled from birth: that they are created is the point, not what they would learn."""
     drift = {"window": f"{WINDOW}s", "psi": "0.25"}
     spec = {
         "rolloutRef": {"name": "r61"},
@@ -43,7 +43,7 @@ def policy(name: str, namespace: str, cooldown: str, cap: int) -> Object:
         "budget": {"triggered": cap, "per": "1d"},
         "runTemplate": {
             "metadata": {"labels": {"owner": "row-61"}},
-            "spec": {**run_spec(namespace, "Linear", "phishing.csv"), "suspend": True},
+            "spec": {**run_spec(namespace, "Linear", "phishing.csv"), "cancel": True},
         },
     }
     return {
