@@ -17,7 +17,6 @@ _RESERVED = {"host", "x-slipway-revision", "x-slipway-assignment", "x-slipway-pr
 
 def check_rollout(spec: ModelRolloutSpec) -> Iterator[Finding]:
     """Everything about one rollout that can be said without looking at another object."""
-    yield from _gate_names(spec)
     yield from _gate_directions(spec)
     yield from _evidence(spec)
     yield from _order(spec)
@@ -33,17 +32,6 @@ def all_gates(spec: ModelRolloutSpec) -> Iterator[tuple[Location, Gate]]:
     for number, stage in enumerate(spec.stages):
         for index, gate in enumerate(stage.gates):
             yield ("spec", "stages", number, "gates", index), gate
-
-
-def _gate_names(spec: ModelRolloutSpec) -> Iterator[Finding]:
-    everywhere = {gate.name for gate in spec.gates}
-    for location, gate in all_gates(spec):
-        if location[1] == "stages" and gate.name in everywhere:
-            yield error(
-                (*location, "name"),
-                f"{gate.name!r} is also a gate of spec.gates, and both hold in this stage: status could not tell them"
-                " apart; give one of them another name",
-            )
 
 
 def _gate_directions(spec: ModelRolloutSpec) -> Iterator[Finding]:

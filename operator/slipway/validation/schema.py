@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from slipway.api.v1alpha1.base import Spec
 from slipway.validation.findings import Finding, Location, error
 
 _PREFIXES = ("Value error, ", "Assertion failed, ")
@@ -25,7 +26,16 @@ def read(model: type[BaseModel], value: Any, at: Location) -> tuple[BaseModel | 
 
 def _finding(root: type[BaseModel], detail: ErrorDetails, at: Location) -> Finding:
     location = _written(detail["loc"])
-    return error((*at, *location), _message(root, location, detail))
+    message = _message(root, location, detail)
+    return error((*at, *location, *_field_of_rule(model_at(root, location), message)), message)
+
+
+def _field_of_rule(model: type[BaseModel] | None, message: str) -> Location:
+    """A rule of several fields may name the one that its message is about."""
+    rules = model.laws if model is not None and issubclass(model, Spec) else ()
+    named = (rule.field for rule in rules if rule.message == message and rule.field)
+    field = next(named, "").strip(".")
+    return tuple(field.split(".")) if field else ()
 
 
 def _written(location: Location) -> Location:

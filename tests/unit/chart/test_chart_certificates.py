@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from slipway import admission
 
 from tests.unit.chart.rendering import Manifest, named, of_kind, render
 
@@ -99,3 +100,15 @@ def test_without_webhooks_nothing_of_them_is_left() -> None:
     pod = named(manifests, "Deployment", "slipway")["spec"]["template"]["spec"]
     assert [each["name"] for each in pod["volumes"]] == ["tmp"]
     assert not [each for each in pod["containers"][0]["env"] if "WEBHOOK" in each["name"]]
+
+
+def test_the_configuration_sends_what_the_operator_checks() -> None:
+    (webhook,) = of_kind(render(), "ValidatingWebhookConfiguration")[0]["webhooks"]
+    assert webhook["rules"] == [
+        {
+            "apiGroups": ["slipway.dev"],
+            "apiVersions": ["v1alpha1"],
+            "operations": ["CREATE", "UPDATE"],
+            "resources": list(admission.PLURALS),
+        }
+    ]

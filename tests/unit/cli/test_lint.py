@@ -58,7 +58,7 @@ def test_a_missing_field_is_described(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"stages": [SHADOW, {**CANARY, "gates": [ERRORS]}]}, "spec.stages[1].gates[0].name: 'errors' is also a gate"),
+        ({"stages": [SHADOW, {**CANARY, "gates": [ERRORS]}]}, "spec.stages: gates of a stage must have other names"),
         ({"traffic": {**rollout()["spec"]["traffic"], "assignment": {"header": "X-Slipway-Revision"}}}, "header"),
         ({"predictor": {"env": [{"name": "SLIPWAY_REVISION", "value": "x"}]}}, "set by the operator"),
         ({"gates": [{**ERRORS, "metric": "error_rte"}]}, "metric must be one of error_rate, latency_p50"),
