@@ -96,9 +96,15 @@ def _probe(path: str, period: int, failures: int) -> dict[str, Any]:
     }
 
 
-def inference_service(identity: Identity, name: str, revision: str, template: str, replicas: int) -> dict[str, Any]:
-    """The manifest. Labels name the revision only: stage, role or weight would reach the pods and restart them."""
-    metadata = identity.metadata(name, {REVISION_LABEL: revision, "networking.kserve.io/visibility": "cluster-local"})
+def inference_service(
+    identity: Identity, name: str, revision: str, template: str, replicas: int, held: bool = True
+) -> dict[str, Any]:
+    """The manifest. Labels name the revision only: stage, role or weight would reach the pods and restart them.
+
+    `held`: with our finalizer, so that nobody's deletion takes it while a route names it.
+    """
+    labels = {REVISION_LABEL: revision, "networking.kserve.io/visibility": "cluster-local"}
+    metadata = identity.metadata(name, labels)
     metadata["annotations"] = {
         "serving.kserve.io/deploymentMode": "Standard",
         "serving.kserve.io/autoscalerClass": "none",
@@ -106,7 +112,8 @@ def inference_service(identity: Identity, name: str, revision: str, template: st
         "prometheus.io/port": str(PORT),
         "prometheus.io/path": "/metrics",
     }
-    metadata["finalizers"] = [FINALIZER]
+    if held:
+        metadata["finalizers"] = [FINALIZER]
     predictor: Mapping[str, Any] = json.loads(template)
     return {
         "apiVersion": "serving.kserve.io/v1beta1",

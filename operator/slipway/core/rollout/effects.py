@@ -32,14 +32,13 @@ def effects(turn: Turn) -> tuple[Action, ...]:
 
 def _variants(turn: Turn) -> Iterator[Action]:
     snapshot = turn.snapshot
+    held = not (snapshot.deleting and [v.name for v in turn.status.variants] == ["stable"])  # Orphan lets it go
     for variant in turn.status.variants:
         live = snapshot.services.get(variant.inference_service)
         if leaving(live):
             continue
-        wanted = inference_service(
-            snapshot.identity, variant.inference_service, variant.revision, variant.template,
-            turn.spec.predictor.min_replicas,
-        )  # fmt: skip
+        name, replicas = variant.inference_service, turn.spec.predictor.min_replicas
+        wanted = inference_service(snapshot.identity, name, variant.revision, variant.template, replicas, held)
         if live is None or not service_agrees(live, wanted):
             yield Apply(wanted)
 
