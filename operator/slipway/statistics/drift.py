@@ -31,7 +31,9 @@ def psi(observed: ArrayLike, expected: ArrayLike) -> float:
 def hellinger(observed: ArrayLike, expected: ArrayLike) -> float:
     """Hellinger distance of two histograms, 0 to 1; NaN where either side has no rows."""
     p, q = _shares(np.asarray(observed, dtype=float)), _shares(np.asarray(expected, dtype=float))
-    return float(np.sqrt(max(0.0, 1 - np.sqrt(p * q).sum()))) if np.isfinite(p + q).all() else float("nan")
+    if not p.size or not np.isfinite(p + q).all():
+        return float("nan")
+    return float(np.sqrt(max(0.0, 1 - np.sqrt(p * q).sum())))
 
 
 def chi_square(observed: ArrayLike, expected: ArrayLike) -> float:
