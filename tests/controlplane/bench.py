@@ -100,6 +100,13 @@ class Audited(ControlPlane):
             self.kubectl.run(*binding)
         return path
 
+    def freeze(self, number: signal.Signals) -> None:
+        """Sends a signal to kube-apiserver: SIGSTOP takes it away, SIGCONT brings it back."""
+        assert self._processes is not None
+        server = self._processes.known("kube-apiserver")
+        assert server is not None
+        os.kill(server.pid, number)
+
     def namespace(self, name: str) -> str:
         """A namespace with a name of its own."""
         self.kubectl.apply(f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}")

@@ -72,6 +72,26 @@ def test_a_killed_leader_is_followed_and_a_stopped_one_at_once(plane: Audited, t
             assert time.monotonic() - began < 2.5
 
 
+def test_an_api_server_that_is_away_ends_the_leader_and_nothing_is_lost(plane: Audited, tmp_path: Path) -> None:
+    namespace = plane.namespace("outage")
+    config = plane.administrator("outage")
+    plane.widgets(namespace, **{f"w{number}": {"steps": 30, "log": True} for number in range(4)})
+    with running(config, tmp_path, "before") as before:
+        before.lead()
+        eventually(lambda: min(plane.steps(namespace).values()) > 1)
+        plane.freeze(signal.SIGSTOP)
+        try:
+            assert before.process.wait(10) == 70, "before its lease can be another's"
+            with running(config, tmp_path, "after") as after:  # as the kubelet would start it again
+                time.sleep(5)
+                assert after.process.poll() is None
+                plane.freeze(signal.SIGCONT)
+                eventually(lambda: set(plane.steps(namespace).values()) == {30}, 60)
+                assert after.stop() == 0
+        finally:
+            plane.freeze(signal.SIGCONT)
+
+
 def test_followers_are_ready_and_do_not_write(plane: Audited, tmp_path: Path) -> None:
     namespace = plane.namespace("follower")
     with running(plane.administrator("leads"), tmp_path, "leads") as leader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from slipway.runtime.store import key_of
 Object = Mapping[str, Any]
 REASONS = frozenset({"ApplyRefused", "ApplyFailing", "KindNotInstalled", "InternalError"})
 _MEMORY = 20_000
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # it differs at every try, and would make each a write
 
 
 class StatusApi(Protocol):
@@ -91,7 +93,7 @@ def _condition(obj: Object, error: Exception, now: datetime) -> dict[str, Any]:
         "type": "Stalled" if isinstance(error, Refused) or reason == "InternalError" else "Reconciling",
         "status": "True",
         "reason": reason if reason in REASONS else "ApplyFailing",
-        "message": text[:1024],
+        "message": _ADDRESS.sub("", text)[:1024],
         "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "observedGeneration": obj["metadata"].get("generation", 0),
     }
