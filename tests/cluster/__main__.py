@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 from tests.cluster.down import down
@@ -12,7 +11,7 @@ from tests.cluster.lock import exclusive
 from tests.cluster.places import Places
 from tests.cluster.processes import Processes
 from tests.cluster.progress import Progress
-from tests.cluster.up import EmbeddedCluster
+from tests.cluster.provider import bring_up
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,9 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(command: str) -> int:
     places, progress = Places.of_environment(), Progress()
     if command == "up":
-        environment = EmbeddedCluster(places, progress).up()
-        print(json.dumps(environment, indent=1))
-        progress.say("the cluster is up")
+        environment = bring_up(places, progress)
+        progress.say(f"the cluster is up: KUBECONFIG={environment.kubeconfig}")
     elif command == "down":
         with exclusive(places.lock, progress.say):
             down(places, Processes(places.records, places.logs), progress)

@@ -26,23 +26,32 @@ from tests.cluster.places import Places
 from tests.cluster.progress import Progress
 
 PREFIX = "slipway"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Images:
     """Makes images of layers and pushes them; asks the registry first whether they are there."""
 
-    def __init__(self, places: Places, progress: Progress) -> None:
+    def __init__(
+        self,
+        places: Places,
+        progress: Progress,
+        registry: str = addresses.REGISTRY,
+        plain_http: bool = True,
+        base: str = "",
+    ) -> None:
         self._places = places
         self._progress = progress
-        self._registry = Registry(addresses.REGISTRY, plain_http=True)
+        self._registry = Registry(registry, plain_http=plain_http)
+        self._base = base
         self._base_lock = threading.Lock()
         self.layers = LayerCache(places.cache, progress)
 
     def base(self) -> str:
-        """`<registry>/slipway/base@sha256:…`: Debian with Python, made where it is missing."""
+        """The pinned reference of the image that all others stand on: Debian with Python, made where it is missing."""
         with self._base_lock:
-            return self._ensure("base", rootfs.key(), self._push_base)
+            self._base = self._base or self._ensure("base", rootfs.key(), self._push_base)
+            return self._base
 
     def on_base(self, name: str, layers: Callable[[], Sequence[Layer]], key: str, config: ImageConfig) -> str:
         """The pinned reference of the image `name`: base, `layers` and `config`. `key` names the layers' content."""
@@ -66,7 +75,7 @@ class Images:
         return self.on_base(name, layers, key, ImageConfig(entrypoint=(path,), user=str(rootfs.USER)))
 
     def _ensure(self, name: str, tag: str, push: Callable[[ImageReference], str]) -> str:
-        target = ImageReference(addresses.REGISTRY, f"{PREFIX}/{name}", tag)
+        target = ImageReference(self._registry.host, f"{PREFIX}/{name}", tag)
         try:
             digest = self._registry.head_manifest(target.repository, tag) or push(target)
         except OciError as error:
@@ -85,5 +94,5 @@ class Images:
             tree.mkdir(mode=0o755)
             rootfs.make(tree, self._places.logs / "debootstrap.log")
             layer = layer_from_tree(tree, "", Path(scratch) / "layer", preserve=True, created_by="debootstrap")
-            config = ImageConfig(env={"PATH": _PATH, "LANG": "C.UTF-8"}, command=("sleep", "infinity"))
+            config = ImageConfig(env={"PATH": SEARCH_PATH, "LANG": "C.UTF-8"}, command=("sleep", "infinity"))
             return image_from_layers(self._registry, target, [layer], config)

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from slipway_serving.oci import Layer, layer_from_tree
 
@@ -25,7 +25,7 @@ PYTHON = Path("/usr/bin/python3")
 PYTHON_VERSION = "3.11"
 DEPENDENCIES = "opt/python"
 # Raise it when what is left out or how it is compiled changes.
-_RECIPE = 1
+_RECIPE = 2
 _UNREAD_SUFFIXES = (".a", ".pxd", ".pyx", ".c", ".cpp", ".h", ".hpp")
 _TESTED = ("numpy", "pandas", "pyarrow", "scipy", "sklearn")
 
@@ -39,8 +39,9 @@ class LayerCache:
 
     def python_environment(self, lock: Path) -> Layer:
         """What `lock` (requirements with hashes) installs, compiled, at /opt/python."""
-        key = f"python-{_hash(_RECIPE, PYTHON_VERSION, lock.read_bytes().hex())}"
-        return self.get(key, f"Python environment {lock.stem}", lambda tree, log: _install(lock, tree, log))
+        return self.get(
+            environment_key(lock), f"Python environment {lock.stem}", lambda tree, log: _install(lock, tree, log)
+        )
 
     def programs(self, name: str, programs: Mapping[str, Path], key: str) -> Layer:
         """Files at absolute paths of the image; `key` names their content."""
@@ -90,6 +91,11 @@ class LayerCache:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+def environment_key(lock: Path) -> str:
+    """Names the layer that `python_environment` makes of `lock`."""
+    return f"python-{_hash(_RECIPE, PYTHON_VERSION, lock.read_bytes().hex())}"
+
+
 def install_wheels(lock: Path, tree: Path, log: Path) -> None:
     """Installs `lock` into `tree` for the image's Python. Raises ClusterError."""
     target = ["--target", str(tree), "--python", str(PYTHON), "--python-version", PYTHON_VERSION]
@@ -132,7 +138,7 @@ def _unread(tree: Path) -> list[Path]:
         if path.suffix in _UNREAD_SUFFIXES and path.is_file() and "tests" not in path.relative_to(tree).parts
     ]
     outermost = [path for path in tests if not any(other in path.parents for other in tests)]
-    return [*outermost, *headers, *(path for path in (tree / "bin", tree / ".lock") if path.exists())]
+    return [*outermost, *headers, *tree.glob(".lock")]
 
 
 def _place(source: Path, target: Path) -> None:
@@ -154,13 +160,3 @@ def _run(command: list[str], log: Path, what: str, remedy: str) -> None:
 
 def _hash(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
-
-
-def tree_hash(root: Path, include: Callable[[PurePosixPath], bool]) -> str:
-    """Over paths and contents of the files below `root` that `include` accepts."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in root.rglob("*") if path.is_file()):
-        relative = PurePosixPath(path.relative_to(root))
-        if include(relative):
-            digest.update(f"{relative}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return digest.hexdigest()[:12]

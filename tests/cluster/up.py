@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,14 @@ from tests.cluster.api import Api
 from tests.cluster.build import GoTools
 from tests.cluster.certificates import Authority
 from tests.cluster.down import clear
+from tests.cluster.environment import Environment, Gateway
 from tests.cluster.images import Images
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.lock import exclusive
 from tests.cluster.places import Places
 from tests.cluster.processes import Processes, boot_id
 from tests.cluster.progress import Progress
+from tests.cluster.project_images import make_all
 
 # In the order in which they are wanted; the long ones last.
 _BUILD_ORDER = ("kubernetes", "etcd", "helm", "coredns", "kserve", "gateway")
@@ -36,7 +36,7 @@ class EmbeddedCluster:
         self.tools = GoTools(places.cache, progress)
         self.processes = Processes(places.records, places.logs)
 
-    def up(self) -> dict[str, Any]:
+    def up(self) -> Environment:
         """Idempotent; returns what environment.json holds. Raises ClusterError."""
         preflight.require_machine(self.places, self.tools)
         with exclusive(self.places.lock, self.progress.say):
@@ -49,7 +49,7 @@ class EmbeddedCluster:
                 registry.start(self.places, self.processes)
                 return self._start(builds)
 
-    def _start(self, builds: _Builds) -> dict[str, Any]:
+    def _start(self, builds: _Builds) -> Environment:
         authority = Authority(self.places.pki)
         images = Images(self.places, self.progress)
         with ThreadPoolExecutor(2, thread_name_prefix="start") as pool:
@@ -62,9 +62,12 @@ class EmbeddedCluster:
         node.wait_until_ready(api, self.processes)
         kubectl = Kubectl(kubernetes / "kubectl", self.places.kubeconfig)
         context = Context(self.places, self.progress, builds.need, kubectl, api, images, authority)
-        with ThreadPoolExecutor(len(_ADDONS), thread_name_prefix="add-on") as pool:
-            _all([pool.submit(deploy, addon, context) for addon in _ADDONS])
-        return self._write_environment(context)
+        with ThreadPoolExecutor(len(_ADDONS) + 1, thread_name_prefix="add-on") as pool:
+            own = pool.submit(make_all, images)
+            _all([own, *(pool.submit(deploy, addon, context) for addon in _ADDONS)])
+        environment = _environment(context, own.result())
+        environment.save(self.places.environment)
+        return environment
 
     def _start_runtime(self, images: Images) -> None:
         node.start_containerd(self.places, images.base(), self.processes)
@@ -82,43 +85,24 @@ class EmbeddedCluster:
             self.places.make()
         mark.write_text(boot_id())
 
-    def _write_environment(self, context: Context) -> dict[str, Any]:
-        known = self._known_environment()
-        environment = {**known, **_environment(context)}
-        if environment != known:
-            temporary = self.places.environment.with_name(f".environment.{os.getpid()}")
-            temporary.write_text(json.dumps(environment, indent=1) + "\n")
-            temporary.rename(self.places.environment)
-        return environment
 
-    def _known_environment(self) -> dict[str, Any]:
-        try:
-            known: dict[str, Any] = json.loads(self.places.environment.read_text())
-            return known
-        except (FileNotFoundError, ValueError):
-            return {}
-
-
-def _environment(context: Context) -> dict[str, Any]:
-    return {
-        "kubeconfig": str(context.places.kubeconfig),
-        "provider": "embedded",
-        "registry": addresses.REGISTRY,
-        "registry_plain_http": True,
-        "prometheus": "http://prometheus.monitoring.svc:9090",
-        "prometheus_host_url": f"http://{_service_address(context, 'monitoring', 'prometheus')}:9090",
-        "mlflow": "http://mlflow.mlflow.svc:5000",
-        "mlflow_host_url": f"http://{_service_address(context, 'mlflow', 'mlflow')}:5000",
-        "gateway": {
-            "namespace": gateway.GATEWAY_NAMESPACE,
-            "name": gateway.GATEWAY,
-            "address": gateway.gateway_address(context),
-        },
-        "base_image": context.images.base(),
-        "audit_log": str(context.places.logs / "audit.log"),
-        "kubectl": str(context.kubectl.program),
-        "helm": str(context.tool("helm") / "helm"),
-    }
+def _environment(context: Context, images: dict[str, str]) -> Environment:
+    return Environment(
+        kubeconfig=str(context.places.kubeconfig),
+        provider="embedded",
+        registry=addresses.REGISTRY,
+        registry_plain_http=True,
+        prometheus="http://prometheus.monitoring.svc:9090",
+        prometheus_host_url=f"http://{_service_address(context, 'monitoring', 'prometheus')}:9090",
+        mlflow="http://mlflow.mlflow.svc:5000",
+        mlflow_host_url=f"http://{_service_address(context, 'mlflow', 'mlflow')}:5000",
+        gateway=Gateway(gateway.GATEWAY_NAMESPACE, gateway.GATEWAY, gateway.gateway_address(context) or ""),
+        base_image=context.images.base(),
+        kubectl=str(context.kubectl.program),
+        helm=str(context.tool("helm") / "helm"),
+        audit_log=str(context.places.logs / "audit.log"),
+        images=images,
+    )
 
 
 def _service_address(context: Context, namespace: str, name: str) -> str:

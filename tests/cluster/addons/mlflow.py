@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from slipway_serving.oci import ImageConfig
 
 from tests.cluster.addons.addon import Addon, Context, manifest
-from tests.cluster.layers import DEPENDENCIES
+from tests.cluster.layers import DEPENDENCIES, environment_key
 from tests.cluster.places import REPOSITORY
 
 # The lock of the project's own pipelines: MLflow's server and the Jobs share one layer of 94 packages.
@@ -15,13 +13,14 @@ LOCK = REPOSITORY / "requirements" / "pipelines.txt"
 
 
 def _phases(context: Context) -> list[str]:
-    key = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
     config = ImageConfig(
         env={"PYTHONPATH": f"/{DEPENDENCIES}", "PYTHONUNBUFFERED": "1"},
         entrypoint=("/usr/bin/python3", "-m", "mlflow"),
         user="65532",
     )
-    image = context.images.on_base("mlflow", lambda: [context.images.layers.python_environment(LOCK)], key, config)
+    image = context.images.on_base(
+        "mlflow", lambda: [context.images.layers.python_environment(LOCK)], environment_key(LOCK), config
+    )
     return [manifest("mlflow.yaml", image=image, data=str(context.data_directory("mlflow")))]
 
 
