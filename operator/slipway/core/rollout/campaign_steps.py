@@ -72,8 +72,10 @@ def promoting(turn: Turn, route: RouteView) -> Turn:
     if route.carried and stage.route_observed_at is not None:
         return promoted(turn)
     message = route.complaint or "the route is being changed"
-    if turn.variant("stable") is not None and turn.age(stage.since) >= turn.spec.progress_deadline.seconds:
-        return roll_back(turn, "Failed", "RouteNotCarried", message)
+    if turn.age(stage.since) >= turn.spec.progress_deadline.seconds:
+        if turn.variant("stable") is not None:
+            return roll_back(turn, "Failed", "RouteNotCarried", message)
+        turn = turn.say("Stalled", "True", "RouteNotCarried", message)
     return turn.say("Progressing", "True", "Promoting", message).at_latest(5.0)
 
 

@@ -59,7 +59,7 @@ def standing(turn: Turn, route: RouteView, split: Split | None) -> str:
     if not answers(turn, stable):
         return f"stable is not ready: {complaint(turn, stable)}"
     if isinstance(evidence, Unavailable):
-        return evidence.message
+        return f"there is no evidence ({evidence.reason})"
     if split is None or split.agrees is None:
         return "too little traffic was measured to compare the split"
     if not split.agrees:

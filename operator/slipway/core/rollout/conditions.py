@@ -61,6 +61,8 @@ def conditions_of(
             continue
         value, reason, message = stated[kind]
         old = before.get(kind)
+        if old and old.reason == reason and reason.endswith("Unavailable"):
+            message = old.message  # an outage words itself anew at every attempt
         since = old.last_transition_time if old and old.status == value else now.replace(microsecond=0)
         found.append(
             Condition.model_validate(

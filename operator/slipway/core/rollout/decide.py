@@ -11,7 +11,7 @@ from slipway.core.desired.names import FINALIZER
 from slipway.core.plan import Plan
 from slipway.core.rollout.campaign_steps import building, promoting, rolling_back, starting
 from slipway.core.rollout.conditions import conclude, conditions_of
-from slipway.core.rollout.deletion import delete_everything, let_everything_go, orphaned, withdraw
+from slipway.core.rollout.deletion import delete_everything, going, let_everything_go, orphaned, withdraw
 from slipway.core.rollout.effects import effects
 from slipway.core.rollout.guard import keep_watch
 from slipway.core.rollout.route import RouteView, view
@@ -111,7 +111,7 @@ def _deleting(snapshot: Snapshot, now: datetime) -> Plan:
     has_stable = any(v.name == "stable" for v in snapshot.status.variants)
     if not snapshot.orphan or not has_stable:
         return delete_everything(snapshot)
-    if snapshot.spec is None or _unusable(snapshot):
+    if snapshot.spec is None or _unusable(snapshot) or going(snapshot):
         return let_everything_go(snapshot)
     turn = Turn(snapshot, snapshot.spec, now, snapshot.status)
     route = view(snapshot)

@@ -8,7 +8,7 @@ from slipway.core.rollout.campaign import end, roll_back
 from slipway.core.rollout.campaign_steps import rolling_back
 from slipway.core.rollout.effects import let_go, remove
 from slipway.core.rollout.route import RouteView
-from slipway.core.rollout.snapshot import Snapshot, key_of, leaving
+from slipway.core.rollout.snapshot import Snapshot, key_of, leaving, variant
 from slipway.core.rollout.turn import ROLLBACK, Turn
 from slipway.core.rollout.watching import observe_route
 
@@ -35,8 +35,15 @@ def _farewell(snapshot: Snapshot) -> Action:
     return SetFinalizers(snapshot.key, snapshot.resource_version, rest)
 
 
+def going(snapshot: Snapshot) -> bool:
+    """Whether stable itself is being deleted, as with its namespace: then there is nothing to leave behind."""
+    stable = variant(snapshot.status, "stable")
+    live = snapshot.services.get(stable.inference_service) if stable else None
+    return live is None or leaving(live)
+
+
 def let_everything_go(snapshot: Snapshot) -> Plan:
-    """Takes our finalizers off and leaves the rest: for a spec under Orphan that cannot be read."""
+    """Takes our finalizers off and leaves the rest: under Orphan, when the spec cannot be read or all goes anyway."""
     released = tuple(action for live in snapshot.services.values() for action in let_go(live))
     return Plan((*released, _farewell(snapshot))) if FINALIZER in snapshot.finalizers else Plan()
 

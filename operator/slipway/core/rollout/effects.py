@@ -18,7 +18,8 @@ from slipway.core.rollout.turn import BUILD, Turn
 
 
 def effects(turn: Turn) -> tuple[Action, ...]:
-    """In the order in which they are safe: variants exist before the route names them, and go after it left them.
+    """The route first: nothing else may keep traffic from being taken away. It names only what can answer already, and
+    what it has left goes last.
 
     `turn` is the decision before any transition: its status is the persisted one.
     """
@@ -27,7 +28,7 @@ def effects(turn: Turn) -> tuple[Action, ...]:
         names = (*snapshot.finalizers, FINALIZER)
         return (SetFinalizers(snapshot.key, snapshot.resource_version, names),)
     route = view(snapshot)
-    return (*_variants(turn), *_build(turn), *_route(turn, route), *_clean_up(turn, route))
+    return (*_route(turn, route), *_variants(turn), *_build(turn), *_clean_up(turn, route))
 
 
 def _variants(turn: Turn) -> Iterator[Action]:

@@ -22,7 +22,7 @@ def consider(turn: Turn) -> Turn:
     model = turn.snapshot.model
     if not isinstance(model, Resolved):
         return _unresolved(turn, model)
-    turn = turn.at_latest(ALIAS_SECONDS)
+    turn = turn if _pinned(turn) else turn.at_latest(ALIAS_SECONDS)
     turn = turn.say("ModelResolved", "True", "Resolved", f"version {model.version} of {model.name} is asked for")
     if turn.status.target is not None:
         return _during(turn, model, turn.status.target)
