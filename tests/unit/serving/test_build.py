@@ -79,7 +79,7 @@ def test_a_build_yields_a_pinned_image_with_code_and_model(workshop: Workshop) -
     code, report = workshop.run("ml/one")
     assert code == 0
     assert (report["modelDigest"], report["reused"]) == (workshop.digest, False)
-    assert set(report["seconds"]) == {"resolve", "download", "lock", "dependencies", "append"}
+    assert set(report["seconds"]) == {"resolve", "lookup", "download", "lock", "dependencies", "append"}
     image = ImageReference.parse(report["image"])
     manifest = workshop.registry.manifest(image.repository, image.digest).document
     assert len(manifest["layers"]) == 4
@@ -95,6 +95,13 @@ def test_an_existing_image_is_not_built_again_nor_downloaded(workshop: Workshop)
     assert second["reused"]
     assert [second[key] for key in ("image", "dependencies")] == [first[key] for key in ("image", "dependencies")]
     assert workshop.tracking.calls == []
+
+
+def test_a_model_that_nobody_evaluated_is_built_as_it_is(workshop: Workshop) -> None:
+    code, report = workshop.run("ml/waived", expect_digest="")
+    assert (code, report["modelDigest"], report["reused"]) == (0, workshop.digest, False)
+    assert workshop.run("ml/waived")[1]["reused"]
+    assert workshop.run("ml/waived", expect_digest="")[1]["reused"]
 
 
 def test_another_model_shares_the_dependency_image(workshop: Workshop) -> None:
