@@ -100,7 +100,7 @@ def test_followers_are_ready_and_do_not_write(plane: Audited, tmp_path: Path) ->
             eventually(lambda: follower.says("primed"), 30)
             plane.widgets(namespace, a={"steps": 3})
             eventually(lambda: plane.steps(namespace) == {"a": 3})
-            assert follower.url("/readyz") == '{"primed": true, "lease": true}\n'
+            assert '"primed": true, "lease": true' in follower.url("/readyz")
             assert [write for write in plane.writes() if write.user == "follows" and write.code < 300] == []
 
 

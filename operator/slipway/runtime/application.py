@@ -142,11 +142,12 @@ class Application:
         await self._api.close()
         return 1 if failed else 0
 
-    def _live(self) -> Mapping[str, bool]:
+    def _live(self) -> Mapping[str, bool | str]:
         return {"lease": self._lease.alive or not self._sweeper.primed}
 
-    def _ready(self) -> Mapping[str, bool]:
-        return {"primed": self._sweeper.primed, "lease": self._lease.alive}
+    def _ready(self) -> Mapping[str, bool | str]:
+        missing = ", ".join(sorted(self._sweeper.missing))
+        return {"primed": self._sweeper.primed, "lease": self._lease.alive, "kindsNotInstalled": missing}
 
     def _gauges(self) -> None:
         QUEUE_DEPTH.set(len(self._queue))

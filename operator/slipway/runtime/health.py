@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 
 from slipway.runtime.metrics import REGISTRY
 
-Checks = Callable[[], Mapping[str, bool]]
+Checks = Callable[[], Mapping[str, bool | str]]
 
 
 class Health:
@@ -50,11 +50,10 @@ class Health:
         return web.Response(body=generate_latest(REGISTRY), headers={"Content-Type": "text/plain; version=0.0.4"})
 
 
-def _answer(checks: Mapping[str, bool]) -> web.Response:
+def _answer(checks: Mapping[str, bool | str]) -> web.Response:
+    fine = all(value for value in checks.values() if isinstance(value, bool))  # a text informs, it decides nothing
     return web.Response(
-        text=json.dumps(dict(checks)) + "\n",
-        status=200 if all(checks.values()) else 503,
-        content_type="application/json",
+        text=json.dumps(dict(checks)) + "\n", status=200 if fine else 503, content_type="application/json"
     )
 
 
