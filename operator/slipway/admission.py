@@ -18,6 +18,8 @@ from slipway.runtime import options
 from slipway.validation import Finding, check
 
 PLURALS = ("modeltasks", "trainingruns", "modelrollouts", "retrainpolicies", "metrictemplates")
+# kopf runs the handlers whose id is the request's path, and none for another path: the chart's configuration names it.
+HANDLER = "validate"
 UNPROCESSABLE = 422
 log = logging.getLogger(__name__)
 
@@ -35,9 +37,9 @@ def install(
         port=chosen.webhook_port, certfile=chosen.webhook_cert, pkeyfile=chosen.webhook_key
     )
     for plural in PLURALS:
-        kopf.on.validate(
-            GROUP, VERSION, plural, id=f"validate-{plural}", operations=["CREATE", "UPDATE"], registry=registry
-        )(review_request)
+        kopf.on.validate(GROUP, VERSION, plural, id=HANDLER, operations=["CREATE", "UPDATE"], registry=registry)(
+            review_request
+        )
 
 
 async def review_request(*, body: Mapping[str, Any], warnings: list[str], **review_of: Any) -> None:

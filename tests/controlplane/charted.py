@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.cluster.bare import ControlPlane, ControlPlaneBinaries
 from tests.cluster.errors import ClusterError
@@ -67,7 +70,7 @@ def eventually(check: Callable[[], None], seconds: float = 20.0) -> None:
     while True:
         try:
             return check()
-        except (AssertionError, ClusterError):
+        except (AssertionError, ClusterError, pytest.fail.Exception):
             if time.monotonic() >= until:
                 raise
             time.sleep(0.2)
@@ -87,3 +90,10 @@ def rollout(namespace: str, name: str) -> dict[str, Any]:
             "stages": [canary],
         },
     }
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -112,3 +112,4 @@ def test_the_configuration_sends_what_the_operator_checks() -> None:
             "resources": list(admission.PLURALS),
         }
     ]
+    assert webhook["clientConfig"]["service"]["path"] == f"/{admission.HANDLER}"
