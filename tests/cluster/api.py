@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import ssl
 import tempfile
 import threading
@@ -82,6 +83,19 @@ def _load(context: ssl.SSLContext, certificate: str, key: str) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(base64.b64decode(certificate) + base64.b64decode(key))
         context.load_cert_chain(path)
+
+
+def answers(host: str, port: int, path: str = "", timeout: float = 2.0) -> bool:
+    """Whether something accepts connections there, and says 200 to GET `path` where one is given."""
+    try:
+        if not path:
+            with socket.create_connection((host, port), timeout=timeout):
+                return True
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://{host}:{port}{path}", timeout=timeout) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def wait_for(what: str, done: Callable[[], bool], timeout: float, remedy: str) -> None:

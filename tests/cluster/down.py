@@ -11,15 +11,15 @@ import signal
 import time
 from pathlib import Path
 
-from tests.cluster import network
+from tests.cluster import leftovers, network, trim
 from tests.cluster.configuration import CGROUP
 from tests.cluster.errors import ClusterError
 from tests.cluster.places import Places
 from tests.cluster.processes import Processes, start_time
 from tests.cluster.progress import Progress
 
-# Those that would start pods again end first, the runtime that pods need to end in order last.
-_ORDER = ("kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd", "containerd")
+# Those that would start pods again end first; containerd and the registry are needed until the pods are gone.
+_ORDER = ("kubelet", "kube-proxy", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
 _CGROUPS = Path("/sys/fs/cgroup")
 _MNT_DETACH = 2
 
@@ -27,21 +27,25 @@ _MNT_DETACH = 2
 def down(places: Places, processes: Processes, progress: Progress) -> None:
     """Idempotent; works on any remains. The caller holds the lock. Raises ClusterError where something stays."""
     with progress.step("taking the cluster away"):
-        clear(places, processes, progress)
+        clear(places, processes)
 
 
-def clear(places: Places, processes: Processes, progress: Progress) -> None:
+def clear(places: Places, processes: Processes) -> None:
     """Ends and removes everything but the cache."""
-    for name in (*_ORDER[:-1],):
+    for name in _ORDER:
         processes.stop(name, grace=5.0)
     kill_pods(places)
-    for name in ("containerd", *processes.names()):
+    if processes.alive("containerd"):
+        trim.containers(places)
+    for name in processes.names():
         processes.stop(name, grace=5.0)
     kill_pods(places)
+    trim.registry(places)
+    trim.layers(places)
     unmount_below((places.state, places.containerd_root))
     network.remove(places.state / "sysctls.json")
     remove_cgroups()
-    _remove_log_links(places)
+    leftovers.remove(places)
     shutil.rmtree(places.state, ignore_errors=True)
     if places.state.exists():
         unmount_below((places.state,))
@@ -127,11 +131,3 @@ def mount_points(mountinfo: str, roots: tuple[Path, ...]) -> list[str]:
     ]
     ours = [point for point in points if any(Path(point) == root or root in Path(point).parents for root in roots)]
     return list(reversed(ours))
-
-
-def _remove_log_links(places: Places) -> None:
-    """The kubelet links each container's log in a directory that it gives no choice about."""
-    directory = Path("/var/log/containers")
-    for link in directory.iterdir() if directory.is_dir() else ():
-        if link.is_symlink() and str(places.state) in os.readlink(link):
-            link.unlink(missing_ok=True)

@@ -45,7 +45,13 @@ class Images:
         self._registry = Registry(registry, plain_http=plain_http)
         self._base = base
         self._base_lock = threading.Lock()
+        self._used: set[str] = set()
         self.layers = LayerCache(places.cache, progress)
+
+    @property
+    def used(self) -> list[str]:
+        """The pinned references that were asked for so far."""
+        return sorted(self._used)
 
     def base(self) -> str:
         """The pinned reference of the image that all others stand on: Debian with Python, made where it is missing."""
@@ -82,6 +88,7 @@ class Images:
             raise ClusterError(
                 f"image {name}: {error}", f"read {self._places.logs / 'registry.log'}, then run this again"
             ) from error
+        self._used.add(str(target.at(digest)))
         return str(target.at(digest))
 
     def _push_base(self, target: ImageReference) -> str:

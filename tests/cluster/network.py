@@ -36,12 +36,16 @@ _CHAINS = {
 }
 
 
-def ensure(original: Path) -> None:
-    """Makes what is missing; notes in the file `original` which kernel settings were others before."""
+def ensure(original: Path) -> bool:
+    """Makes what is missing; notes in the file `original` which kernel settings were others before.
+
+    True where the bridge had to be made: pods that still run then hang on one that is no more.
+    """
     _refuse_strangers()
     _load_bridge_filter()
     _ensure_sysctls(original)
-    if not Path(f"/sys/class/net/{BRIDGE}").exists():
+    made = not Path(f"/sys/class/net/{BRIDGE}").exists()
+    if made:
         _ip("link", "add", BRIDGE, "address", _HARDWARE_ADDRESS, "type", "bridge")
     if not any(entry["local"] == NODE for entry in _addresses(BRIDGE)):
         _ip("addr", "add", f"{NODE}/16", "dev", BRIDGE)
@@ -51,16 +55,14 @@ def ensure(original: Path) -> None:
         if not _linked(table, hook, chain):
             lines.append(f"-I {hook} 1 -j {chain}")
         _restore([*lines, "COMMIT"])
+    return made
 
 
 def remove(original: Path) -> None:
-    """Takes away bridge, chains (ours, kube-proxy's and the kubelet's) and what containerd's CNI client noted down."""
+    """Takes away bridge and chains (ours, kube-proxy's, the kubelet's), and puts kernel settings back."""
     remove_rules()
     if Path(f"/sys/class/net/{BRIDGE}").exists():
         _ip("link", "delete", BRIDGE)
-    shutil.rmtree("/var/lib/cni/networks/slipway", ignore_errors=True)
-    for left in Path("/var/lib/cni/results").glob("slipway-*"):
-        left.unlink(missing_ok=True)
     if original.exists():
         for name, value in json.loads(original.read_text()).items():
             _write_sysctl(name, value)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import socket
-import urllib.request
 from pathlib import Path
 
 from tests.cluster import addresses, configuration
-from tests.cluster.api import Api, wait_for
+from tests.cluster.api import Api, answers, wait_for
 from tests.cluster.certificates import Authority, Identity
 from tests.cluster.control_plane import client
 from tests.cluster.packages import program
@@ -76,13 +75,7 @@ def wait_until_ready(api: Api, processes: Processes) -> None:
 
 def kubelet_healthy() -> bool:
     """What the kubelet itself says: the node's condition is a memory of up to 40 s."""
-    url = f"http://127.0.0.1:{configuration.KUBELET_HEALTH_PORT}/healthz"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    return answers("127.0.0.1", configuration.KUBELET_HEALTH_PORT, "/healthz")
 
 
 def make_cgroups() -> None:

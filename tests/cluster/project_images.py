@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,7 +63,15 @@ def project_images(progress: Progress | None = None) -> dict[str, str]:
     images = Images(places, progress, environment.registry, environment.registry_plain_http, environment.base_image)
     made = make_all(images)
     dataclasses.replace(environment, images=made).save(places.environment)
+    _add_used(places, images.used)
     return made
+
+
+def _add_used(places: Places, used: list[str]) -> None:
+    """`down` keeps these in the cache."""
+    note = places.state / "images.json"
+    if note.exists():
+        note.write_text(json.dumps(sorted({*json.loads(note.read_text()), *used})))
 
 
 def make_all(images: Images) -> dict[str, str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import urllib.request
-
 from tests.cluster import addresses, configuration
+from tests.cluster.api import answers
 from tests.cluster.packages import program
 from tests.cluster.places import Places
 from tests.cluster.processes import HostProcess, Processes
@@ -16,13 +15,4 @@ def start(places: Places, processes: Processes) -> None:
     config = configuration.write("registry.yml", places.configs / "registry.yml", places)
     argv = [program("/usr/bin/docker-registry"), "serve", str(config)]
     processes.ensure(HostProcess("registry", argv, inputs=(config,), env={"OTEL_TRACES_EXPORTER": "none"}))
-    processes.wait("registry", _answers, 30)
-
-
-def _answers() -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(f"http://{addresses.REGISTRY}/v2/", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+    processes.wait("registry", lambda: answers(addresses.NODE, addresses.REGISTRY_PORT, "/v2/"), 30)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import addresses, control_plane, network, node, packages, preflight, registry
+from tests.cluster import addresses, control_plane, leftovers, network, node, packages, preflight, registry
 from tests.cluster.addons import coredns, gateway, kserve, mlflow, prometheus
 from tests.cluster.addons.addon import Context, deploy
 from tests.cluster.api import Api
 from tests.cluster.build import GoTools
 from tests.cluster.certificates import Authority
-from tests.cluster.down import clear
+from tests.cluster.down import clear, kill_pods
 from tests.cluster.environment import Environment, Gateway
 from tests.cluster.images import Images
 from tests.cluster.kubectl import Kubectl
@@ -42,9 +43,11 @@ class EmbeddedCluster:
         with exclusive(self.places.lock, self.progress.say):
             self.places.make()
             self._forget_other_boot()
+            leftovers.note_fixed_directories(self.places)
             with _Builds(self.tools) as builds:
                 packages.install(self.progress, self.places.logs / "apt.log")
-                network.ensure(self.places.state / "sysctls.json")
+                if network.ensure(self.places.state / "sysctls.json"):
+                    kill_pods(self.places)
                 preflight.require_ports(self.processes)
                 registry.start(self.places, self.processes)
                 return self._start(builds)
@@ -67,6 +70,7 @@ class EmbeddedCluster:
             _all([own, *(pool.submit(deploy, addon, context) for addon in _ADDONS)])
         environment = _environment(context, own.result())
         environment.save(self.places.environment)
+        (self.places.state / "images.json").write_text(json.dumps(images.used))
         return environment
 
     def _start_runtime(self, images: Images) -> None:
@@ -81,7 +85,7 @@ class EmbeddedCluster:
         mark = self.places.state / "boot"
         if mark.exists() and mark.read_text() != boot_id():
             self.progress.say("the machine was started anew since: making a new cluster")
-            clear(self.places, self.processes, self.progress)
+            clear(self.places, self.processes)
             self.places.make()
         mark.write_text(boot_id())
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from tests.cluster.api import Api, wait_for
+from tests.cluster.api import Api, answers, wait_for
 from tests.cluster.certificates import Authority
 from tests.cluster.errors import ClusterError
 from tests.cluster.images import Images
@@ -42,16 +42,32 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """A Service that has to answer from this machine: HTTP at `path`, or any connection where `path` is empty."""
+
+    namespace: str
+    service: str
+    port: int
+    path: str = ""
+
+    def answers(self, api: Api) -> bool:
+        """What the API says of pods is a memory: after a crash it says "available" of those that are dead."""
+        found = api.get(f"/api/v1/namespaces/{self.namespace}/services/{self.service}")
+        return found is not None and answers(found["spec"]["clusterIP"], self.port, self.path)
+
+
+@dataclass(frozen=True)
 class Addon:
     """`phases` gives manifests that are applied one after the other (definitions before what they define).
 
-    `workloads` are its Deployments as (namespace, name); `present` further API paths that must exist;
-    `ready` what else must be so.
+    `workloads` are its Deployments as (namespace, name); `probes` its Services; `present` further API paths that
+    must exist; `ready` what else must be so.
     """
 
     name: str
     phases: Callable[[Context], Sequence[str]]
     workloads: tuple[tuple[str, str], ...]
+    probes: tuple[Probe, ...] = ()
     present: tuple[str, ...] = ()
     ready: Callable[[Context], bool] = lambda _: True
 
@@ -61,7 +77,7 @@ def deploy(addon: Addon, context: Context, timeout: float = 240.0) -> None:
     phases = addon.phases(context)
     record = context.places.records / f"addon-{addon.name}.sha256"
     fingerprint = hashlib.sha256("\0".join(phases).encode()).hexdigest()
-    if record.exists() and record.read_text() == fingerprint and _settled(addon, context):
+    if record.exists() and record.read_text() == fingerprint and settled(addon, context):
         return
     with context.progress.step(f"add-on {addon.name}"):  # it says at once which one fails; the others go on
         record.unlink(missing_ok=True)
@@ -69,15 +85,17 @@ def deploy(addon: Addon, context: Context, timeout: float = 240.0) -> None:
             context.kubectl.apply(phase)
             _wait_for_definitions(phase, context)
         remedy = f"look at its pods: kubectl --kubeconfig {context.places.kubeconfig} get pods,events -A"
-        wait_for(f"add-on {addon.name} works:", lambda: _settled(addon, context), timeout, remedy)
+        wait_for(f"add-on {addon.name} works:", lambda: settled(addon, context), timeout, remedy)
         record.write_text(fingerprint)
 
 
-def _settled(addon: Addon, context: Context) -> bool:
+def settled(addon: Addon, context: Context) -> bool:
+    """Whether all of it is there and works now."""
     try:
         return (
             all(context.api.get(path) is not None for path in addon.present)
             and all(context.api.deployed(namespace, name) for namespace, name in addon.workloads)
+            and all(probe.answers(context.api) for probe in addon.probes)
             and addon.ready(context)
         )
     except OSError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.cluster import addresses
-from tests.cluster.addons.addon import Addon, Context, manifest
+from tests.cluster.addons.addon import Addon, Context, Probe, manifest
 from tests.cluster.build import TOOLS
 
 
@@ -12,4 +12,4 @@ def _phases(context: Context) -> list[str]:
     return [manifest("coredns.yaml", image=image, dns=addresses.DNS)]
 
 
-ADDON = Addon("coredns", _phases, (("kube-system", "coredns"),))
+ADDON = Addon("coredns", _phases, (("kube-system", "coredns"),), (Probe("kube-system", "kube-dns", 53),))

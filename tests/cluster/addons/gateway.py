@@ -11,6 +11,7 @@ from string import Template
 from slipway_serving.oci import ImageConfig, Layer
 
 from tests.cluster.addons.addon import Addon, Context, manifest, rendered
+from tests.cluster.api import answers
 from tests.cluster.build import TOOLS
 from tests.cluster.layers import install_wheels
 from tests.cluster.places import PACKAGE
@@ -69,10 +70,16 @@ def gateway_address(context: Context) -> str | None:
     return f"{status['addresses'][0]['value']}:{found['spec']['listeners'][0]['port']}"
 
 
+def _answers(context: Context) -> bool:
+    address = gateway_address(context)
+    host, _, port = (address or "").rpartition(":")
+    return bool(host) and answers(host, int(port))
+
+
 ADDON = Addon(
     "gateway",
     _phases,
     ((NAMESPACE, "envoy-gateway"),),
     present=("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io",),
-    ready=lambda context: gateway_address(context) is not None,
+    ready=_answers,
 )

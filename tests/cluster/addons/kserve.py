@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.cluster.addons.addon import Addon, Context, manifest, rendered
+from tests.cluster.addons.addon import Addon, Context, Probe, manifest, rendered
 from tests.cluster.build import TOOLS
 from tests.cluster.certificates import Identity
 
@@ -93,6 +93,7 @@ ADDON = Addon(
     "kserve",
     _phases,
     ((NAMESPACE, "kserve-controller-manager"),),
+    (Probe(NAMESPACE, "kserve-webhook-server-service", 443),),
     present=tuple(
         f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}.serving.kserve.io" for name in _CRDS
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slipway_serving.oci import ImageConfig
 
-from tests.cluster.addons.addon import Addon, Context, manifest
+from tests.cluster.addons.addon import Addon, Context, Probe, manifest
 from tests.cluster.layers import DEPENDENCIES, environment_key
 from tests.cluster.places import REPOSITORY
 
@@ -24,4 +24,4 @@ def _phases(context: Context) -> list[str]:
     return [manifest("mlflow.yaml", image=image, data=str(context.data_directory("mlflow")))]
 
 
-ADDON = Addon("mlflow", _phases, (("mlflow", "mlflow"),))
+ADDON = Addon("mlflow", _phases, (("mlflow", "mlflow"),), (Probe("mlflow", "mlflow", 5000, "/health"),))

@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from tests.cluster.addons.addon import Addon, Context, manifest
+from tests.cluster.addons.addon import Addon, Context, Probe, manifest
 from tests.cluster.places import PACKAGE
 
 _PROGRAM = Path("/usr/bin/prometheus")
@@ -37,4 +37,6 @@ def _discovery() -> str:
     return json.dumps(document)
 
 
-ADDON = Addon("prometheus", _phases, (("monitoring", "prometheus"),))
+ADDON = Addon(
+    "prometheus", _phases, (("monitoring", "prometheus"),), (Probe("monitoring", "prometheus", 9090, "/-/ready"),)
+)
