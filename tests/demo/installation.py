@@ -14,7 +14,7 @@ Say = Callable[[str], None]
 
 
 def cluster_up(say: Say) -> Environment:
-    """`python -m tests.cluster up`: idempotent; uses the cluster of KUBECONFIG where there is one."""
+    """`python -m tests.cluster up`, which uses the cluster of KUBECONFIG where there is one, and builds our images."""
     shell.python("tests.cluster", "up", say=lambda line: say(f"    {line}"))
     return load()
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# As the Makefile sets it: the modules of the project are found where they lie.
+PYTHONPATH = os.pathsep.join(str(ROOT / part) for part in ("operator", "pipelines", "model_images", "."))
 Say = Callable[[str], None]
 
 
@@ -46,4 +48,4 @@ def run(
 
 def python(module: str, *arguments: str, say: Say = lambda _: None) -> str:
     """Runs a module of this project with this interpreter."""
-    return run([sys.executable, "-m", module, *arguments], say, env={"PYTHONPATH": str(ROOT)})
+    return run([sys.executable, "-m", module, *arguments], say, env={"PYTHONPATH": PYTHONPATH})

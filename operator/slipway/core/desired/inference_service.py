@@ -35,6 +35,7 @@ def predictor_template(identity: Identity, served: Served, predictor: Predictor)
     pod: dict[str, Any] = {
         "automountServiceAccountToken": False,
         "containers": [_container(identity, served, predictor)],
+        "enableServiceLinks": False,
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "securityContext": {
             "runAsNonRoot": True,
