@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -67,7 +69,14 @@ def _handler(kind: Kind, feed: Feeds, sweeper: Sweeps) -> Any:
 
 def _login(**arguments: Any) -> kopf.ConnectionInfo | None:
     # Not login_via_client, which is kopf's default: it imports the blocking client for one token.
-    return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+    found = kopf.login_with_service_account(**arguments)
+    if found is None:
+        return kopf.login_with_kubeconfig(**arguments)
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        return found
+    # kopf names the API server by DNS; by address the operator starts before, and lives without, the cluster's DNS
+    return dataclasses.replace(found, server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
 
 
 class _NoDiffs(kopf.DiffBaseStorage):

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import kopf
+import pytest
 from slipway import handlers
 from slipway.runtime.kinds import MANAGED, WATCHED
 
@@ -57,3 +58,16 @@ def test_selectors_limit_what_the_api_server_sends() -> None:
     selectors = dict(handlers.settings(WATCHED).watching.label_selectors)
     assert set(selectors.values()) == {MANAGED}
     assert len(selectors) == sum(1 for kind in WATCHED if kind.selector)
+
+
+@pytest.mark.parametrize(
+    ("host", "server"), [("10.0.0.1", "https://10.0.0.1:6443"), ("fd00::1", "https://[fd00::1]:6443")]
+)
+def test_in_a_pod_the_api_server_is_found_without_dns(host: str, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = kopf.ConnectionInfo(server="https://kubernetes.default.svc", token="t")
+    monkeypatch.setattr(kopf, "login_with_service_account", lambda **_: info)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "6443")
+    found = handlers._login()
+    assert found is not None
+    assert (found.server, found.token) == (server, "t")
