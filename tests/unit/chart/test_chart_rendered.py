@@ -28,6 +28,7 @@ def test_needs_no_flags_and_installs_every_kind() -> None:
 @pytest.mark.parametrize(("kind", "name"), PODS)
 def test_pods_keep_the_level_restricted(kind: str, name: str) -> None:
     pod = named(render(), kind, name)["spec"]["template"]["spec"]
+    assert pod["enableServiceLinks"] is False, "the Service slipway-webhook would set SLIPWAY_WEBHOOK_PORT"
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     for container in pod["containers"]:
