@@ -19,6 +19,7 @@ from slipway_pipelines.model_directory import save
 from slipway_pipelines.request import TrainingRequest, read_request
 from slipway_pipelines.split import Splits, split
 from slipway_pipelines.steps import Steps
+from slipway_pipelines.threads import threads_for
 from slipway_pipelines.tracking import Tracking
 from slipway_pipelines.validate import validate
 
@@ -90,13 +91,14 @@ def _from_data(context: _Context, source: Acquired) -> dict[str, Any]:
         table = validate(source.table, columns, request.task.type, request.task.label.positive)
     with steps.step("split"):
         parts = split(table, columns, request.split_plan)
-    with steps.step("train"):
-        pipeline = build_pipeline(columns, context.estimator)
-        context.warnings = fit(pipeline, parts.train, columns)
-    with steps.step("evaluate"):
-        tuning = (parts.validation, request.criteria)
-        model = freeze(pipeline, columns, request.task.type, request.task.label.positive, tuning)
-        evaluation = evaluate(model, parts.validation, parts.test, request.criteria, request.seeds.bootstrap)
+    with threads_for(table):
+        with steps.step("train"):
+            pipeline = build_pipeline(columns, context.estimator)
+            context.warnings = fit(pipeline, parts.train, columns)
+        with steps.step("evaluate"):
+            tuning = (parts.validation, request.criteria)
+            model = freeze(pipeline, columns, request.task.type, request.task.label.positive, tuning)
+            evaluation = evaluate(model, parts.validation, parts.test, request.criteria, request.seeds.bootstrap)
     return _kept(context, source, parts, model, evaluation)
 
 
