@@ -19,7 +19,7 @@ def threads_for(table: pd.DataFrame) -> AbstractContextManager[Any]:
     """
     if table.size >= _CELLS_WORTH_THREADS:
         return nullcontext()
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     limits: AbstractContextManager[Any] = threadpool_limits(1)
     return limits
