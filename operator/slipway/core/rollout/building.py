@@ -33,7 +33,7 @@ def build_of(turn: Turn) -> Build | None:
     model = turn.spec.model.mlflow if turn.spec.model else None
     registry = installation.registry
     repository = turn.spec.image.repository or (registry and f"{registry}/{turn.snapshot.identity.key}")
-    if not (target and model and repository and installation.builder_image and installation.mlflow):
+    if not (target and model and repository) or missing_settings(turn):
         return None
     return Build(
         model.name, target.version, target.digest, repository, installation.base_image, installation.mlflow,
@@ -45,9 +45,10 @@ def missing_settings(turn: Turn) -> str:
     """The settings that a build needs and the installation lacks."""
     installation = turn.snapshot.installation
     needed = {
-        "mlflow.uri": installation.mlflow,
-        "image.builder": installation.builder_image,
-        "registry (or spec.image.repository)": installation.registry or turn.spec.image.repository,
+        "mlflow.url": installation.mlflow,
+        "images.builder": installation.builder_image,
+        "images.base": installation.base_image,
+        "registry.default (or spec.image.repository)": installation.registry or turn.spec.image.repository,
     }
     return ", ".join(name for name, value in needed.items() if not value)
 
