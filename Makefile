@@ -29,12 +29,13 @@ layers: environments
 	$(call step,import-linter,.venv/bin/lint-imports)
 
 unit: environments
-	$(call step,unit tests,$(PYTEST) tests/unit)
+	$(call step,unit tests,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile tests/unit)
 
 test: check controlplane e2e ## Everything: check, then tests on a real API server, then on a whole cluster
 
+# With the chart's unit tests once more: a `make check` before helm was built had to skip them.
 controlplane: environments
-	$(call step,control plane tests,$(PYTEST) tests/controlplane)
+	$(call step,control plane tests,$(PYTEST) tests/controlplane tests/unit/chart)
 
 e2e: environments
 	$(call step,cluster tests,$(PYTEST) $(wildcard tests/e2e tests/rows))
