@@ -20,7 +20,7 @@ def children(snapshot: Snapshot, world: World) -> Snapshot:
     jobs = {_name(job): job for job in world.list("Job", namespace, mine)}
     pods = {name: tuple(world.list("Pod", namespace, {JOB_LABEL: name})) for name in jobs}
     key = ObjectKey("gateway.networking.k8s.io/v1", "HTTPRoute", namespace, snapshot.name)
-    ready = {name: ready_endpoints(name, namespace, world) for name in services}
+    ready = {name: ready_replicas(live, world) for name, live in services.items()}
     return replace(snapshot, services=services, jobs=jobs, job_pods=pods, route=world.get(key), ready=ready)
 
 
@@ -28,10 +28,28 @@ def _name(obj: Object) -> str:
     return str(obj["metadata"]["name"])
 
 
-def ready_endpoints(inference_service: str, namespace: str, world: World) -> int:
-    """Distinct ready endpoints behind the Service that KServe makes for an InferenceService."""
-    slices = world.list("EndpointSlice", namespace, {_SERVICE_LABEL: predictor_service(inference_service)})
-    return len(set(_ready_addresses(slices)))
+def ready_replicas(inference_service: Object, world: World) -> int:
+    """Replicas that answer: ready by the Deployment and by the endpoints of the Service that KServe made.
+
+    Both must belong to this very InferenceService: those of one that was deleted and made anew live on for moments
+    until the garbage collector takes them, and a route to a Service that goes is an outage (traffic.md 1).
+    """
+    metadata = inference_service["metadata"]
+    namespace, service = metadata["namespace"], predictor_service(metadata["name"])
+    made = [ObjectKey(api, kind, namespace, service) for api, kind in (("v1", "Service"), ("apps/v1", "Deployment"))]
+    live = [world.get(key) for key in made]
+    if any(obj is None or not _owned(obj, metadata["uid"]) for obj in live):
+        return 0
+    deployment = live[1] or {}
+    slices = world.list("EndpointSlice", namespace, {_SERVICE_LABEL: service})
+    addresses = set(_ready_addresses(slices))
+    return min(len(addresses), int((deployment.get("status") or {}).get("readyReplicas") or 0))
+
+
+def _owned(obj: Object, uid: str) -> bool:
+    metadata = obj["metadata"]
+    owners = metadata.get("ownerReferences") or ()
+    return not metadata.get("deletionTimestamp") and any(owner.get("uid") == uid for owner in owners)
 
 
 def _ready_addresses(slices: Iterable[Object]) -> Iterable[str]:

@@ -17,8 +17,9 @@ from slipway.controllers.rollout import RolloutController
 from slipway.core.plan import Apply, Create, Delete, ObjectKey, Plan, SetFinalizers, Unavailable
 from slipway.runtime.world import ModelVersion, Sample, Settings
 
-from tests.unit.core.api_server import ApiServer, Object
-from tests.unit.core.traffic_model import Behaviour, Counts, Prometheus, arms
+from tests.unit.core.api_server import Object
+from tests.unit.core.kserve_model import KServe
+from tests.unit.core.traffic_model import Behaviour, Counts, arms
 
 KEY = ObjectKey("slipway.dev/v1alpha1", "ModelRollout", "ns", "fraud")
 ROUTE = ObjectKey("gateway.networking.k8s.io/v1", "HTTPRoute", "ns", "fraud")
@@ -29,7 +30,7 @@ class Killed(Exception):
     """The operator dies here."""
 
 
-class Simulation(ApiServer):
+class Simulation(KServe):
     """`requests` and `entities` per second reach the gateway once it carries a route."""
 
     settings = Settings(
@@ -37,18 +38,16 @@ class Simulation(ApiServer):
     )
 
     def __init__(self, spec: Mapping[str, Any], versions: Mapping[str, Behaviour]) -> None:
-        super().__init__()
-        self.start_seconds, self.build_seconds = 3, 3
-        self.versions, self.alias, self.evaluation = dict(versions), "", "passed"
+        super().__init__(dict(versions))
+        self.build_seconds, self.alias, self.evaluation = 3, "", "passed"
         self.requests, self.entities = 200.0, 60.0
         self.writes = 0
         self.kill: Callable[[int], bool] = lambda write: False
-        self.prometheus, self.prometheus_up, self.mlflow_up, self.registry_up = Prometheus(), True, True, True
+        self.prometheus_up, self.mlflow_up, self.registry_up = True, True, True
         self.carried: Object | None = None
         self.client_errors: list[str] = []
         self.trace: list[tuple[str, int, str, str]] = []
         self.notices: list[str] = []
-        self.built: set[str] = set()
         self.operator_writes: list[str] = []
         self.loop = asyncio.new_event_loop()
         self.put(KEY, spec=copy.deepcopy(dict(spec)), finalizers=[])
@@ -159,43 +158,9 @@ class Simulation(ApiServer):
                 self._serve(key, obj)
             elif key.kind == "Job":
                 self._build(obj)
+        self._garbage()
         self._gateway()
         self._traffic()
-
-    def _age(self, obj: Object) -> float:
-        return (self.now - datetime.fromisoformat(obj["metadata"]["creationTimestamp"])).total_seconds()
-
-    def _serve(self, key: ObjectKey, obj: Object) -> None:
-        meta = obj["metadata"]
-        if meta.get("deletionTimestamp") and "inferenceservice.finalizers" in meta.get("finalizers", ()):
-            meta["finalizers"] = [f for f in meta["finalizers"] if f != "inferenceservice.finalizers"]
-            self.touch(obj)
-            self.collect(key)
-        environment = {e["name"]: e["value"] for e in obj["spec"]["predictor"]["containers"][0]["env"]}
-        how = self.versions[environment["SLIPWAY_VERSION"]]
-        self.prometheus.behaviour[environment["SLIPWAY_REVISION"]] = how
-        ready = how.starts and self._age(obj) >= self.start_seconds
-        obj["status"] = {"conditions": [{"type": "Ready", "status": str(ready)}]}
-
-    def endpoints(self) -> dict[str, int]:
-        """Ready endpoints by Service name."""
-        return {
-            f"{key.name}-predictor": obj["spec"]["predictor"]["minReplicas"]
-            for key, obj in self.objects.items()
-            if key.kind == "InferenceService"
-            and obj.get("status", {}).get("conditions", [{}])[0].get("status") == "True"
-        }
-
-    def _publish(self) -> None:
-        """EndpointSlices follow what is ready, and go with their Service."""
-        for key in [k for k in self.objects if k.kind == "EndpointSlice"]:
-            del self.objects[key]
-        for service, count in self.endpoints().items():
-            slice_ = self.put(
-                ObjectKey("discovery.k8s.io/v1", "EndpointSlice", "ns", f"{service}-x"), None,
-                labels={"kubernetes.io/service-name": service},
-            )  # fmt: skip
-            slice_["endpoints"] = [{"addresses": [f"10.0.0.{i}"], "conditions": {"ready": True}} for i in range(count)]
 
     def _build(self, job: Object) -> None:
         if job.get("status") or not self.registry_up or self._age(job) < self.build_seconds:
@@ -214,12 +179,11 @@ class Simulation(ApiServer):
 
     def _gateway(self) -> None:
         route = self.objects.get(ROUTE)
-        services = {f"{k.name}-predictor" for k in self.objects if k.kind == "InferenceService"}
         if route is None:
             self.carried = None
             return
         named = {service for service, *_ in arms(route["spec"])}
-        generation, ok = route["metadata"]["generation"], str(named <= services)
+        generation, ok = route["metadata"]["generation"], str(named <= self.routable())
         conditions = [
             {"type": "Accepted", "status": "True", "observedGeneration": generation},
             {"type": "ResolvedRefs", "status": ok, "observedGeneration": generation},
@@ -232,9 +196,8 @@ class Simulation(ApiServer):
         if self.carried is None:
             return
         ready = self.endpoints()
-        services = {f"{k.name}-predictor" for k in self.objects if k.kind == "InferenceService"}
         for service, share, chosen, assignment, mirrored in arms(self.carried):
-            if service not in services or (not mirrored and share > 0 and not ready.get(service)):
+            if service not in self.routable() or (not mirrored and share > 0 and not ready.get(service)):
                 self.client_errors.append(f"{self.now:%H:%M:%S} {service} cannot answer its {share:.0%}")
                 continue
             revision = service.removesuffix("-predictor").rpartition("-")[2]
