@@ -97,6 +97,9 @@ class _Readable(io.RawIOBase):
             block = self._stream.read(len(buffer))
         except Exception as error:  # http.client.IncompleteRead is no OSError
             raise TransientFault("SourceUnavailable", f"{self._uri} broke off: {error}") from error
+        missing = getattr(self._stream, "length", None)  # of http.client, which ends a short body without a word
+        if not block and missing:
+            raise TransientFault("SourceUnavailable", f"{self._uri} broke off {missing} bytes before its end")
         buffer[: len(block)] = block
         return len(block)
 
