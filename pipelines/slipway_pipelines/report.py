@@ -13,7 +13,7 @@ from slipway_pipelines.estimate import Estimate
 from slipway_pipelines.faults import Fault
 
 LIMIT = 4096  # bytes; the kubelet cuts a longer message, and half a JSON document is none
-_LONGEST_TEXT = 1500
+_LONGEST_TEXT = 1500  # bytes; quotes and line ends may double them in JSON
 
 
 def number(value: float) -> str:
@@ -61,23 +61,23 @@ def step_entries(seconds: Mapping[str, float]) -> list[dict[str, str]]:
 
 def error_report(fault: Fault, step: str, seconds: Mapping[str, float]) -> dict[str, Any]:
     """What is told of a run that could not finish."""
-    error = {
-        "step": step,
-        "reason": fault.reason,
-        "message": fault.message[:_LONGEST_TEXT],
-        "retryable": fault.retryable,
-    }
+    message = fault.message.encode()[:_LONGEST_TEXT].decode(errors="ignore")
+    error = {"step": step, "reason": fault.reason, "message": message, "retryable": fault.retryable}
     return {"error": error, "steps": step_entries(seconds)}
 
 
 def encoded(report: Mapping[str, Any]) -> str:
     """The report as JSON within the limit: metrics go first, from the last, since MLflow has them all."""
     report = dict(report)
-    text = json.dumps(report, separators=(",", ":"))
+    text = _compact(report)
     while len(text.encode()) > LIMIT and report.get("metrics"):
         report["metrics"] = report["metrics"][:-1]
-        text = json.dumps(report, separators=(",", ":"))
+        text = _compact(report)
     return text
+
+
+def _compact(report: Mapping[str, Any]) -> str:
+    return json.dumps(report, separators=(",", ":"), ensure_ascii=False)
 
 
 def write(report: Mapping[str, Any], path: Path) -> None:

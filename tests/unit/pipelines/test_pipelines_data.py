@@ -110,8 +110,14 @@ def test_http_is_read(server: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "kind", "code"),
-    [("/404", DataFault, 1), ("/403", DataFault, 1), ("/503", TransientFault, 75), ("/429", TransientFault, 75), ("/short", TransientFault, 75)],
-)  # fmt: skip
+    [
+        ("/404", DataFault, 1),
+        ("/403", DataFault, 1),
+        ("/503", TransientFault, 75),
+        ("/429", TransientFault, 75),
+        ("/short", TransientFault, 75),
+    ],
+)
 def test_an_absent_file_is_final_and_an_ill_server_is_not(server: str, path: str, kind: type[Fault], code: int) -> None:
     with pytest.raises(kind) as caught:
         acquire(server + path, COLUMNS, LIMIT)
@@ -198,7 +204,7 @@ def test_by_time_the_future_judges_the_past() -> None:
 
 def test_by_time_rows_of_one_instant_stay_together() -> None:
     frame = table()
-    frame["at"] = frame["at"].dt.floor("7D")
+    frame["at"] = frame["at"].dt.floor("1D")
     found = parts("Time", frame=frame)
     assert not set(found.train["at"]) & set(found.test["at"])
     assert sum(found.rows.values()) == 600
