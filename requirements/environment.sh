@@ -28,6 +28,12 @@ key=$( (cat "$file"; echo "$version") | sha256sum | cut -c1-16)
 home=$cache/venv-$lock-$key
 mkdir -p "$cache"
 
+# An authority of one's company is known to the system only: uv and pip bring lists of their own.
+system=/etc/ssl/certs/ca-certificates.crt
+if [ -z "${SSL_CERT_FILE:-}" ] && [ -r "$system" ]; then
+  export SSL_CERT_FILE=$system PIP_CERT="${PIP_CERT:-$system}"
+fi
+
 # Another clone may be making the same environment at this moment: one waits for the other.
 if command -v flock >/dev/null 2>&1 && [ -z "${SLIPWAY_ENVIRONMENT_LOCKED:-}" ]; then
   SLIPWAY_ENVIRONMENT_LOCKED=1 exec flock "$cache/venv-$lock.lock" "$0" "$lock" "$link"
