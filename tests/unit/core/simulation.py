@@ -45,6 +45,7 @@ class Simulation(KServe):
         self.kill: Callable[[int], bool] = lambda write: False
         self.prometheus_up, self.mlflow_up, self.registry_up = True, True, True
         self.carried: Object | None = None
+        self.refused, self.skew = "", 1.0
         self.client_errors: list[str] = []
         self.trace: list[tuple[str, int, str, str]] = []
         self.notices: list[str] = []
@@ -133,6 +134,8 @@ class Simulation(KServe):
 
     def _apply(self, manifest: Object) -> None:
         key = self._key(manifest)
+        if key.kind == self.refused:
+            raise Killed
         if key.kind == "InferenceService":
             container = manifest["spec"]["predictor"]["containers"][0]
             container.setdefault("resources", {"limits": {"cpu": "1"}, "requests": {"cpu": "100m"}})
@@ -203,7 +206,8 @@ class Simulation(KServe):
             revision = service.removesuffix("-predictor").rpartition("-")[2]
             traffic = "live" if revision == chosen else "shadow"
             if ready.get(service):
-                self._record((revision, traffic, assignment.split(".")[1]), share)
+                off = self.skew if share < 0.5 else 1.0
+                self._record((revision, traffic, assignment.split(".")[1]), share * off)
 
     def _record(self, key: tuple[str, str, str], share: float) -> None:
         counts = self.prometheus.counts.setdefault(key, Counts())

@@ -27,7 +27,9 @@ def test_deleting_the_candidate_by_hand_is_no_outage_and_it_comes_back(stage: st
     sim.run(1)
     assert key.name not in named(sim), "the route leaves it at once"
     assert key in sim.objects, "it is held until requests in flight are done"
-    sim.run(15)
+    sim.run(4)
+    assert sim.objects[key]["metadata"]["uid"] == uid, "a gateway's lag of 3 s and requests of 2 s are waited for"
+    sim.run(11)
     assert sim.objects[key]["metadata"]["uid"] != uid, "it is made anew"
     sim.run(300, serves("2"))
     assert sim.status["epoch"] > epoch
@@ -91,6 +93,30 @@ def test_an_edit_in_steady_state_is_put_back(edit: object) -> None:
     sim.settle()
     assert asked is not None
     assert sim.objects[ROUTE]["spec"] == asked["spec"]
+
+
+@pytest.mark.parametrize("skew", [0.2, 3.0])
+def test_the_clock_does_not_run_while_the_measured_split_is_not_the_one_asked_for(skew: float) -> None:
+    sim = pin(serving(), "2").run(300, in_stage("canary-10"))
+    sim.skew = skew
+    sim.run(120)
+    assert sim.status["stage"]["name"] == "canary-10"
+    assert "runningSince" not in sim.status["stage"]
+    assert sim.condition("SplitAgrees")[0] == "False"
+    assert sim.status["split"]["agrees"] is False
+
+
+def test_a_server_that_refuses_other_writes_does_not_keep_traffic_on_a_bad_candidate() -> None:
+    sim = pin(serving(), "2").run(300, in_stage("canary-10")).run(3)
+    sim.refused = "InferenceService"
+    sim.edit(KEY, lambda s: s.update(predictor={"minReplicas": 2}))
+    sim.versions["2"] = Behaviour(errors=0.5)
+    for _ in range(20):
+        for _ in range(5):
+            sim.reconcile()
+        sim.tick()
+    assert sim.status["stage"]["type"] == "Rollback"
+    assert named(sim) == {sim.variants()["stable"]["inferenceService"]}
 
 
 def test_prometheus_away_holds_everything_and_work_resumes() -> None:

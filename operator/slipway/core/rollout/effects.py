@@ -10,7 +10,6 @@ from slipway.core.desired.inference_service import inference_service
 from slipway.core.desired.names import FINALIZER
 from slipway.core.plan import Action, Apply, Create, Delete, SetFinalizers
 from slipway.core.rollout.building import build_job_manifest, build_of, spent_job
-from slipway.core.rollout.presence import candidate_can_answer
 from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
 from slipway.core.rollout.snapshot import Object, key_of, leaving
 from slipway.core.rollout.timing import released
@@ -18,8 +17,8 @@ from slipway.core.rollout.turn import BUILD, Turn
 
 
 def effects(turn: Turn) -> tuple[Action, ...]:
-    """The route first: nothing else may keep traffic from being taken away. It names only what can answer already, and
-    what it has left goes last.
+    """The route first: nothing else may keep traffic from being taken away. It names only what can answer, since a
+    transition takes traffic from a candidate that cannot; and what the route has left goes last.
 
     `turn` is the decision before any transition: its status is the persisted one.
     """
@@ -60,7 +59,7 @@ def _build(turn: Turn) -> Iterator[Action]:
 
 def _route(turn: Turn, route: RouteView) -> Iterator[Action]:
     wanted = wanted_route(turn.snapshot.identity, turn.spec, turn.status)
-    if wanted is not None and not route.agrees and candidate_can_answer(turn):
+    if wanted is not None and not route.agrees:
         live = turn.snapshot.route
         yield Apply(wanted, live["metadata"].get("resourceVersion") if live else None)
 

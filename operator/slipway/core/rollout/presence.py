@@ -32,15 +32,6 @@ def full(turn: Turn, variant: Variant | None) -> bool:
     return ready and endpoints(turn, variant) >= turn.spec.predictor.min_replicas
 
 
-def candidate_can_answer(turn: Turn) -> bool:
-    """Whether the candidate, where the status gives it traffic, could take it. A first revision has no alternative."""
-    candidate, stage = turn.variant("candidate"), turn.stage
-    if candidate is None or turn.variant("stable") is None or (stage and stage.withheld_since):
-        return True
-    given = candidate.mirror or candidate.weight not in ("", "0%")
-    return not given or answers(turn, candidate)
-
-
 def complaint(turn: Turn, variant: Variant | None) -> str:
     """Why a variant is not ready, in KServe's words."""
     live = live_service(turn, variant)
