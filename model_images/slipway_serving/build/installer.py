@@ -1,0 +1,62 @@
+"""Packages into a directory, made the same every time: uv installs, what varies is removed, bytecode is compiled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from slipway_serving.build.bytecode import compile_tree
+
+# Records of how and by whom a wheel was installed; they hold paths, times and the installer's version.
+_RECORDS = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
+# Test suites of the large packages: a fifth of their size, never imported when serving.
+_TESTED = ("numpy", "scipy", "pandas", "sklearn", "joblib", "skops", "narwhals", "psutil", "tornado", "threadpoolctl")
+
+
+def run_uv(arguments: Sequence[str], work: Path) -> str:
+    """Runs uv with all that it writes below `work`. Raises CalledProcessError with what it said."""
+    program = shutil.which("uv")
+    command = [program] if program else [sys.executable, "-m", "uv"]
+    environment = {
+        "UV_CACHE_DIR": str(work / "uv-cache"),
+        "UV_NO_CONFIG": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "UV_SYSTEM_CERTS": "1",
+        **os.environ,
+        "HOME": str(work),
+    }
+    arguments = [*command, *arguments, "--python", sys.executable]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def install(lock: str, target: Path, work: Path, index: Sequence[str]) -> None:
+    """Installs a lock with hashes into `target`: wheels only, so that no foreign build code runs here.
+
+    Raises CalledProcessError with uv's words.
+    """
+    requirements = work / "requirements.lock"
+    requirements.write_text(lock)
+    arguments = ["pip", "install", "-q", "--target", str(target), "--no-deps", "--require-hashes", "--no-build"]
+    run_uv([*arguments, "--requirements", str(requirements), *index], work)
+    strip(target)
+    compile_tree(target)
+
+
+def strip(target: Path) -> None:
+    """Removes what differs between two installations, or serves nobody in a served image."""
+    shutil.rmtree(target / "bin", ignore_errors=True)  # scripts whose first line is the builder's interpreter
+    (target / ".lock").unlink(missing_ok=True)
+    for package in _TESTED:
+        for tests in sorted((target / package).rglob("tests")):
+            if tests.is_dir():
+                shutil.rmtree(tests)
+    for record in target.glob("*.dist-info/*"):
+        if record.name in _RECORDS:
+            record.unlink()
+    for cache in sorted(target.rglob("__pycache__")):
+        shutil.rmtree(cache)

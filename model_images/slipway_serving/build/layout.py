@@ -1,0 +1,79 @@
+"""How a served image is laid out: one dependency layer, the server's code, the model; and the keys that name images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import slipway_serving
+from slipway_serving.build.bytecode import compile_tree
+from slipway_serving.oci import ImageConfig, Layer, layer_from_tree
+
+PACKAGES = "opt/python"
+CODE = "opt/slipway"
+MODEL = "opt/slipway/model"
+# Part of every key: raise it when the same inputs shall give another image.
+LAYOUT = "1"
+LOCK_LABEL = "dev.slipway.dependencies"
+MODEL_LABEL = "dev.slipway.model-digest"
+
+# One thread per request: a second row's worth of OpenMP threads costs more than a row's prediction.
+_ENVIRONMENT = {
+    "PYTHONPATH": f"/{CODE}:/{PACKAGES}",
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "HOME": "/tmp",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+def image_config(labels: dict[str, str]) -> ImageConfig:
+    """How a served image starts: as a user that is nobody, on port 8080."""
+    return ImageConfig(
+        env=_ENVIRONMENT,
+        entrypoint=("python3", "-m", "slipway_serving.service"),
+        user="65532",
+        workdir="/",
+        labels=labels,
+        ports=(8080,),
+    )
+
+
+def code_layer(work: Path) -> Layer:
+    """The server's own code (not the builder's), with its bytecode."""
+    package = Path(slipway_serving.__file__).parent
+    root = work / "code"
+    target = root / package.name
+    shutil.copytree(package / "service", target / "service", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(package / "__init__.py", target / "__init__.py")
+    compile_tree(root)
+    return layer_from_tree(root, CODE, work / "code.tar.gz", created_by="slipway: server")
+
+
+def lock_digest(lock: str) -> str:
+    """Digest of what a lock installs: its comments, which say why, do not count."""
+    lines = (line.split(" #")[0].strip() for line in lock.splitlines())
+    content = "\n".join(line for line in lines if line and not line.startswith("#"))
+    return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
+
+
+def dependency_key(base_digest: str, lock: str) -> str:
+    """The tag of the dependency image: base, lock, Python version, layout."""
+    return "dependencies-" + _key(base_digest, lock_digest(lock), _python(), LAYOUT)
+
+
+def model_key(model_digest: str, base_digest: str, lock: str, code: Layer) -> str:
+    """The tag of a model's image. `lock` is the serving lock: what the model adds to it follows from the model."""
+    return "model-" + _key(model_digest, base_digest, lock_digest(lock), code.digest, _python(), LAYOUT)
+
+
+def _python() -> str:
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256(json.dumps([*parts, sorted(_ENVIRONMENT.items())]).encode()).hexdigest()[:20]

@@ -1,0 +1,101 @@
+"""Which packages a served image holds: our serving lock, joined with what the model was trained with.
+
+The model's own pins win: a model unpickled by another scikit-learn than the one that made it may answer differently.
+Where they agree with the lock, nothing is resolved, and every model shares one dependency image.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from slipway_serving.build.faults import BuildFault
+from slipway_serving.build.installer import run_uv
+
+# MLflow names itself in every model's requirements. The server reads its directories without it (predictor.py), so it
+# would be 75 MB for nothing; code that travels with a model may import it, and gets the part without a tracking server.
+_MLFLOW = {"mlflow", "mlflow-skinny"}
+_IGNORED = {"pip", "setuptools", "wheel"}
+
+
+def serving_lock() -> str:
+    """The lock of the serving extra that this package ships (with hashes)."""
+    return (resources.files("slipway_serving.build") / "serving.lock").read_text()
+
+
+def joined_lock(lock: str, lines: Sequence[str], own_code: bool, work: Path, index: Sequence[str]) -> str:
+    """The lock for a model with these requirement lines; the serving lock itself where it satisfies them all.
+
+    `own_code` says that the model brings modules of its own, which may import MLflow. Raises BuildFault: UnsupportedRequirement, LockConflict, or transient PackageIndexUnavailable.
+    """
+    ignored = _IGNORED if own_code else _IGNORED | _MLFLOW
+    wanted = [one for one in map(read_requirement, lines) if canonicalize_name(one.name) not in ignored]
+    pinned = locked_versions(lock)
+    missing = [one for one in wanted if not _satisfied(one, pinned)]
+    return lock if not missing else _resolved(lock, wanted, work, index)
+
+
+def read_requirement(line: str) -> Requirement:
+    """One line of a requirements file. Raises BuildFault for options, addresses and paths."""
+    try:
+        requirement = Requirement(line.split(" #")[0].strip())
+    except InvalidRequirement as error:
+        said = f"the model's requirement {line!r} is no name with a version: {error}".splitlines()[0]
+        raise BuildFault("lock", "UnsupportedRequirement", said) from error
+    if requirement.url:
+        raise BuildFault("lock", "UnsupportedRequirement", f"the model's requirement {line!r} names an address")
+    if canonicalize_name(requirement.name) in _MLFLOW:
+        requirement.name, requirement.extras = "mlflow-skinny", set()
+    return requirement
+
+
+def locked_versions(lock: str) -> dict[str, str]:
+    """Package → version of the lock's entries that apply to this interpreter."""
+    versions: dict[str, str] = {}
+    for line in lock.splitlines():
+        if re.match(r"[A-Za-z0-9]", line):
+            requirement = Requirement(line.rstrip(" \\"))
+            if requirement.marker is None or requirement.marker.evaluate():
+                versions[canonicalize_name(requirement.name)] = str(requirement.specifier).removeprefix("==")
+    return versions
+
+
+def _satisfied(requirement: Requirement, pinned: dict[str, str]) -> bool:
+    if requirement.marker is not None and not requirement.marker.evaluate():
+        return True
+    version = pinned.get(canonicalize_name(requirement.name))
+    return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
+
+
+def _resolved(lock: str, wanted: Sequence[Requirement], work: Path, index: Sequence[str]) -> str:
+    """Lets uv join both: the serving lock's pins are preferences, the model's are demands."""
+    own = {canonicalize_name(one.name) for one in wanted}
+    demands = [str(one) for one in wanted]
+    # Direct needs of the server stay demands unless the model pins the same package.
+    demands += [f"{name}>=0" for name in ("bentoml", "prometheus-client", "pandas", "pyyaml") if name not in own]
+    source, target = work / "demands.in", work / "joined.txt"
+    source.write_text("\n".join(demands) + "\n")
+    target.write_text(lock)
+    arguments = ["pip", "compile", "-q", str(source), "--output-file", str(target), "--generate-hashes"]
+    try:
+        run_uv([*arguments, "--no-header", "--no-annotate", "--no-emit-index-url", *index], work)
+    except subprocess.CalledProcessError as error:
+        raise uv_fault("lock", "LockConflict", error) from error
+    return target.read_text()
+
+
+_NETWORK = re.compile(r"error sending request|failed to fetch|connection refused|dns error|timed out|\b50[0-9]\b", re.I)
+
+
+def uv_fault(step: str, reason: str, error: subprocess.CalledProcessError) -> BuildFault:
+    """What uv said, with its last lines; transient where it could not reach its index."""
+    said = "\n".join((error.stderr or "").strip().splitlines()[-6:])
+    if _NETWORK.search(said):
+        return BuildFault(step, "PackageIndexUnavailable", said, transient=True)
+    return BuildFault(step, reason, said)
