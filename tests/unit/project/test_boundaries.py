@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,3 +70,13 @@ def test_the_index_of_decisions_is_whole() -> None:
     for file in sorted(directory.glob("0*.md")):
         title = file.read_text(encoding="utf-8").splitlines()[0].partition(": ")[2]
         assert f"]({file.name}) | {title} |" in index, f"add {file.name} to docs/decisions/README.md"
+
+
+def test_git_ignores_no_source() -> None:
+    """`build/` in .gitignore once kept a whole package out of every clone."""
+    command = ["git", "ls-files", "--others", "--ignored", "--exclude-standard", "*.py", "*.yaml", "*.lock", "*.go"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no git checkout")
+    kept = [line for line in listed.stdout.splitlines() if not line.startswith((".venv", "build/"))]
+    assert kept == []
