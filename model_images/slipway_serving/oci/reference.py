@@ -49,6 +49,10 @@ class ImageReference:
         """The same repository, pinned to `digest`, without a tag."""
         return ImageReference(self.host, self.repository, "", digest)
 
+    def tagged(self, tag: str) -> ImageReference:
+        """The same repository by `tag`."""
+        return ImageReference(self.host, self.repository, tag)
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         return f"{self.host}/{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")

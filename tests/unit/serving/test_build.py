@@ -113,6 +113,16 @@ def test_another_model_shares_the_dependency_image(workshop: Workshop) -> None:
     assert (code, report["modelDigest"]) == (0, other)
 
 
+def test_rollouts_with_repositories_of_their_own_share_dependencies_in_a_third(workshop: Workshop) -> None:
+    shared = f"{workshop.registry.host}/ml/shared"
+    first = workshop.run("ml/team-a", dependency_repository=shared)[1]
+    workshop.environment.setenv("UV_FIND_LINKS", "/nowhere")
+    code, second = workshop.run("ml/team-b", dependency_repository=shared)
+    assert (code, second["reused"]) == (0, False)
+    assert second["image"].split("@")[1] == first["image"].split("@")[1]
+    assert "/ml/team-b@" in second["image"]
+
+
 def test_two_cold_builds_that_differ_in_root_and_clock_agree(workshop: Workshop, tmp_path: Path) -> None:
     digests = set()
     for name, time_zone in (("short", "UTC"), ("a/much/longer/root", "Asia/Tokyo")):
