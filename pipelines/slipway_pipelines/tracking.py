@@ -25,6 +25,14 @@ _FINAL = frozenset(
     }
 )  # fmt: skip
 
+_ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # its own seven retries would hide an outage for minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # a training pod tells nobody but its own server
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+
 
 class Tracking:
     """One TrainingRun's view of an MLflow server. Every call waits up to a minute for a server that is away.
@@ -35,10 +43,8 @@ class Tracking:
     """
 
     def __init__(self, uri: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        # Before the import: MLflow reads some of them once. Its own seven retries would hide an outage for minutes.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+        for name, value in _ENVIRONMENT.items():  # before the import: MLflow reads some of them once
+            os.environ.setdefault(name, value)
         from mlflow import MlflowClient
 
         self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
