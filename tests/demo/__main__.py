@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 from rich.table import Table
@@ -15,7 +16,7 @@ from rich.text import Text
 from tests.demo import data, installation, shell, story, traffic, verify, view
 from tests.demo.kube import Cluster, Refused
 from tests.demo.prometheus import Prometheus
-from tests.demo.settings import Environment, Options
+from tests.demo.settings import Environment, Options, load
 from tests.demo.table import Screen
 
 LATEST_SCRAPE = 8.0  # seconds that Prometheus needs to have the last requests of the client
@@ -125,7 +126,8 @@ def summary(claims: Sequence[verify.Claim]) -> Table:
 def look_around(namespace: str) -> Text:
     """Commands for whoever wants to see for himself."""
     lines = [
-        "Look around (`source <(python -m tests.cluster env)` sets KUBECONFIG and PATH):",
+        "Look around:",
+        *access(),
         f"  kubectl -n {namespace} get slipway",
         f"  kubectl -n {namespace} get modelrollout {story.ROLLOUT} -o yaml",
         f"  kubectl -n {namespace} get httproute,inferenceservice,pods",
@@ -135,6 +137,15 @@ def look_around(namespace: str) -> Text:
         "  make cluster-down",
     ]
     return Text("\n".join(lines))
+
+
+def access() -> list[str]:
+    """How a shell reaches the cluster."""
+    try:
+        environment = load()
+    except (FileNotFoundError, KeyError, ValueError):
+        return []
+    return [f"  export KUBECONFIG={environment.kubeconfig} PATH={Path(environment.kubectl).parent}:$PATH"]
 
 
 if __name__ == "__main__":

@@ -100,6 +100,7 @@ def train(stage: Stage, run: Object) -> str:
     """Creates a TrainingRun, waits for its end, and returns the version that it registered."""
     name = run["metadata"]["name"]
     started = time.monotonic()
+    stage.screen.say(f"training: {name}, by a Job")
     stage.cluster.apply(run)
     done = kube.wait(
         lambda: stage.cluster.get("TrainingRun", name, stage.namespace),
@@ -150,9 +151,9 @@ def roll_out(stage: Stage, index: int, version: str, expected: str) -> None:
     stage.cluster.patch("ModelRollout", ROLLOUT, stage.namespace, model)
     entry = outcome(stage, version, until="history")
     seconds = time.monotonic() - started
+    where = f", in stage {entry.get('stage')}" if entry["outcome"] != "Promoted" else ""
     stage.screen.say(
-        f"{entry['outcome']}: the {name} model, version {version}, in stage {entry.get('stage') or '-'} "
-        f"({seconds:.0f} s): {entry.get('message')}"
+        f"{entry['outcome']}: the {name} model, version {version}{where} ({seconds:.0f} s): {entry.get('message')}"
     )
     if entry["outcome"] != expected:
         raise StoryFailed(f"the {name} model was to end as {expected}, and ended as {entry['outcome']}")

@@ -24,7 +24,7 @@ class Screen:
     """Says what happens. `look` gives the present state for the table; the screen asks for it once a second."""
 
     def __init__(self, plain: bool, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False)
+        self._console = console or _console()
         self._plain = plain or not self._console.is_terminal
         self._started = time.monotonic()
         self._news: deque[str] = deque(maxlen=NEWS)
@@ -73,7 +73,7 @@ class Screen:
                 continue
             line = view.line()
             # Plain: when the state changed, but not for every digit, and at least every 15 seconds.
-            if _essence(view) != shown or time.monotonic() - at > 15:
+            if view.phase and (_essence(view) != shown or time.monotonic() - at > 15):
                 shown, at = _essence(view), time.monotonic()
                 self.say(f"    {line} | client {tally.sent} sent, {tally.failed} failed")
 
@@ -132,6 +132,12 @@ def client(tally: Tally) -> RenderableType:
         rate = tally.positive_rate(revision) or 0.0
         text.append(f"\n          {revision}: {count} answers, {rate:.0%} say phishing")
     return text
+
+
+def _console() -> Console:
+    """Where output goes to a file or a pipe nobody gives it a width: lines stay whole."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=180)
 
 
 def _essence(view: View) -> str:

@@ -180,7 +180,8 @@ def weightless(facts: Facts) -> Claim:
     seen, mirrored = weights(facts.route), mirrors(facts.route)
     bad = [facts.revision(index) for index in (2, 3)]
     holds = bool(seen) and all(bad) and not any(seen.get(name, 0.0) > 0 or name in mirrored for name in bad)
-    return Claim("the bad models' weight is 0 again", holds, f"the route's weights: {seen}", "HTTPRoute")
+    found = ", ".join(f"{name} {share:.0%}" for name, share in seen.items())
+    return Claim("the bad models' weight is 0 again", holds, f"the route's weights: {found or 'none'}", "HTTPRoute")
 
 
 def retrained(facts: Facts) -> Claim:

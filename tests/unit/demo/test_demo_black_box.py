@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from slipway.api.support import inactive_fields
 from slipway.api.v1alpha1 import modelrollout, modeltask, retrainpolicy, trainingrun
 
