@@ -92,6 +92,13 @@ class GoTools:
     def __init__(self, cache: Path, progress: Progress) -> None:
         self._bin = cache / "bin"
         self._progress = progress
+        self._running: subprocess.Popen[bytes] | None = None
+
+    def cancel(self) -> None:
+        """Ends the build that another thread is at, which then fails."""
+        running = self._running
+        if running is not None:
+            running.terminate()
 
     def directory(self, name: str) -> Path:
         """Where a tool's programs lie once it is built."""
@@ -129,13 +136,15 @@ class GoTools:
     def _go_build(self, tool: Tool, scratch: Path, go: str, log: Path, output: int) -> None:
         listed = _go(go, tool, "list", "-f", "{{.ImportPath}}", "tool").split()
         command = [go, "build", "-trimpath", "-ldflags", tool.ldflags, "-o", f"{scratch}/", *listed]
-        finished = subprocess.run(
-            command, cwd=tool.directory, env=_go_environment(), stdout=output, stderr=output, check=False
+        self._running = subprocess.Popen(
+            command, cwd=tool.directory, env=_go_environment(), stdout=output, stderr=output
         )
-        if finished.returncode:
+        code = self._running.wait()
+        self._running = None
+        if code:
             last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["(no output)"]
             raise ClusterError(
-                f"building {tool.name} failed with exit code {finished.returncode}: {last[0][:300]}",
+                f"building {tool.name} failed with exit code {code}: {last[0][:300]}",
                 f"read {log}; is Go's module proxy reachable (go env GOPROXY) and the disk not full? Then run again",
             )
 

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.cluster.addresses import BOTH, BRIDGE, NODE, PODS
+from tests.cluster.addresses import BOTH, BRIDGE, NODE, PODS, SERVICES
 from tests.cluster.errors import ClusterError
 
 _SYSCTLS = {
@@ -50,6 +50,8 @@ def ensure(original: Path) -> bool:
     if not any(entry["local"] == NODE for entry in _addresses(BRIDGE)):
         _ip("addr", "add", f"{NODE}/16", "dev", BRIDGE)
     _ip("link", "set", BRIDGE, "up")
+    # A Service's address without a rule of kube-proxy's would else leave by the default route, to whoever has it there.
+    _ip("route", "replace", SERVICES, "dev", BRIDGE, "src", NODE)
     for table, (chain, hook, rules) in _CHAINS.items():
         lines = [f"*{table}", f":{chain} - [0:0]", *(f"-A {chain} {rule}" for rule in rules)]
         if not _linked(table, hook, chain):

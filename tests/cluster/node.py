@@ -48,10 +48,11 @@ def start_kubelet(places: Places, kubernetes: Path, authority: Authority, proces
         "--register-node",
     ]
     processes.ensure(HostProcess("kubelet", argv, inputs=(config,)))
-    _start_proxy(places, kubernetes, authority, processes)
+    start_proxy(places, kubernetes, authority, processes)
 
 
-def _start_proxy(places: Places, kubernetes: Path, authority: Authority, processes: Processes) -> None:
+def start_proxy(places: Places, kubernetes: Path, authority: Authority, processes: Processes) -> None:
+    """Starts kube-proxy where it does not run."""
     client(places, authority, "kube-proxy", "system:kube-proxy")
     config = configuration.write("kube-proxy.yaml", places.configs / "kube-proxy.yaml", places)
     argv = [str(kubernetes / "kube-proxy"), f"--config={config}"]

@@ -20,10 +20,14 @@ class Places:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> Places:
-        """State is one per machine, since there is one bridge and one set of addresses; caches are one per user."""
+        """State is one per machine, since there is one bridge and one set of addresses; caches are one per user.
+
+        A user who is not root has a state of his own: it describes the cluster of his KUBECONFIG.
+        """
         env = os.environ if environment is None else environment
-        state = Path(env.get("SLIPWAY_CLUSTER_STATE") or "/var/lib/slipway-cluster")
-        return cls(state.resolve(), cache_directory(env).resolve())
+        cache = cache_directory(env).resolve()
+        default = Path("/var/lib/slipway-cluster") if os.geteuid() == 0 else cache / "cluster"
+        return cls(Path(env.get("SLIPWAY_CLUSTER_STATE") or default).resolve(), cache)
 
     @property
     def lock(self) -> Path:

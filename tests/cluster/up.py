@@ -64,7 +64,12 @@ class EmbeddedCluster:
         node.start_kubelet(self.places, kubernetes, authority, self.processes)
         node.wait_until_ready(api, self.processes)
         kubectl = Kubectl(kubernetes / "kubectl", self.places.kubeconfig)
-        context = Context(self.places, self.progress, builds.need, kubectl, api, images, authority)
+
+        def restart_proxy() -> None:
+            self.processes.stop("kube-proxy")
+            node.start_proxy(self.places, kubernetes, authority, self.processes)
+
+        context = Context(self.places, self.progress, builds.need, kubectl, api, images, authority, restart_proxy)
         with ThreadPoolExecutor(len(_ADDONS) + 1, thread_name_prefix="add-on") as pool:
             own = pool.submit(make_all, images)
             _all([own, *(pool.submit(deploy, addon, context) for addon in _ADDONS)])
@@ -127,7 +132,9 @@ class _Builds:
             self._futures[name] = self._pool.submit(self._tools.ensure, name)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:  # what failed elsewhere should be read now, not after minutes of building
+            self._tools.cancel()
         self._pool.shutdown(cancel_futures=True)
 
     def need(self, name: str) -> Path:

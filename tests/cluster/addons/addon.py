@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,15 @@ from tests.cluster.places import PACKAGE, Places
 from tests.cluster.progress import Progress
 from tests.cluster.rootfs import USER
 
+_NUDGE_SECONDS = 12.0
+
 
 @dataclass(frozen=True)
 class Context:
-    """What an add-on may use. `tool` gives the directory of a Go tool, waiting for its build."""
+    """What an add-on may use. `tool` gives the directory of a Go tool, waiting for its build.
+
+    `restart_proxy` has kube-proxy write all of its rules anew.
+    """
 
     places: Places
     progress: Progress
@@ -32,6 +38,7 @@ class Context:
     api: Api
     images: Images
     authority: Authority
+    restart_proxy: Callable[[], None]
 
     def data_directory(self, name: str) -> Path:
         """Storage of one add-on that outlives its pods (not the cluster), owned by the user of our images."""
@@ -61,7 +68,7 @@ class Addon:
     """`phases` gives manifests that are applied one after the other (definitions before what they define).
 
     `workloads` are its Deployments as (namespace, name); `probes` its Services; `present` further API paths that
-    must exist; `ready` what else must be so.
+    must exist; `ready` what else must be so; `nudge` helps out of a known rut, asked while it does not work.
     """
 
     name: str
@@ -70,6 +77,7 @@ class Addon:
     probes: tuple[Probe, ...] = ()
     present: tuple[str, ...] = ()
     ready: Callable[[Context], bool] = lambda _: True
+    nudge: Callable[[Context], None] = lambda _: None
 
 
 def deploy(addon: Addon, context: Context, timeout: float = 240.0) -> None:
@@ -85,8 +93,24 @@ def deploy(addon: Addon, context: Context, timeout: float = 240.0) -> None:
             context.kubectl.apply(phase)
             _wait_for_definitions(phase, context)
         remedy = f"look at its pods: kubectl --kubeconfig {context.places.kubeconfig} get pods,events -A"
-        wait_for(f"add-on {addon.name} works:", lambda: settled(addon, context), timeout, remedy)
+        wait_for(f"add-on {addon.name} works:", _patient(addon, context), timeout, remedy)
         record.write_text(fingerprint)
+
+
+def _patient(addon: Addon, context: Context) -> Callable[[], bool]:
+    """Whether it works; while it does not, a nudge now and then."""
+    last = time.monotonic()
+
+    def works() -> bool:
+        nonlocal last
+        if settled(addon, context):
+            return True
+        if time.monotonic() - last > _NUDGE_SECONDS:
+            last = time.monotonic()
+            addon.nudge(context)
+        return False
+
+    return works
 
 
 def settled(addon: Addon, context: Context) -> bool:

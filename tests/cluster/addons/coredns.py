@@ -12,4 +12,9 @@ def _phases(context: Context) -> list[str]:
     return [manifest("coredns.yaml", image=image, dns=addresses.DNS)]
 
 
-ADDON = Addon("coredns", _phases, (("kube-system", "coredns"),), (Probe("kube-system", "kube-dns", 53),))
+def _nudge(context: Context) -> None:
+    """kube-proxy writes differences; rules that another program flushed come back with its start only."""
+    context.restart_proxy()
+
+
+ADDON = Addon("coredns", _phases, (("kube-system", "coredns"),), (Probe("kube-system", "kube-dns", 53),), nudge=_nudge)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from string import Template
@@ -76,10 +77,17 @@ def _answers(context: Context) -> bool:
     return bool(host) and answers(host, int(port))
 
 
+def _nudge(context: Context) -> None:
+    """Envoy Gateway loses the status it meant to write when the API server was away: a change makes it look again."""
+    stamp = f"slipway.dev/looked-at={int(time.time())}"
+    context.kubectl.run("--namespace", GATEWAY_NAMESPACE, "annotate", "--overwrite", "gateway", GATEWAY, stamp)
+
+
 ADDON = Addon(
     "gateway",
     _phases,
     ((NAMESPACE, "envoy-gateway"),),
     present=("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io",),
     ready=_answers,
+    nudge=_nudge,
 )

@@ -1,0 +1,94 @@
+"""Places, lock, preflight, progress: what is asked of the machine, and what is said of it."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import addresses, preflight
+from tests.cluster.errors import ClusterError
+from tests.cluster.lock import exclusive
+from tests.cluster.places import Places, cache_directory
+from tests.cluster.processes import Processes
+from tests.cluster.progress import Progress
+from tests.cluster.provider import given_kubeconfig, require_embedded
+
+
+def test_the_cache_is_where_the_environments_are(tmp_path: Path) -> None:
+    assert cache_directory({"SLIPWAY_CACHE": str(tmp_path)}) == tmp_path
+    assert cache_directory({"XDG_CACHE_HOME": str(tmp_path), "HOME": "/x"}) == tmp_path / "slipway"
+    assert cache_directory({"HOME": "/home/ann"}) == Path("/home/ann/.cache/slipway")
+
+
+def test_the_lock_outlives_the_state() -> None:
+    places = Places.of_environment({"SLIPWAY_CLUSTER_STATE": "/var/lib/x", "HOME": "/root"})
+    assert places.state not in places.lock.parents
+
+
+def test_both_ways_are_named_where_there_is_no_cluster() -> None:
+    for system, user in (("Darwin", 0), ("Linux", 1000)):
+        with pytest.raises(ClusterError, match=r"(?s)KUBECONFIG.*root"):
+            require_embedded(system, user)
+    require_embedded("Linux", 0)
+
+
+def test_the_embedded_clusters_own_kubeconfig_is_no_other_cluster(tmp_path: Path) -> None:
+    places = Places(tmp_path / "state", tmp_path / "cache")
+    assert given_kubeconfig(places, {}) == ""
+    assert given_kubeconfig(places, {"KUBECONFIG": str(places.kubeconfig)}) == ""
+    assert given_kubeconfig(places, {"KUBECONFIG": "/home/ann/.kube/config"}) == "/home/ann/.kube/config"
+
+
+def test_a_full_disk_is_named_with_the_way_out(tmp_path: Path) -> None:
+    places = Places(tmp_path / "state", tmp_path / "cache")
+    with pytest.raises(ClusterError, match=r"(?s)GiB free.*SLIPWAY_CACHE"):
+        preflight.require_disk(places, 1 << 60)
+
+
+def test_a_taken_port_is_named_with_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1]
+        monkeypatch.setattr(addresses, "LISTENERS", (("etcd", "127.0.0.1", port),))
+        with pytest.raises(ClusterError, match=rf"etcd needs 127.0.0.1:{port}.*process {os.getpid()}"):
+            preflight.require_ports(Processes(tmp_path, tmp_path))
+
+
+def _hold(path: Path, held: object, release: object) -> None:
+    with exclusive(path, lambda _: None):
+        held.set()  # type: ignore[attr-defined]
+        release.wait(20)  # type: ignore[attr-defined]
+
+
+def test_the_second_one_waits_and_says_for_whom(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    held, release = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path / "lock", held, release))
+    holder.start()
+    assert held.wait(10)
+    said: list[str] = []
+    with pytest.raises(ClusterError, match=str(holder.pid)), exclusive(tmp_path / "lock", said.append, timeout=0.3):
+        pass
+    assert said == [f"waiting for process {holder.pid}, which is at work on the same thing"]
+    release.set()
+    holder.join(10)
+    with exclusive(tmp_path / "lock", said.append, timeout=5):
+        pass
+
+
+def test_a_step_says_how_long_it_took_and_why_it_failed() -> None:
+    seconds = iter([0.0, 1.0, 1.0, 3.5, 3.5, 3.5, 3.5])
+    stream = io.StringIO()
+    progress = Progress(stream, lambda: next(seconds))
+    with pytest.raises(ClusterError), progress.step("building etcd"):
+        raise ClusterError("no disk\nat all", "free some")
+    assert stream.getvalue().splitlines() == [
+        "[   1.0 s] building etcd …",
+        "[   3.5 s] building etcd: failed after 2.5 s: no disk",
+    ]
