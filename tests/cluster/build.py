@@ -134,8 +134,7 @@ class GoTools:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _go_build(self, tool: Tool, scratch: Path, go: str, log: Path, output: int) -> None:
-        listed = _go(go, tool, "list", "-f", "{{.ImportPath}}", "tool").split()
-        command = [go, "build", "-trimpath", "-ldflags", tool.ldflags, "-o", f"{scratch}/", *listed]
+        command = [go, "build", "-trimpath", "-ldflags", tool.ldflags, "-o", f"{scratch}/", "tool"]
         self._running = subprocess.Popen(
             command, cwd=tool.directory, env=_go_environment(), stdout=output, stderr=output
         )
