@@ -50,7 +50,9 @@ class Build:
             shared = request.registry(request.dependencies)
             dependencies = self._dependencies(shared, base_registry, base, joined)
         with self._step("append"):
-            layer = layer_from_tree(self._model, layout.MODEL, request.work / "model.tar.gz", created_by="slipway: model")
+            layer = layer_from_tree(
+                self._model, layout.MODEL, request.work / "model.tar.gz", created_by="slipway: model"
+            )
             config = layout.image_config({layout.MODEL_LABEL: digest})
             image = append_layers(registry, dependencies, target, [code, layer], config, shared, PLATFORM)
         return self._report(image, digest, layout.lock_digest(joined), reused=False)

@@ -1,6 +1,6 @@
 """Bytecode that depends on its source alone, so that images start fast and still have reproducible digests.
 
-A read-only root without bytecode compiles every imported module at each start: 8 s of CPU more for scikit-learn.
+A read-only root without bytecode compiles every imported module at each start: 4 s of CPU more for scikit-learn.
 Python's own `compileall` is not reproducible, for two reasons: files carry the source's time, and `marshal` writes
 references by how often an object happens to be shared in the compiling process. Hence PEP 552's unchecked hashes
 (an image's source does not change under it), and version 2 of the marshal format, which has no references. The loader

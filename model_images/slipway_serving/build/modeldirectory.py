@@ -50,7 +50,6 @@ def check_flavour(root: Path) -> bool:
     return any(isinstance(one, Mapping) and one.get("code") for one in flavours.values())
 
 
-
 def model_requirements(root: Path) -> list[str]:
     """The lines of the model's `requirements.txt` that ask for something; none where the file is absent."""
     path = root / "requirements.txt"

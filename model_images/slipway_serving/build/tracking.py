@@ -1,4 +1,4 @@
-"""The little that a build needs of MLflow: its REST API, without its package (which takes four seconds to import).
+"""The little that a build needs of MLflow: its REST API, without its package (120 MB of an image).
 
 Source: the MLflow REST API reference, "Model Version" and the artifact proxy (`mlflow-artifacts`).
 """
@@ -52,7 +52,9 @@ class Tracking:
         parameters = {"name": match[1], "version": match[2]}
         answer = self._get("resolve", f"{_API}/model-versions/get-download-uri", parameters)
         if answer is None:
-            raise BuildFault("resolve", "ModelVersionNotFound", f"{self._uri} has no model {match[1]} version {match[2]}")
+            raise BuildFault(
+                "resolve", "ModelVersionNotFound", f"{self._uri} has no model {match[1]} version {match[2]}"
+            )
         parts = urlsplit(self._stored(str(answer.json()["artifact_uri"])))
         if parts.scheme != "mlflow-artifacts":
             said = f"the artifacts of {model_uri} lie at {parts.scheme}://, not behind MLflow's artifact proxy"
