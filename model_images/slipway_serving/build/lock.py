@@ -32,7 +32,8 @@ def serving_lock() -> str:
 def joined_lock(lock: str, lines: Sequence[str], own_code: bool, work: Path, index: Sequence[str]) -> str:
     """The lock for a model with these requirement lines; the serving lock itself where it satisfies them all.
 
-    `own_code` says that the model brings modules of its own, which may import MLflow. Raises BuildFault: UnsupportedRequirement, LockConflict, or transient PackageIndexUnavailable.
+    `own_code` says that the model brings modules of its own, which may import MLflow. Raises BuildFault:
+    UnsupportedRequirement, LockConflict, or transient PackageIndexUnavailable.
     """
     ignored = _IGNORED if own_code else _IGNORED | _MLFLOW
     wanted = [one for one in map(read_requirement, lines) if canonicalize_name(one.name) not in ignored]

@@ -15,7 +15,7 @@ SUPPORTED_FLAVOURS = ("sklearn",)
 
 
 def directory_digest(root: Path) -> str:
-    """SHA-256 over the sorted lines "path NUL sha256 LF" of all files: the digest that a TrainingRun writes as a tag."""
+    """SHA-256 over the sorted lines "path NUL sha256 LF" of all files: what a TrainingRun tags its version with."""
     lines = []
     for path in root.rglob("*"):
         if path.is_file():

@@ -13,9 +13,9 @@ from slipway_serving.oci import Credentials, ImageReference, Registry, credentia
 
 @dataclass(frozen=True)
 class BuildRequest:
-    """One build. `repository` is where the model's image goes, `dependencies` where the images go that models of one lock
-    share (rollouts with repositories of their own share them where an administrator names one for all); `index` are
-    uv's words for a package index.
+    """One build. `repository` is where the model's image goes, `dependencies` where the images go that models of one
+    lock share (rollouts with repositories of their own share them where an administrator names one for all); `index`
+    are uv's words for a package index.
 
     `digest` is empty for a model that nobody evaluated: its files are then taken as they are, and reported.
     """

@@ -1,7 +1,7 @@
 """A model that answers tables: what the server needs of a flavour, and scikit-learn's.
 
-MLflow itself is not imported: its import costs 0.9 s of CPU and 47 MiB, for a format that is a YAML file beside a pickled
-object.
+MLflow itself is not imported: its import costs 0.9 s of CPU and 47 MiB, for a format that is a YAML file beside a
+pickled object.
 """
 
 from __future__ import annotations
