@@ -10,6 +10,7 @@ from slipway.core.drift import Look
 _RANK = {"Unknown": 0, "InsufficientData": 1, "Stable": 2, "Drifted": 3}
 _STEP = 0.05
 _ROWS_STEP = 0.5
+_FEW_ROWS = 50
 
 
 def features_to_show(
@@ -55,4 +56,9 @@ def _is_news(before: Sequence[FeatureDrift], found: Sequence[FeatureDrift], boun
 def _moved(old: FeatureDrift, new: FeatureDrift, bound: float) -> bool:
     """5% of the bound, so that the noise of a quiet feature is no news, and 5% of the value, for one far above it."""
     was, now = float(old.psi or 0), float(new.psi or 0)
-    return abs(now - was) >= _STEP * max(bound, was) or abs(new.rows - old.rows) > _ROWS_STEP * old.rows
+    judged = new.verdict in ("Stable", "Drifted")  # the index of a few rows is noise, which is why it is not judged
+    return judged and abs(now - was) >= _STEP * max(bound, was) or _grew(old.rows, new.rows)
+
+
+def _grew(was: int, now: int) -> bool:
+    return abs(now - was) > _ROWS_STEP * max(was, _FEW_ROWS)

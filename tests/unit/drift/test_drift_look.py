@@ -100,6 +100,8 @@ def shown(psi: str, rows: int = 900, verdict: str = "Stable") -> tuple[FeatureDr
         (shown("1.0000"), shown("1.0600"), True),
         (shown("0.0020"), shown("0.0020", rows=1000), False),
         (shown("0.0020", rows=300), shown("0.0020"), True),
+        (shown("0.9", 5, "InsufficientData"), shown("0.1", 20, "InsufficientData"), False),
+        (shown("0.9", 5, "InsufficientData"), shown("0.1", 40, "InsufficientData"), True),
         (shown("0.2100"), shown("0.2099", verdict="InsufficientData"), True),
     ],
 )
