@@ -196,4 +196,7 @@ def _sentence(gate: Gate, measured: Measured, verdict: Verdict) -> str:
         f"{gate.metric}{how} is {shown(measured.value, measured.unit) or 'unknown'}, between {low} and {high}: "
         f"{relation} {gate.op} {shown(measured.limit, measured.unit)} over {int(measured.samples)} requests"
     )
-    return f"{text} ({measured.note})" if measured.note else text
+    notes = [measured.note] if measured.note else []
+    if gate.window is not None or gate.failures > 1:
+        notes.append("cumulative since the epoch began: this version applies neither window nor failures")
+    return f"{text} ({'; '.join(notes)})" if notes else text

@@ -60,6 +60,8 @@ def test_the_full_rollout_names_each_field() -> None:
         "spec.stages[canary-5].skip",
         "spec.stages[sign-off].type",
         "spec.stages[ab].type",
+        "spec.gates[p99].window",
+        "spec.gates[p99].failures",
         "spec.gates[queue].template",
         "spec.promotion.probation",
         "spec.rollback.window",

@@ -134,12 +134,12 @@ class Gate(Spec):
     difference_to_stable: Bound | None = Field(
         None, description="A limit on the difference to the stable variant at the same time, such as 0.5% or 20ms."
     )
-    window: Duration | None = Field(
+    window: Annotated[Duration | None, Later("evidence is cumulative since its epoch began")] = Field(
         None,
         description="Look back this far for metrics that have no meaning as a sum since the stage began (5m). Absent: "
         "evidence is cumulative within the stage.",
     )
-    failures: int = Field(
+    failures: Annotated[int, Later("evidence is cumulative, so one breach suffices")] = Field(
         1, ge=1, le=100, description="How many windows in a row must breach before the gate breaches."
     )
     enforcement: Literal["Enforce", "DryRun"] = Field(

@@ -35,7 +35,7 @@ def _variants(turn: Turn) -> Iterator[Action]:
     held = not (snapshot.deleting and [v.name for v in turn.status.variants] == ["stable"])  # Orphan lets it go
     for variant in turn.status.variants:
         live = snapshot.services.get(variant.inference_service)
-        if leaving(live):
+        if leaving(live) or not variant.template:  # without one: written by another version, and not ours to guess
             continue
         name, replicas = variant.inference_service, turn.spec.predictor.min_replicas
         wanted = inference_service(snapshot.identity, name, variant.revision, variant.template, replicas, held)
