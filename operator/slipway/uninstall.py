@@ -172,7 +172,10 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns 0 when nothing of ours holds an object any more, else 1 and says what does."""
     given = arguments(argv)
-    config.load_config()
+    try:
+        config.load_incluster_config()
+    except config.ConfigException:
+        config.load_kube_config()
     objects = Objects(client.CustomObjectsApi(), given.watched)
 
     def deleting() -> bool:

@@ -89,12 +89,12 @@ class Operator:
 
 
 @contextmanager
-def operator(release: Release, files: Certificate, log: Path) -> Iterator[Operator]:
+def operator(release: Release, files: Certificate, log: Path, *flags: str) -> Iterator[Operator]:
     """`python -m slipway` with a kubeconfig of the chart's service account."""
     port, webhook_port = free_port(), free_port()
     settings = {"--lease-namespace": NAMESPACE, "--port": port, "--webhook-port": webhook_port, "--lease-duration": 6}
     settings |= {"--webhook-cert": files.certificate, "--webhook-key": files.key, "--lease-renew-deadline": 4}
-    command = [sys.executable, "-m", "slipway", *(f"{flag}={value}" for flag, value in settings.items())]
+    command = [sys.executable, "-m", "slipway", *(f"{flag}={value}" for flag, value in settings.items()), *flags]
     kubeconfig = str(release.plane.identity(OPERATOR))
     environment = {**os.environ, "KUBECONFIG": kubeconfig, "PYTHONPATH": str(ROOT / "operator")}
     with log.open("wb") as output:
@@ -170,3 +170,19 @@ def _on_every_replica(release: Release, files: Certificate, log: Path) -> None:
 
 def _leader(release: Release) -> str:
     return str(release.get("lease", "slipway-operator", "-n", NAMESPACE)["spec"]["holderIdentity"])
+
+
+def test_chosen_namespaces_need_no_rights_elsewhere(blank: Release, tmp_path: Path) -> None:
+    blank.kubectl("create", "namespace", "team-a")
+    blank.install("--set", "namespaces={team-a}")
+    files = certificate(tmp_path)
+    with operator(blank, files, tmp_path / "log", "--namespaces=team-a") as running:
+        for namespace in ("team-a", "default"):
+            blank.create(rollout(namespace, "seen"))
+        eventually(lambda: _has_status(blank, "team-a"), 60)
+        assert "status" not in blank.get("modelrollout", "seen", "-n", "default")
+        assert "orbidden" not in running.log.read_text(), running.log.read_text()[-2000:]
+
+
+def _has_status(release: Release, namespace: str) -> None:
+    assert release.get("modelrollout", "seen", "-n", namespace).get("status", {}).get("conditions")
