@@ -71,6 +71,7 @@ def _down(places: Places, progress: Progress) -> None:
     if not places.state.exists():
         progress.say("there is no cluster")
         return
+    places = places.of_cluster()
     with exclusive(places.lock, progress.say):
         down(places, Processes(places.records, places.logs), progress)
 

@@ -120,6 +120,8 @@ class GoTools:
 
     def _build(self, tool: Tool, target: Path, go: str) -> None:
         log = self._bin / f"{target.name}.log"
+        for killed in self._bin.glob(f".{tool.name}-*"):  # the lock is ours: nobody is at work there
+            shutil.rmtree(killed, ignore_errors=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{tool.name}-", dir=self._bin))
         try:
             with self._progress.step(f"building {tool.name} {tool.version}"), log.open("wb") as output:

@@ -84,6 +84,8 @@ class LayerCache:
 
     @contextmanager
     def _scratch(self, key: str) -> Iterator[Path]:
+        for killed in self._directory.glob(f".{key}-*"):  # the lock is ours: nobody is at work there
+            shutil.rmtree(killed, ignore_errors=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=self._directory))
         try:
             yield scratch

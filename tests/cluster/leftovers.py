@@ -25,6 +25,12 @@ def note_fixed_directories(places: Places) -> None:
         note.write_text(json.dumps([str(path) for path in _FIXED if not path.exists()]))
 
 
+def remove_scratch(places: Places) -> None:
+    """Directories in which a killed `up` was making images; only one runs at a time, and it is this one."""
+    for killed in places.cache.glob("slipway-*-*"):
+        shutil.rmtree(killed, ignore_errors=True)
+
+
 def remove(places: Places) -> None:
     """Removes ours, which the state still names; call it before the state goes."""
     tasks = places.containerd_state / "io.containerd.runtime.v2.task" / "k8s.io"

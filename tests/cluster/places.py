@@ -29,6 +29,14 @@ class Places:
         default = Path("/var/lib/slipway-cluster") if os.geteuid() == 0 else cache / "cluster"
         return cls(Path(env.get("SLIPWAY_CLUSTER_STATE") or default).resolve(), cache)
 
+    def of_cluster(self) -> Places:
+        """With the cache of the cluster that is there: another user's `up` must not move it to his own."""
+        try:
+            noted = Path((self.state / "cache").read_text())
+        except OSError:
+            return self
+        return Places(self.state, noted) if noted.is_dir() else self
+
     @property
     def lock(self) -> Path:
         """Beside the state, not in it: `down` removes the state while it holds the lock."""
@@ -80,6 +88,7 @@ class Places:
         """Creates the directories that everything else expects."""
         for path in (self.state, self.pki, self.logs, self.records, self.configs, self.cache):
             path.mkdir(parents=True, exist_ok=True)
+        (self.state / "cache").write_text(str(self.cache))
         self.state.chmod(0o711)
         self.pki.chmod(0o700)
 

@@ -18,6 +18,7 @@ from tests.cluster.errors import ClusterError
 from tests.cluster.places import PACKAGE
 
 _POLL = 0.05
+_LARGE_LOG = 20 << 20
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class Processes:
         record = self._records / f"{process.name}.json"
         die = "yes" if self._die_with_parent else "no"
         launcher = [sys.executable, "-S", "-E", str(PACKAGE / "launch.py"), str(record), process.fingerprint, die]
+        self._rotate(self.log(process.name))
         with self.log(process.name).open("ab") as log:
             child = subprocess.Popen(
                 [*launcher, *process.argv],
@@ -113,6 +115,11 @@ class Processes:
             if child.poll() is not None or time.monotonic() > deadline:
                 raise self.died(process.name)
             time.sleep(_POLL / 5)
+
+    @staticmethod
+    def _rotate(log: Path) -> None:
+        if log.exists() and log.stat().st_size > _LARGE_LOG:
+            log.rename(log.with_suffix(".log.1"))
 
     def stop(self, name: str, grace: float = 10.0) -> None:
         """Ends it (TERM, then KILL) and forgets it; nothing where it does not run."""

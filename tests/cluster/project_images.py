@@ -58,7 +58,7 @@ def project_images(progress: Progress | None = None) -> dict[str, str]:
 
     Needs a cluster that is up. A second call with the same code asks the registry only. Raises ClusterError.
     """
-    places, progress = Places.of_environment(), progress or Progress()
+    places, progress = Places.of_environment().of_cluster(), progress or Progress()
     environment = Environment.load(places.environment)
     images = Images(places, progress, environment.registry, environment.registry_plain_http, environment.base_image)
     made = make_all(images)

@@ -32,7 +32,7 @@ class EmbeddedCluster:
     """The one cluster of this machine."""
 
     def __init__(self, places: Places, progress: Progress) -> None:
-        self.places = places
+        self.places = places = places.of_cluster()
         self.progress = progress
         self.tools = GoTools(places.cache, progress)
         self.processes = Processes(places.records, places.logs)
@@ -44,6 +44,7 @@ class EmbeddedCluster:
             self.places.make()
             self._forget_other_boot()
             leftovers.note_fixed_directories(self.places)
+            leftovers.remove_scratch(self.places)
             with _Builds(self.tools) as builds:
                 packages.install(self.progress, self.places.logs / "apt.log")
                 if network.ensure(self.places.state / "sysctls.json"):
@@ -62,7 +63,6 @@ class EmbeddedCluster:
         kubernetes = builds.need("kubernetes")
         api = Api(self.places.kubeconfig)
         node.start_kubelet(self.places, kubernetes, authority, self.processes)
-        node.wait_until_ready(api, self.processes)
         kubectl = Kubectl(kubernetes / "kubectl", self.places.kubeconfig)
 
         def restart_proxy() -> None:
@@ -70,9 +70,10 @@ class EmbeddedCluster:
             node.start_proxy(self.places, kubernetes, authority, self.processes)
 
         context = Context(self.places, self.progress, builds.need, kubectl, api, images, authority, restart_proxy)
-        with ThreadPoolExecutor(len(_ADDONS) + 1, thread_name_prefix="add-on") as pool:
+        with ThreadPoolExecutor(len(_ADDONS) + 2, thread_name_prefix="add-on") as pool:
             own = pool.submit(make_all, images)
-            _all([own, *(pool.submit(deploy, addon, context) for addon in _ADDONS)])
+            ready = pool.submit(node.wait_until_ready, api, self.processes)  # manifests need no node yet
+            _all([own, ready, *(pool.submit(deploy, addon, context) for addon in _ADDONS)])
         environment = _environment(context, own.result())
         environment.save(self.places.environment)
         (self.places.state / "images.json").write_text(json.dumps(images.used))
