@@ -14,7 +14,7 @@ from slipway_pipelines.faults import DataFault, TransientFault
 T = TypeVar("T")
 MODEL_PATH = "model"
 REPORT_PATH = "report.json"
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 20  # then the Job waits, whose status people see
 _PARAMS_AT_ONCE = 100  # limits of MLflow's log-batch
 _LONGEST_PARAM = 6000
 # MLflow answers these to a request that will never succeed; everything else may be a server that restarts.
@@ -35,7 +35,7 @@ _ENVIRONMENT = {
 
 
 class Tracking:
-    """One TrainingRun's view of an MLflow server. Every call waits up to a minute for a server that is away.
+    """One TrainingRun's view of an MLflow server. Every call waits some seconds for a server that is away.
 
     Raises (all methods):
         TransientFault: the server stayed away.

@@ -57,7 +57,7 @@ def _moved(old: FeatureDrift, new: FeatureDrift, bound: float) -> bool:
     """5% of the bound, so that the noise of a quiet feature is no news, and 5% of the value, for one far above it."""
     was, now = float(old.psi or 0), float(new.psi or 0)
     judged = new.verdict in ("Stable", "Drifted")  # the index of a few rows is noise, which is why it is not judged
-    return judged and abs(now - was) >= _STEP * max(bound, was) or _grew(old.rows, new.rows)
+    return (judged and abs(now - was) >= _STEP * max(bound, was)) or _grew(old.rows, new.rows)
 
 
 def _grew(was: int, now: int) -> bool:

@@ -13,10 +13,14 @@ GROUP = "slipway.dev"
 RUN_LABEL = f"{GROUP}/trainingrun"
 JOB_LABEL = f"{GROUP}/job"
 CONTAINER = "train"
-RETRIES = 3
+RETRIES = 6
+"""Kubernetes waits 10, 20, 40 … seconds between them: an outage of minutes is outlasted."""
+
 DEADLINE_SECONDS = 6 * 3600
 _KEEP_SECONDS = 3600
-_EXIT_DATA = 1  # of slipway_pipelines.faults; what it says is final
+# 1 is the Job's own word (slipway_pipelines.faults) that trying again gives the same answer. 137 is SIGKILL: where no
+# disruption is noted, the kernel did it for want of memory, and the next attempt would want as much.
+_FINAL = (1, 137)
 _USER = 65532
 _REQUESTS = {"cpu": "50m", "memory": "256Mi"}
 _LIMITS = {"memory": "2Gi"}
@@ -43,10 +47,10 @@ def job_name(run: str) -> str:
 
 def training_job(attempt: Attempt) -> dict[str, Any]:
     """The manifest. A fault of the data or the manifest fails the Job at once; others are tried again."""
-    final = {"containerName": CONTAINER, "operator": "In", "values": [_EXIT_DATA]}
+    final = {"containerName": CONTAINER, "operator": "In", "values": list(_FINAL)}
     rules = [
-        {"action": "FailJob", "onExitCodes": final},
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "FailJob", "onExitCodes": final},
     ]
     metadata = _metadata(attempt)
     return {
