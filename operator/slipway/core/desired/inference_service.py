@@ -35,7 +35,6 @@ def predictor_template(identity: Identity, served: Served, predictor: Predictor)
     pod: dict[str, Any] = {
         "automountServiceAccountToken": False,
         "containers": [_container(identity, served, predictor)],
-        "enableServiceLinks": False,
         "enableServiceLinks": False,  # a Service named slipway would set SLIPWAY_PORT
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "securityContext": {
