@@ -23,6 +23,7 @@ def run_uv(arguments: Sequence[str], work: Path) -> str:
     command = [program] if program else [sys.executable, "-m", "uv"]
     environment = {
         "UV_CACHE_DIR": str(work / "uv-cache"),
+        "UV_HTTP_TIMEOUT": "120",
         "UV_NO_CONFIG": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_SYSTEM_CERTS": "1",

@@ -69,7 +69,8 @@ def main() -> None:
         access_log=False,
         server_header=False,
         date_header=False,
-        timeout_keep_alive=75,  # longer than gateways keep an idle connection: they close first, so no request is lost
+        # Longer than Envoy keeps an idle connection (an hour): it closes first, so no request meets a closing socket.
+        timeout_keep_alive=3700,
         lifespan="on",
     )
     DrainingServer(config).run()

@@ -64,6 +64,7 @@ class Application:
         self._model: ServedModel | None = None
         self._measurements: Measurements | None = None
         self._workers = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
+        self._next_traceback = 0.0
         self.draining = False
 
     @property
@@ -126,8 +127,15 @@ class Application:
                 content = protocol.write_v1(answer.labels, version)
             return _Outcome(json_response(200, content), answer.classes, rows)
         except Exception:  # foreign code may raise anything: one request fails, not the process
-            logger.exception("the model failed on a valid request (prediction %s)", identifier)
+            self._log_failure(identifier)
             return _Outcome(json_response(500, {"error": "the model failed", "id": identifier}), None, rows)
+
+    def _log_failure(self, identifier: str) -> None:
+        """A traceback at most every five seconds: a model that always fails must not fill the node's disk."""
+        now = time.monotonic()
+        if now >= self._next_traceback:
+            self._next_traceback = now + 5.0
+            logger.exception("the model failed on a valid request (prediction %s)", identifier)
 
     def _named(self, response: Response, identifier: str) -> Response:
         headers = {
