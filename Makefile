@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .SUFFIXES:
+# One cluster, two cores: the steps of `make test` come one after the other, whatever -j says.
+.NOTPARALLEL:
 export PYTHONPATH := $(CURDIR)/operator:$(CURDIR)/pipelines:$(CURDIR)/model_images:$(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 PYTHON := .venv/bin/python
@@ -9,7 +11,7 @@ PYTEST := $(PYTHON) -m pytest --durations=10
 # Runs one named step and says how long it took, also when it fails.
 step = @started=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - started)) s"; exit $$code
 
-.PHONY: help demo check lint types layers unit test controlplane e2e cluster cluster-down crds bench faults locks environments
+.PHONY: help demo check lint types layers unit test controlplane e2e readme cluster install cluster-down crds bench faults locks environments
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,17 +33,24 @@ layers: environments
 unit: environments
 	$(call step,unit tests,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile tests/unit)
 
-test: check controlplane e2e ## Everything: check, then tests on a real API server, then on a whole cluster
+test: check controlplane e2e readme ## Everything: check, then tests on a real API server, then on a whole cluster
 
 # With the chart's unit tests once more: a `make check` before helm was built had to skip them.
 controlplane: environments
 	$(call step,control plane tests,$(PYTEST) tests/controlplane tests/unit/chart)
 
 e2e: environments
-	$(call step,cluster tests,$(PYTEST) $(wildcard tests/e2e tests/rows))
+	$(call step,cluster tests,$(PYTEST) --ignore tests/e2e/test_readme.py $(wildcard tests/e2e tests/rows))
+
+# The last one, since README ends with `make cluster-down`.
+readme: environments
+	$(call step,commands of README,$(PYTEST) tests/e2e/test_readme.py)
 
 cluster: environments ## Bring up the embedded cluster, or use and complete the one of KUBECONFIG
 	@$(PYTHON) -m tests.cluster up
+
+install: environments ## Install Slipway on it: helm upgrade --install slipway charts/slipway, with its settings
+	@$(PYTHON) -m tests.demo.installation
 
 cluster-down: environments ## Take the embedded cluster away, to the last process, mount and rule
 	@$(PYTHON) -m tests.cluster down
@@ -50,11 +59,11 @@ crds: environments ## Write crds/ and the chart's copies from the models
 	@$(PYTHON) -m slipway.api.crds
 	@$(PYTHON) -m slipway.api.crds --out charts/slipway/files/crds
 
-bench: environments ## Measure what docs/figures.md says
-	@if compgen -G 'tests/bench/test_*.py' >/dev/null; then $(PYTEST) -s tests/bench; else echo "tests/bench has no measurements yet"; fi
+bench: environments ## Measure on the cluster what docs/figures.md says of the operator; the other figures are times of targets
+	$(call step,bench,$(PYTEST) -s tests/e2e/test_steady_state.py $(wildcard tests/bench))
 
 faults: environments ## Kill, delete and cut off things while models are served, on the cluster
-	@if compgen -G 'tests/faults/test_*.py' >/dev/null; then $(PYTEST) tests/faults; else echo "tests/faults has no tests yet"; fi
+	$(call step,faults,$(PYTEST) $(wildcard tests/e2e/test_faults_*.py))
 
 locks: environments ## Renew requirements/*.txt
 	@PATH="$$PWD/.venv/bin:$$PATH" requirements/compile.sh
