@@ -26,6 +26,8 @@ class Build:
     tracking_uri: str
     builder_image: str
     plain_http: bool = False
+    dependencies: str = ""
+    """Repository of the dependency images; empty means the one of the model's image."""
 
     def job_name(self, rollout: str) -> str:
         """Name of the Job: the inputs that decide about its result, hashed."""
@@ -40,6 +42,8 @@ class Build:
             arguments += ["--expect-digest", self.digest]
         arguments += ["--repository", self.repository, "--base-image", self.base_image]
         arguments += ["--tracking-uri", self.tracking_uri]
+        if self.dependencies:
+            arguments += ["--dependency-repository", self.dependencies]
         return [*arguments, "--plain-http"] if self.plain_http else arguments
 
 

@@ -38,6 +38,9 @@ def build_of(turn: Turn) -> Build | None:
     return Build(
         model.name, target.version, target.digest, repository, installation.base_image, installation.mlflow,
         installation.builder_image, installation.registry_plain_http,
+        # Shared by all rollouts of the default registry; a repository of the user's own may be all that its
+        # credentials reach.
+        dependencies="" if turn.spec.image.repository else f"{registry}/slipway/dependencies",
     )  # fmt: skip
 
 
