@@ -26,8 +26,9 @@ class KServe(ApiServer):
         """KServe: nothing for what is being deleted; else Deployment and Service, where none of that name exist."""
         meta, name = obj["metadata"], f"{key.name}-predictor"
         if meta.get("deletionTimestamp"):
-            meta["finalizers"] = [f for f in meta.get("finalizers", ()) if f != "inferenceservice.finalizers"]
-            self.touch(obj)
+            if "inferenceservice.finalizers" in meta.get("finalizers", ()):
+                meta["finalizers"] = [f for f in meta["finalizers"] if f != "inferenceservice.finalizers"]
+                self.touch(obj)
             self.collect(key)
             return
         for child in (ObjectKey("apps/v1", "Deployment", "ns", name), ObjectKey("v1", "Service", "ns", name)):

@@ -141,18 +141,17 @@ def _compare(n: np.ndarray, y: np.ndarray, mine: np.ndarray, cluster: np.ndarray
 
 
 @pytest.mark.parametrize(
-    ("effect", "forbidden"),
-    [(0.8, "Breach"), (0.8, "Pass"), (1.0, "Breach")],
-    ids=["edge, breach", "edge, pass", "null, breach"],
+    ("effect", "forbidden"), [(0.8, {"Breach", "Pass"}), (1.0, {"Breach"})], ids=["at the limit", "no effect"]
 )
-def test_chance_alone_misjudges_in_at_most_one_run_of_twenty(effect: float, forbidden: str) -> None:
-    """300 seeded runs of 25 looks each; at the limit itself both errors are at their worst."""
+def test_chance_alone_misjudges_in_at_most_one_run_of_twenty(effect: float, forbidden: set[str]) -> None:
+    """200 seeded runs of 25 looks each; at the limit itself both errors are at their worst."""
     rng = np.random.default_rng(19)
-    wrong = sum(forbidden in _canary(rng, 25, effect) for _ in range(300))
-    assert wrong / 300 <= 0.05
+    runs = [set(_canary(rng, 25, effect)) for _ in range(200)]
+    for verdict in forbidden:
+        assert sum(verdict in run for run in runs) / len(runs) <= 0.05
 
 
 def test_a_good_canary_passes_and_a_bad_one_breaches_in_the_end() -> None:
     rng = np.random.default_rng(23)
-    assert sum("Pass" in _canary(rng, 40, 1.05) for _ in range(50)) >= 40
-    assert sum("Breach" in _canary(rng, 40, 0.4) for _ in range(50)) >= 45
+    assert sum("Pass" in _canary(rng, 40, 1.05) for _ in range(20)) >= 16
+    assert sum("Breach" in _canary(rng, 40, 0.4) for _ in range(20)) >= 18
