@@ -24,10 +24,12 @@ class Measurements:
     split: Split | None
 
     @classmethod
-    def of(cls, evidence: object, judged: Sequence[Judged], split: Split | None) -> Measurements:
-        """Counts of the candidate; nothing measured counts as none."""
+    def of(
+        cls, evidence: object, judged: Sequence[Judged], split: Split | None, exposed: bool = True
+    ) -> Measurements:
+        """Counts of the candidate; nothing measured counts as none. Mirrored requests expose nobody: not `exposed`."""
         arm = evidence.candidate if isinstance(evidence, Evidence) else None
-        exposures = arm.exposures.count if arm and arm.exposures else 0.0
+        exposures = arm.exposures.count if exposed and arm and arm.exposures else 0.0
         samples = arm.requests if arm and arm.requests else 0.0
         return cls(int(samples), int(exposures), tuple(j.result for j in judged), split)
 

@@ -110,7 +110,7 @@ def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
     split = measured_split(turn, evidence) if isinstance(evidence, Evidence) else None
     planned = float(max(stage.min_samples or 0, stage.min_exposures or 0))
     judged = evaluate(turn, gates_of(turn, stage), evidence, planned)
-    counted = Measurements.of(evidence, judged, split)
+    counted = Measurements.of(evidence, judged, split, exposed=stage.type != "Shadow")
     because = standing(turn, route, split)
     turn = expect_end(run(turn, because), stage)
     turn = _say_split(turn, split, because)
