@@ -92,8 +92,15 @@ class Service:
         return self.wait(there, seconds, f"version {version} in stage {name}")
 
     def ended(self, version: str, seconds: float = 240) -> Object:
-        """Waits until a version's rollout has ended, and returns its entry in the history."""
-        done = self.wait(lambda found: bool(view.history(found, version)), seconds, f"end of version {version}")
+        """Waits until a version's rollout has ended and traffic has settled; returns its entry in the history.
+
+        The entry comes first: a decision is written before it is acted on, so that it survives whatever happens.
+        """
+
+        def settled(found: Object) -> bool:
+            return bool(view.history(found, version)) and not found["status"].get("stage")
+
+        done = self.wait(settled, seconds, f"end of version {version}")
         return dict(view.history(done, version)[0])
 
     def pods(self, revision: str) -> list[Object]:

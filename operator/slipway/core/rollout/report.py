@@ -24,9 +24,7 @@ class Measurements:
     split: Split | None
 
     @classmethod
-    def of(
-        cls, evidence: object, judged: Sequence[Judged], split: Split | None, exposed: bool = True
-    ) -> Measurements:
+    def of(cls, evidence: object, judged: Sequence[Judged], split: Split | None, exposed: bool = True) -> Measurements:
         """Counts of the candidate; nothing measured counts as none. Mirrored requests expose nobody: not `exposed`."""
         arm = evidence.candidate if isinstance(evidence, Evidence) else None
         exposures = arm.exposures.count if exposed and arm and arm.exposures else 0.0
