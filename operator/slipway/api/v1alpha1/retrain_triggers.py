@@ -37,9 +37,7 @@ class DriftTrigger(Spec):
     season: Annotated[Literal["None", "Daily", "Weekly"], Later("windows are compared with the whole reference")] = (
         Field("None", description="Compare with the same hours (Daily) or weekday and hours (Weekly) of the reference.")
     )
-    confirm: Annotated[Confirm | None, Later("one window decides")] = Field(
-        None, description="Asks for several windows. Absent: one window decides."
-    )
+    confirm: Confirm | None = Field(None, description="Asks for several windows. Absent: one window decides.")
     features: Annotated[tuple[FeatureName, ...], SetOf(100)] = Field(
         (), description="Features to look at. Absent: all that have a reference."
     )

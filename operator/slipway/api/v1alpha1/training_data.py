@@ -14,7 +14,7 @@ from slipway.api.v1alpha1.references import LocalReference, SecretReference
 from slipway.api.v1alpha1.scalars import DURATION, Duration, Number, Share, share_cel
 
 Query = Annotated[str, Text(8192)]
-_ACTIVE_URI = re.compile(r"^(https?|file)://.*\.(csv|parquet)(\?.*)?$")
+_ACTIVE_URI = re.compile(r"^(https?|file)://.*\.(csv(\.gz)?|parquet)(\?.*)?$")
 
 AutoOrDuration = Annotated[
     str,
@@ -74,7 +74,7 @@ class Source(Spec):
     uri: Annotated[
         Uri | None,
         Later(
-            "only http(s):// and file:// URIs that end in .csv or .parquet are read",
+            "only http(s):// and file:// URIs that end in .csv, .csv.gz or .parquet are read",
             lambda u: not _ACTIVE_URI.match(u),
         ),
     ] = Field(None, description="Files, such as s3://lake/transactions/*.parquet; CSV or Parquet.")
