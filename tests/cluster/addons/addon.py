@@ -7,8 +7,8 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
@@ -68,7 +68,8 @@ class Addon:
     """`phases` gives manifests that are applied one after the other (definitions before what they define).
 
     `workloads` are its Deployments as (namespace, name); `probes` its Services; `present` further API paths that
-    must exist; `ready` what else must be so; `nudge` helps out of a known rut, asked while it does not work.
+    must exist; `ready` what else must be so; `nudge` helps out of a known rut, asked while it does not work;
+    `awaited` the API path that has to exist before the phase of that number.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Addon:
     present: tuple[str, ...] = ()
     ready: Callable[[Context], bool] = lambda _: True
     nudge: Callable[[Context], None] = lambda _: None
+    awaited: Mapping[int, str] = field(default_factory=dict)
 
 
 def deploy(addon: Addon, context: Context, timeout: float = 240.0) -> None:
@@ -89,7 +91,8 @@ def deploy(addon: Addon, context: Context, timeout: float = 240.0) -> None:
         return
     with context.progress.step(f"add-on {addon.name}"):  # it says at once which one fails; the others go on
         record.unlink(missing_ok=True)
-        for phase in phases:
+        for number, phase in enumerate(phases):
+            _await(addon.awaited.get(number), context)
             context.kubectl.apply(phase)
             _wait_for_definitions(phase, context)
         remedy = f"look at its pods: kubectl --kubeconfig {context.places.kubeconfig} get pods,events -A"
@@ -124,6 +127,11 @@ def settled(addon: Addon, context: Context) -> bool:
         )
     except OSError:
         return False
+
+
+def _await(path: str | None, context: Context) -> None:
+    if path:
+        wait_for(f"{path} is there:", lambda: context.api.get(path) is not None, 120, "see kubectl get pods,events -A")
 
 
 def _wait_for_definitions(phase: str, context: Context) -> None:

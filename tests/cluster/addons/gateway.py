@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -34,7 +35,15 @@ def _phases(context: Context) -> list[str]:
     definitions = [path.read_text() for path in sorted((chart / "charts" / "crds" / "crds").rglob("*.yaml"))]
     namespace = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {NAMESPACE}}}\n"
     gateway = manifest("gateway.yaml", envoy=_envoy(context))
-    return ["\n---\n".join([namespace, *definitions]), controller, gateway]
+    certificates, rest = _parted(controller)
+    return ["\n---\n".join([namespace, *definitions]), certificates, rest, gateway]
+
+
+def _parted(chart: str) -> tuple[str, str]:
+    """The job that makes certificates, and the rest: a pod whose Secret is late waits up to 30 s for its next try."""
+    documents = [one for one in re.split(r"^---\s*$", chart, flags=re.MULTILINE) if one.strip()]
+    job = [one for one in documents if re.search(r"^  name: \S*-certgen$", one, re.MULTILINE)]
+    return "---".join(job), "---".join(one for one in documents if one not in job)
 
 
 def _envoy(context: Context) -> str:
@@ -90,4 +99,5 @@ ADDON = Addon(
     present=("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io",),
     ready=_answers,
     nudge=_nudge,
+    awaited={2: f"/api/v1/namespaces/{NAMESPACE}/secrets/envoy-gateway"},
 )
