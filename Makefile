@@ -11,7 +11,7 @@ PYTEST := $(PYTHON) -m pytest --durations=10
 # Runs one named step and says how long it took, also when it fails.
 step = @started=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - started)) s"; exit $$code
 
-.PHONY: help demo check lint types layers unit test controlplane e2e readme cluster install cluster-down crds bench faults locks environments
+.PHONY: help demo check lint types layers unit test programs controlplane e2e readme cluster install cluster-down crds bench faults locks environments
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,11 @@ layers: environments
 unit: environments
 	$(call step,unit tests,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile tests/unit)
 
-test: check controlplane e2e readme ## Everything: check, then tests on a real API server, then on a whole cluster
+test: check programs controlplane install e2e readme ## Everything: check, then tests on a real API server, then on a whole cluster
+
+# What takes minutes on a cold machine is made before the tests that need it, whose time limits it would break.
+programs: environments
+	$(call step,programs of the control plane,$(PYTHON) -c 'from tests.cluster.bare import control_plane_binaries; control_plane_binaries()')
 
 # With the chart's unit tests once more: a `make check` before helm was built had to skip them.
 controlplane: environments
@@ -50,7 +54,7 @@ cluster: environments ## Bring up the embedded cluster, or use and complete the 
 	@$(PYTHON) -m tests.cluster up
 
 install: environments ## Install Slipway on it: helm upgrade --install slipway charts/slipway, with its settings
-	@$(PYTHON) -m tests.demo.installation
+	$(call step,cluster and chart,$(PYTHON) -m tests.demo.installation)
 
 cluster-down: environments ## Take the embedded cluster away, to the last process, mount and rule
 	@$(PYTHON) -m tests.cluster down
