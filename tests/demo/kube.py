@@ -91,10 +91,11 @@ class Cluster:
             headers={"content-type": "application/merge-patch+json"},
         )
 
-    def delete(self, kind: str, name: str, namespace: str = "", propagation: str = "Background") -> None:
-        """Deletes; one that is gone already is fine."""
+    def delete(self, kind: str, name: str, namespace: str = "", grace: int | None = None) -> None:
+        """Deletes, pods after `grace` seconds; one that is gone already is fine."""
+        params = {"propagationPolicy": "Background"} | ({} if grace is None else {"gracePeriodSeconds": str(grace)})
         try:
-            self._call("DELETE", path(kind, namespace, name), params={"propagationPolicy": propagation})
+            self._call("DELETE", path(kind, namespace, name), params=params)
         except Refused as refusal:
             if refusal.status != 404:
                 raise

@@ -58,5 +58,6 @@ def test_orphan_leaves_stable_serving_and_only_that(
     for kind, name in (("InferenceService", stable["inferenceService"]), ("HTTPRoute", service.name)):
         orphan = service.cluster.get(kind, name, service.namespace) or {}
         assert not orphan["metadata"].get("ownerReferences")
-        assert not orphan["metadata"].get("finalizers"), "an orphan that cannot be deleted is a trap"
+        ours = [item for item in orphan["metadata"].get("finalizers") or [] if item.startswith("slipway.dev/")]
+        assert not ours, "an orphan that cannot be deleted is a trap"
         service.cluster.delete(kind, name, service.namespace)
