@@ -34,8 +34,8 @@ def metrics(cluster: Cluster) -> dict[str, float]:
 def kill(cluster: Cluster) -> None:
     """SIGKILL: no goodbye, no last write. Waits until a new process has the lease again.
 
-    On the embedded cluster the process is one of this machine's and gets the signal itself; then, and on another cluster
-    only, its pod is deleted without grace, which kubelet does by the same signal.
+    On the embedded cluster the process is one of this machine's and gets the signal itself. Then its pod is deleted
+    without grace, which kubelet does by the same signal.
     """
     victims = [(pod["metadata"]["uid"], pod["metadata"]["name"]) for pod in pods(cluster)]
     processes = [pid for uid, _ in victims for pid in _processes(uid)]
