@@ -49,7 +49,8 @@ def test_a_weight_edited_by_hand_is_put_back_and_stops_the_clock(
         asked = shape(service.route())
         stable = view.variant(before, "stable")["revision"]
         edited = service.route()
-        edited["spec"]["rules"] = edited["spec"]["rules"][1:]  # everything to stable
+        assigned, others = edited["spec"]["rules"]
+        assigned["backendRefs"] = others["backendRefs"]  # everything to stable
         body = {"spec": {"rules": edited["spec"]["rules"]}}
         service.cluster.patch("HTTPRoute", service.name, service.namespace, body)
         stopped = service.wait(

@@ -58,9 +58,10 @@ def test_r51_a_good_canary_stays_for_its_time_and_its_exposures_and_each_visitor
         first = service.in_stage("canary-20", models["better"])
         assert sticky(service, rows[0]), "one visitor met two models within a tier"
         second = service.in_stage("canary-50", models["better"])
+        split = service.wait(lambda found: "split" in found["status"], 60, "the split is measured")["status"]["split"]
     assert seconds_between(first, second) >= 12
     assert service.counted("slipway_requests_total", f'revision="{revision(second)}",traffic="live"') >= 50
-    assert second["status"]["split"]["requested"].startswith("50")
+    assert split["requested"].startswith("50")
     assert client.read().failed == 0
 
 

@@ -116,12 +116,33 @@ def test_a_canary_is_a_header_and_a_shadow_a_mirror_and_never_both() -> None:
     )
     assert [rule["backendRefs"][0]["name"] for rule in canary] == ["fraud-bbbb-predictor", "fraud-aaaa-predictor"]
     assert not any("filters" in rule for rule in canary)
-    assert [ref["name"] for ref in shadow[0]["backendRefs"]] == ["fraud-aaaa-predictor"]
-    assert shadow[0]["filters"][0]["requestMirror"]["percent"] == 25
+    assert {ref["name"] for rule in shadow for ref in rule["backendRefs"]} == {"fraud-aaaa-predictor"}
+    assert shadow[1]["filters"][0]["requestMirror"]["percent"] == 25
+
+
+@pytest.mark.parametrize("header", ["x-slipway-bucket", ""])
+def test_no_place_that_a_request_can_be_sent_to_ever_vanishes(header: str) -> None:
+    """Envoy Gateway names its clusters by these places, and takes one away before the rule that uses it."""
+    shapes = (
+        rules(header=header),
+        rules(header=header, candidate=CANDIDATE, mirror=Decimal(1)),
+        rules(header=header, candidate=CANDIDATE, share=Decimal("0.05")),
+        rules(header=header, main=CANDIDATE),
+    )
+    places = [[len(rule["backendRefs"]) for rule in shape] for shape in shapes]
+    assert all(each == places[0] for each in places)
+
+
+def test_without_a_candidate_all_places_name_main() -> None:
+    assigned, others = rules()
+    (match,) = assigned["matches"][0]["headers"]
+    assert match["type"] == "Exact"
+    assert not re.fullmatch("[0-9a-fA-F]{64}", match["value"])
+    assert [ref["name"] for rule in (assigned, others) for ref in rule["backendRefs"]] == ["fraud-aaaa-predictor"] * 2
 
 
 def test_a_part_of_a_percent_is_mirrored_as_a_fraction() -> None:
-    mirror = rules(candidate=CANDIDATE, mirror=Decimal("0.005"))[0]["filters"][0]["requestMirror"]
+    mirror = rules(candidate=CANDIDATE, mirror=Decimal("0.005"))[1]["filters"][0]["requestMirror"]
     assert mirror["fraction"] == {"numerator": 5000, "denominator": 1_000_000}
 
 

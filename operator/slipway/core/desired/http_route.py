@@ -18,6 +18,9 @@ from slipway.core.desired.names import ASSIGNMENT_HEADER, PREDICTOR_PORT, REVISI
 WEIGHTS = 1000
 """Weights of a split without assignment are thousandths."""
 
+NOBODY = "nobody"
+"""A value of the assignment header that is no digest; who sends it gets `main`, like everybody without a candidate."""
+
 
 @dataclass(frozen=True)
 class Backend:
@@ -87,18 +90,28 @@ def _gateway_duration(duration: Duration) -> str:
 
 
 def _rules(intent: Intent) -> list[dict[str, Any]]:
-    candidate = intent.candidate
-    if candidate is not None and intent.mirror > 0:
-        return [_rule([_backend(intent.main, intent)], filters=[_mirror(candidate, intent.mirror)])]
-    if candidate is None or intent.share <= 0:
-        return [_rule([_backend(intent.main, intent)])]
+    """Places are kept whatever the intent: those of a candidate that gets no share name `main` too.
+
+    Envoy Gateway names an Envoy cluster by the place of its backendRef, and takes a cluster away a moment before the
+    rule that sends requests to it: a place that vanishes costs the requests of that moment (docs/decisions/0005).
+    """
+    share = intent.share if intent.candidate is not None and intent.mirror <= 0 else Decimal(0)
+    chosen = intent.candidate if intent.candidate is not None and share > 0 else intent.main
+    filters = [_mirror(intent.candidate, intent.mirror)] if intent.candidate is not None and intent.mirror > 0 else None
     if intent.header:
-        chosen = {"type": "RegularExpression", "name": intent.header}
-        chosen["value"] = pattern(intent.number, cells_of(intent.share))
-        return [_rule([_backend(candidate, intent)], headers=[chosen]), _rule([_backend(intent.main, intent)])]
-    weight = _weight(intent.share)
-    both = [_backend(intent.main, intent, WEIGHTS - weight), _backend(candidate, intent, weight)]
-    return [_rule(both)]
+        main = [_backend(intent.main, intent)]
+        return [_rule([_backend(chosen, intent)], headers=[_assigned(intent, share)]), _rule(main, filters=filters)]
+    weight = _weight(share)
+    both = [_backend(intent.main, intent, WEIGHTS - weight), _backend(chosen, intent, weight)]
+    return [_rule(both, filters=filters)]
+
+
+def _assigned(intent: Intent, share: Decimal) -> dict[str, str]:
+    """The match of the entities that get the candidate; of a value that no digest has while there is none."""
+    if share <= 0:
+        return {"type": "Exact", "name": intent.header, "value": NOBODY}
+    value = pattern(intent.number, cells_of(share))
+    return {"type": "RegularExpression", "name": intent.header, "value": value}
 
 
 def _weight(share: Decimal) -> int:
