@@ -67,7 +67,7 @@ bench: environments ## Measure on the cluster what docs/figures.md says of the o
 	$(call step,bench,$(PYTEST) -s tests/e2e/test_steady_state.py $(wildcard tests/bench))
 
 faults: environments ## Kill, delete and cut off things while models are served, on the cluster
-	$(call step,faults,SLIPWAY_FAULTS=full $(PYTEST) $(wildcard tests/e2e/test_faults_*.py))
+	$(call step,faults,$(PYTEST) $(wildcard tests/e2e/test_faults_*.py))
 
 locks: environments ## Renew requirements/*.txt
 	@PATH="$$PWD/.venv/bin:$$PATH" requirements/compile.sh

@@ -44,6 +44,8 @@ class Environment:
     gateway_port: int
     images: Mapping[str, str]
     """Image references by the project's names for them: operator, pipelines, builder, base."""
+    audit_log: Path | None = None
+    """Writes of service accounts, a line each, where the API server keeps such a log within reach."""
 
 
 def load(path: Path | None = None) -> Environment:
@@ -65,6 +67,7 @@ def load(path: Path | None = None) -> Environment:
         gateway_name=gateway["name"], gateway_namespace=gateway["namespace"],
         gateway_address=address, gateway_port=int(port),
         images={"base": raw.get("base_image", ""), **raw.get("images", {})},
+        audit_log=Path(raw["audit_log"]) if raw.get("audit_log") else None,
     )  # fmt: skip
 
 

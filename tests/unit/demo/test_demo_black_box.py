@@ -11,7 +11,12 @@ from slipway.api.support import inactive_fields
 from slipway.api.v1alpha1 import modelrollout, modeltask, retrainpolicy, trainingrun
 
 ROOT = Path(__file__).resolve().parents[3]
-WHITE = {"test_model_images.py", "test_training.py", "test_chart.py", "test_route_places.py"}  # these test a part by its own code
+WHITE = {
+    "test_model_images.py",
+    "test_training.py",
+    "test_chart.py",
+    "test_route_places.py",
+}  # these test a part by its own code
 BLACK = sorted(
     path for name in ("demo", "rows", "e2e") for path in (ROOT / "tests" / name).rglob("*.py") if path.name not in WHITE
 )
