@@ -50,7 +50,7 @@ e2e: environments
 readme: environments
 	$(call step,commands of README,$(PYTEST) tests/e2e/test_readme.py)
 
-cluster: environments ## Bring up the embedded cluster, or use and complete the one of KUBECONFIG
+cluster: environments ## Bring up the embedded cluster, or use the one of KUBECONFIG, naming what it lacks
 	@$(PYTHON) -m tests.cluster up
 
 install: environments ## Install Slipway on it: helm upgrade --install slipway charts/slipway, with its settings
