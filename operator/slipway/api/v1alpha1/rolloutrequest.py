@@ -129,7 +129,7 @@ class RolloutRequestSpec(Spec):
 
 
 class RolloutRequestStatus(ConditionedStatus):
-    """The answer. Its conditions: Accepted, Applied, Refused."""
+    """The answer. Its conditions: Accepted, Applied, Refused; Stalled where it is refused."""
 
     phase: str = Field("", description="Accepted, Applied or Refused.")
     reason: str = Field("", description="Why, in one CamelCase word.")
