@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[3]
 SKIPPED = "tests/unit/drift/test_drift_queries.py"
 
 
-@pytest.mark.parametrize(("setting", "code", "said"), [("", 0, " skipped in "), ("1", 1, "SLIPWAY_NO_SKIPS forbids it")])
+@pytest.mark.parametrize(
+    ("setting", "code", "said"), [("", 0, " skipped in "), ("1", 1, "SLIPWAY_NO_SKIPS forbids it")]
+)
 def test_a_skip_fails_only_where_that_is_asked_for(setting: str, code: int, said: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", SKIPPED], cwd=ROOT, text=True, capture_output=True,
