@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.cluster.places import Places
 
 OPERATOR_NAMESPACE = "slipway-system"
 
@@ -72,5 +73,5 @@ def load(path: Path | None = None) -> Environment:
 
 
 def state_directory() -> Path:
-    """Where the embedded cluster keeps its state."""
-    return Path(os.environ.get("SLIPWAY_CLUSTER_STATE") or "/var/lib/slipway-cluster")
+    """Where `python -m tests.cluster up` keeps what it knows of the cluster that is used here."""
+    return Places.of_environment().state
