@@ -87,7 +87,8 @@ def test_r51_without_an_assignment_weights_split_requests_and_a_bad_canary_still
     serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...]
 ) -> None:
     weighted = serve("r51-weights")
-    stages = [canary(30, seconds=12, exposures=50, gates=[SAYS_PHISHING]), canary(50, seconds=3600)]
+    stages = [{**canary(30, seconds=12, gates=[SAYS_PHISHING]), "minSamples": 50}]
+    del stages[0]["minExposures"]  # exposures are distinct entities, which nobody names here
     traffic_spec = {**weighted.manifest(models["first"], stages)["spec"]["traffic"]}
     del traffic_spec["assignment"]
     weighted.create(models["first"], stages, traffic=traffic_spec)
