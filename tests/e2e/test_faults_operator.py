@@ -15,6 +15,7 @@ from tests.rows.service import SAYS_PHISHING, Service, canary, shadow
 
 STAGES = [shadow(seconds=8), canary(20, seconds=8, gates=[SAYS_PHISHING]), canary(50, seconds=8)]
 
+
 @pytest.fixture(scope="module")
 def service(serve: Callable[[str], Service], models: dict[str, str]) -> Service:
     made = serve("killed")
