@@ -121,10 +121,10 @@ def test_what_this_machine_does_not_reach_is_told_at_once_with_its_variable(kind
     done = status(kind)
     assert done.returncode == 1
     lines = [line for line in done.stderr.splitlines() if line.startswith("  - ")]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for line, variable in zip(
         lines,
-        ("GATEWAY_ADDRESS", "PROMETHEUS_HOST_URL", "MLFLOW_HOST_URL", "REGISTRY_HOST=localhost:5001"),
+        ("GATEWAY_ADDRESS", "PROMETHEUS_HOST_URL", "MLFLOW_HOST_URL", "REGISTRY_HOST=localhost:5001", "BASE_IMAGE"),
         strict=True,
     ):
         assert f"SLIPWAY_{variable}" in line
@@ -139,6 +139,7 @@ def test_named_for_this_machine_all_of_it_is_used(kind: Kind, forwarded: str) ->
         SLIPWAY_MLFLOW_HOST_URL=f"http://{forwarded}",
         SLIPWAY_REGISTRY="kind-registry:5000",
         SLIPWAY_REGISTRY_HOST=forwarded,
+        SLIPWAY_BASE_IMAGE="mirror.example.com/library/python:3.11-slim",
     )
     assert (done.returncode, done.stderr) == (0, "")
     found = dict(line.split(" ", 1) for line in done.stdout.splitlines())
@@ -150,7 +151,7 @@ def test_named_for_this_machine_all_of_it_is_used(kind: Kind, forwarded: str) ->
     )
     assert (found["prometheus_host_url"], found["mlflow_host_url"]) == (f"http://{forwarded}",) * 2
     assert found["gateway"] == str({"namespace": "g", "name": "public", "address": forwarded})
-    assert found["base_image"] == "docker.io/library/python:3.11-slim"
+    assert found["base_image"] == "mirror.example.com/library/python:3.11-slim"
 
 
 def test_an_empty_cluster_is_told_all_that_it_lacks(kind: Kind) -> None:

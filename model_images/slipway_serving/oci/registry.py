@@ -27,8 +27,6 @@ MANIFEST_TYPES = (
 )
 _CHUNK = 1 << 20
 _LARGEST_DOCUMENT = 16 << 20
-# Docker Hub's images are named by one host and served by another.
-_SERVED_BY = {"docker.io": "registry-1.docker.io"}
 _RETRIES = 3
 _FIRST_PAUSE = 1.0  # seconds; it doubles
 
@@ -70,8 +68,7 @@ class Registry:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.host = host
-        self._netloc = _SERVED_BY.get(host, host)
-        self._url = f"{'http' if plain_http else 'https'}://{self._netloc}"
+        self._url = f"{'http' if plain_http else 'https'}://{host}"
         self._session = requests.Session()
         self._session.verify = str(ca) if ca else True
         self._timeout = timeout
@@ -203,7 +200,7 @@ class Registry:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _authorized(self, method: str, url: str, scope: str, **arguments: Any) -> requests.Response:
-        own_host = urlsplit(url).netloc == self._netloc
+        own_host = urlsplit(url).netloc == self.host
         given = arguments.pop("headers", {})
         try:
             for _ in range(2):

@@ -17,7 +17,11 @@ from tests.cluster.images import PLATFORM, Store
 from tests.cluster.places import Places
 from tests.cluster.progress import Progress
 
-BASE_IMAGE = "docker.io/library/python:3.11-slim"
+# A name without a host means another registry to each engine, so the user says which.
+NO_BASE = (
+    "a base image with Python 3.11: name one that this machine can read in SLIPWAY_BASE_IMAGE, as host/repository:tag,"
+    " such as your mirror's library/python:3.11-slim"
+)
 
 
 @dataclass
@@ -41,8 +45,10 @@ def describe(
     kubectl, helm = programs.kubectl(tools, progress), programs.helm(tools, progress)
     path = one_file(kubectl, kubeconfig, places.state)
     found = find(Reader(kubectl, path), given, Reach())
-    if found.missing or not (found.registry and found.prometheus and found.mlflow and found.gateway):
-        listed = "".join(f"\n  - {one}" for one in found.missing)
+    base = given.get("SLIPWAY_BASE_IMAGE", "")
+    missing = [*found.missing, *([] if base else [NO_BASE])]
+    if missing or not (found.registry and found.prometheus and found.mlflow and found.gateway):
+        listed = "".join(f"\n  - {one}" for one in missing)
         raise ClusterError(
             f"the cluster of KUBECONFIG ({kubeconfig}) lacks:{listed}",
             "install or name these (docs/own-cluster.md), or unset KUBECONFIG for the embedded cluster (Linux, root)",
@@ -58,7 +64,7 @@ def describe(
         mlflow=found.mlflow.inside,
         mlflow_host_url=found.mlflow.outside,
         gateway=found.gateway,
-        base_image=given.get("SLIPWAY_BASE_IMAGE") or BASE_IMAGE,
+        base_image=base,
         kubectl=kubectl,
         helm=helm,
     )

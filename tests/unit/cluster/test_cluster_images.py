@@ -9,7 +9,6 @@ import pytest
 from slipway_serving.oci import ImageConfig, ImageReference, Registry, image_from_layers, layer_from_tree
 
 from tests.cluster.errors import ClusterError
-from tests.cluster.external.describe import BASE_IMAGE
 from tests.cluster.images import Images, Store
 from tests.cluster.places import Places
 from tests.cluster.progress import Progress
@@ -33,10 +32,6 @@ def python(registry: Registry, home: Path, repository: str, content: str = "1") 
 
 def images(places: Places, host: str, base: str) -> Images:
     return Images(places, Progress(io.StringIO()), Store("kind-registry:5000", host, plain_http=True), base)
-
-
-def test_the_users_cluster_stands_on_docker_hubs_python() -> None:
-    assert ImageReference.parse(BASE_IMAGE) == ImageReference("docker.io", "library/python", "3.11-slim")
 
 
 def test_the_base_is_copied_once_and_named_as_pods_know_it(registry_host: str, places: Places, tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from slipway_serving.oci import (
     image_from_layers,
     layer_from_tree,
 )
-from slipway_serving.oci import registry as registry_module
 
 from tests.unit.serving.loopback import free_port
 from tests.unit.serving.trees import write_tree
@@ -71,17 +70,6 @@ def test_base_of_another_registry_is_copied(registry: Registry, registry_host: s
     layer = make_layer(tmp_path, "model", b"m")
     digest = append_layers(registry, base, target, [layer], ImageConfig(), base_registry=other)
     assert len(registry.manifest("copied/target", digest).document["layers"]) == 2
-
-
-def test_docker_hub_is_asked_where_it_answers_and_named_as_everybody_does(
-    registry_host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert registry_module._SERVED_BY == {"docker.io": "registry-1.docker.io"}
-    monkeypatch.setitem(registry_module._SERVED_BY, "docker.io", registry_host)
-    hub = Registry("docker.io", plain_http=True)
-    base = base_image(hub, tmp_path, "library/python")
-    assert str(base).startswith("docker.io/library/python@sha256:")
-    assert Registry(registry_host, plain_http=True).head_manifest("library/python", "1") == base.digest
 
 
 def test_absent_things_are_named(registry: Registry) -> None:
