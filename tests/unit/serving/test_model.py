@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from slipway_serving.service.model import ModelFault, ServedModel, load_model
-from slipway_serving.service.predictor import SklearnPredictor, UnsupportedModel
+from slipway_serving.service.answers import ModelFault
+from slipway_serving.service.flavours.sklearn import SklearnPredictor
+from slipway_serving.service.flavours.supported import UnsupportedModel
+from slipway_serving.service.model import ServedModel, load_model
 from slipway_serving.service.profile import Profile, ReferenceFeature
 from slipway_serving.service.schema import schema_of
+from slipway_serving.service.signature import ColumnSpec, Signature
 
 from tests.unit.serving.models import Slow, save_object, save_sklearn
 
-ONE_NUMBER = schema_of(None, Profile(), 1)
+ONE_NUMBER = schema_of(Signature(), Profile(), Signature())
 
 
 class Stub:
@@ -86,15 +89,15 @@ def test_what_is_no_answer_is_a_fault_of_the_model(model: Stub) -> None:
 
 def test_profiled_values_are_numbers_or_indices_of_categories() -> None:
     features = (ReferenceFeature("b", False, (), ("x", "y"), (1, 1, 0)), ReferenceFeature("a", True, (0,), (), (1, 1)))
-    signature = [{"name": "a", "type": "double"}, {"name": "b", "type": "string"}]
+    signature = Signature((ColumnSpec("a", "double"), ColumnSpec("b", "string")))
     profile = Profile(features)
-    model = ServedModel(SklearnPredictor(Stub(["0"], ["0"])), schema_of(signature, profile, None), profile)
+    model = ServedModel(SklearnPredictor(Stub(["0"], ["0"])), schema_of(signature, profile, Signature()), profile)
     rows = model.measured(model.schema.read([[1, "y"], [None, None], [2.5, "z"]]))
     np.testing.assert_array_equal(rows, [[1, 1], [np.nan, np.nan], [2, 2.5]])
 
 
 def test_another_flavour_is_refused_in_words(tmp_path: Path) -> None:
     directory = save_object(tmp_path / "model", Slow(0))
-    (directory / "MLmodel").write_text(json.dumps({"flavors": {"pytorch": {}}}))
-    with pytest.raises(UnsupportedModel, match="pytorch"):
+    (directory / "MLmodel").write_text(json.dumps({"flavors": {"spark": {}}}))
+    with pytest.raises(UnsupportedModel, match="spark; supported are sklearn, xgboost"):
         load_model(directory)
