@@ -18,12 +18,6 @@ LIMIT = 0.5
 def is_large(values):
     return values > LIMIT
 '''
-REQUIREMENTS = {
-    "xgboost": ["xgboost==3.2.0"],
-    "lightgbm": ["lightgbm==4.7.0"],
-    "onnx": ["onnx==1.23.2", "onnxruntime==1.32.0"],
-    "python_function": ["pandas"],
-}
 
 
 @dataclass(frozen=True)
@@ -135,7 +129,7 @@ def save_python_function(directory: Path) -> Saved:
     table = training_table()
     signature = infer_signature(table, params={"factor": 1.0})
     words = {"python_model": Rules(), "code_paths": [str(source)], "signature": signature}
-    mlflow.pyfunc.save_model(str(directory), pip_requirements=REQUIREMENTS["python_function"], **words)
+    mlflow.pyfunc.save_model(str(directory), pip_requirements=requirements("python_function"), **words)
     parameters = {"factor": 0.7}
     model = mlflow.pyfunc.load_model(str(directory))
     answers = model.predict(table.head(9), params=parameters).tolist()
@@ -155,6 +149,14 @@ FLAVOURS: Mapping[str, Callable[[Path], Saved]] = {
 }
 
 
+def requirements(flavour: str) -> list[str]:
+    """What MLflow would find out by loading the model in a second process: the flavour's library as it is here."""
+    import importlib
+
+    names = {"onnx": ("onnx", "onnxruntime"), "python_function": ("pandas",)}.get(flavour, (flavour,))
+    return [f"{name}=={importlib.import_module(name).__version__}" for name in names]
+
+
 def name_classes(directory: Path, classes: list[str], positive: str | None = None, threshold: float = 0.5) -> None:
     """A profile as a user may write it by hand for a model that does not name its classes."""
     profile = {"classes": classes, "positive": positive, "threshold": threshold}
@@ -169,7 +171,7 @@ def _save(flavour: str, model: Any, directory: Path, example: Any = None) -> Non
 
     signature = None if example is None else infer_signature(example)
     save = importlib.import_module(f"mlflow.{flavour}").save_model
-    save(model, str(directory), signature=signature, pip_requirements=REQUIREMENTS[flavour])
+    save(model, str(directory), signature=signature, pip_requirements=requirements(flavour))
 
 
 def _saved(directory: Path, table: Any, column: str | None = None) -> Saved:
