@@ -11,10 +11,13 @@ PYTEST := $(PYTHON) -m pytest --durations=10
 # Runs one named step and says how long it took, also when it fails.
 step = @started=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - started)) s"; exit $$code
 
-.PHONY: help demo check lint types layers unit test programs controlplane e2e readme cluster install cluster-down crds bench faults locks environments
+# A test that lacks a program is skipped by `make check`; on the embedded cluster's machine all are there afterwards.
+whole = $(if $(KUBECONFIG),,SLIPWAY_NO_SKIPS=1) $(PYTEST)
+
+.PHONY: help demo check lint types layers unit test programs controlplane e2e lifecycle readme cluster install cluster-status cluster-down crds bench faults locks environments
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: environments ## Watch models pass from training to full traffic, and bad ones being caught (35 minutes cold, 8 warm)
 	@$(PYTHON) -m tests.demo
@@ -33,7 +36,7 @@ layers: environments
 unit: environments
 	$(call step,unit tests,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile tests/unit)
 
-test: check programs controlplane install e2e readme ## Everything: check, then tests on a real API server, then on a whole cluster
+test: check programs controlplane install e2e lifecycle readme ## Everything: check, then tests on a real API server, then on a whole cluster
 
 # What takes minutes on a cold machine is made before the tests that need it, whose time limits it would break.
 programs: environments
@@ -41,20 +44,30 @@ programs: environments
 
 # With the chart's unit tests once more: a `make check` before helm was built had to skip them.
 controlplane: environments
-	$(call step,control plane tests,$(PYTEST) tests/controlplane tests/unit/chart)
+	$(call step,control plane tests,$(whole) tests/controlplane tests/unit/chart)
 
+# With the unit tests once more that need promtool or docker-registry, which came with the cluster.
 e2e: environments
-	$(call step,cluster tests,$(PYTEST) --ignore tests/e2e/test_readme.py $(wildcard tests/e2e tests/rows))
+	$(call step,cluster tests,$(whole) --ignore $(LIFECYCLE) --ignore $(README) $(wildcard tests/e2e tests/rows))
+	$(call step,unit tests with the cluster's programs,$(whole) -m programs tests/unit)
 
-# The last one, since README ends with `make cluster-down`.
+# These two come last, since each ends with `make cluster-down`.
+LIFECYCLE := tests/e2e/test_cluster_lifecycle.py
+README := tests/e2e/test_readme.py
+lifecycle: environments
+	$(call step,life of the cluster,$(whole) $(LIFECYCLE))
+
 readme: environments
-	$(call step,commands of README,$(PYTEST) tests/e2e/test_readme.py)
+	$(call step,commands of README,$(whole) $(README))
 
-cluster: environments ## Bring up the embedded cluster, or use and complete the one of KUBECONFIG
+cluster: environments ## Bring up the embedded cluster, or find all that is needed in the one of KUBECONFIG
 	@$(PYTHON) -m tests.cluster up
 
 install: environments ## Install Slipway on it: helm upgrade --install slipway charts/slipway, with its settings
 	$(call step,cluster and chart,$(PYTHON) -m tests.demo.installation)
+
+cluster-status: environments ## Say what runs; with KUBECONFIG, what is found there and what is missing
+	@$(PYTHON) -m tests.cluster status
 
 cluster-down: environments ## Take the embedded cluster away, to the last process, mount and rule
 	@$(PYTHON) -m tests.cluster down
@@ -63,11 +76,11 @@ crds: environments ## Write crds/ and the chart's copies from the models
 	@$(PYTHON) -m slipway.api.crds
 	@$(PYTHON) -m slipway.api.crds --out charts/slipway/files/crds
 
-bench: environments ## Measure on the cluster what docs/figures.md says of the operator; the other figures are times of targets
+bench: environments ## Measure on the cluster what docs/figures.md promises; takes the cluster down and up again
 	$(call step,bench,$(PYTEST) -s tests/e2e/test_steady_state.py $(wildcard tests/bench))
 
 faults: environments ## Kill, delete and cut off things while models are served, on the cluster
-	$(call step,faults,SLIPWAY_FAULTS=full $(PYTEST) $(wildcard tests/e2e/test_faults_*.py))
+	$(call step,faults,$(PYTEST) $(wildcard tests/e2e/test_faults_*.py))
 
 locks: environments ## Renew requirements/*.txt
 	@PATH="$$PWD/.venv/bin:$$PATH" requirements/compile.sh

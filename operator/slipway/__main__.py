@@ -17,11 +17,13 @@ CONTROLLERS = (
     "slipway.controllers.training:TrainingController",
     "slipway.controllers.rollout:RolloutController",
     "slipway.controllers.retrain:RetrainController",
+    "slipway.controllers.request:RequestController",
+    "slipway.controllers.template:TemplateController",
 )
 
 
 def controllers() -> list[Controller[Any]]:
-    """One controller for each kind that has one."""
+    """One controller for each kind."""
     found = []
     for path in CONTROLLERS:
         module, _, name = path.partition(":")

@@ -17,7 +17,7 @@ from slipway.api.v1alpha1.base import GROUP, VERSION
 from slipway.runtime import options
 from slipway.validation import Finding, check
 
-PLURALS = ("modeltasks", "trainingruns", "modelrollouts", "retrainpolicies", "metrictemplates")
+PLURALS = ("modeltasks", "trainingruns", "modelrollouts", "retrainpolicies", "rolloutrequests", "metrictemplates")
 # kopf runs the handlers whose id is the request's path, and none for another path: the chart's configuration names it.
 HANDLER = "validate"
 UNPROCESSABLE = 422

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import shlex
 import sys
 from pathlib import Path
@@ -10,18 +11,19 @@ from pathlib import Path
 from tests.cluster.down import down
 from tests.cluster.environment import Environment
 from tests.cluster.errors import ClusterError
+from tests.cluster.external.describe import describe
 from tests.cluster.lock import exclusive
-from tests.cluster.places import Places
+from tests.cluster.places import Places, given_kubeconfig
 from tests.cluster.processes import Processes
 from tests.cluster.progress import Progress
 from tests.cluster.project_images import project_images
-from tests.cluster.provider import bring_up, given_kubeconfig
+from tests.cluster.provider import bring_up
 from tests.cluster.status import status
 
 _COMMANDS = {
     "up": "bring the cluster up, or find that it is; with KUBECONFIG, use that one",
     "down": "take the embedded cluster away, to the last process, mount and rule",
-    "status": "say what runs; exit code 1 where something does not",
+    "status": "say what runs; exit code 1 where something does not; with KUBECONFIG, what is found or missing there",
     "kubeconfig": "print the path of the administrator's kubeconfig",
     "env": "print shell commands that set KUBECONFIG and PATH: source <(python -m tests.cluster env)",
     "images": "make the project's images from the code as it is, and print their names",
@@ -52,9 +54,7 @@ def _run(command: str, places: Places, progress: Progress) -> int:
     elif command == "down":
         _down(places, progress)
     elif command == "status":
-        lines, well = status(places)
-        print("\n".join(lines))
-        return 0 if well else 1
+        return _status(places, progress)
     elif command == "kubeconfig":
         print(given_kubeconfig(places) or places.kubeconfig)
     elif command == "env":
@@ -62,6 +62,17 @@ def _run(command: str, places: Places, progress: Progress) -> int:
     else:
         print("\n".join(f"{name} {image}" for name, image in project_images(progress).items()))
     return 0
+
+
+def _status(places: Places, progress: Progress) -> int:
+    kubeconfig = given_kubeconfig(places)
+    if kubeconfig:
+        found = describe(kubeconfig, places, progress)
+        print("\n".join(f"{name} {value}" for name, value in dataclasses.asdict(found).items() if value))
+        return 0
+    lines, well = status(places)
+    print("\n".join(lines))
+    return 0 if well else 1
 
 
 def _down(places: Places, progress: Progress) -> None:

@@ -17,6 +17,8 @@ from tests.cluster.places import PACKAGE
 from tests.cluster.progress import Progress
 
 GO_MODULES = PACKAGE / "go"
+# Where Go lies on machines whose PATH does not say so.
+_GO_ELSEWHERE = ("/usr/local/go/bin/go", "/usr/lib/go/bin/go")
 
 
 @dataclass(frozen=True)
@@ -169,8 +171,7 @@ def _require_programs(tool: Tool, scratch: Path, log: Path) -> None:
 
 def find_go() -> str:
     """The go command. Raises ClusterError where there is none."""
-    candidates = [shutil.which("go"), "/usr/local/go/bin/go", "/usr/lib/go/bin/go"]
-    for candidate in candidates:
+    for candidate in (shutil.which("go"), *_GO_ELSEWHERE):
         if candidate and os.access(candidate, os.X_OK):
             return candidate
     raise ClusterError(

@@ -23,6 +23,7 @@ class Gateway:
 class Environment:
     """URLs without suffix are those that pods use; `*_host_url` are the same services seen from this machine.
 
+    `registry` is its host:port in image references, for nodes and pods; `registry_host` is what this machine pushes to.
     `images` holds the project's own (operator, builder, pipelines), pinned by digest; `audit_log` is a file of this
     machine with one JSON line per write of a service account, empty where the cluster is not the embedded one.
     """
@@ -30,6 +31,7 @@ class Environment:
     kubeconfig: str
     provider: str
     registry: str
+    registry_host: str
     registry_plain_http: bool
     prometheus: str
     prometheus_host_url: str

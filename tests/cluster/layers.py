@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -20,12 +21,13 @@ from tests.cluster.errors import ClusterError
 from tests.cluster.lock import exclusive
 from tests.cluster.progress import Progress
 
-# Debian 12's, in the base image as on this machine: bytecode is made by the version that reads it.
-PYTHON = Path("/usr/bin/python3")
+# Debian 12's, in the base image as on the embedded cluster's machine: bytecode is made by the version that reads it.
 PYTHON_VERSION = "3.11"
+_PYTHONS = ("/usr/bin/python3", sys.executable, f"python{PYTHON_VERSION}")
 DEPENDENCIES = "opt/python"
 # Raise it when what is left out or how it is compiled changes.
 _RECIPE = 2
+_PLATFORM = "x86_64-manylinux_2_36"
 _UNREAD_SUFFIXES = (".a", ".pxd", ".pyx", ".c", ".cpp", ".h", ".hpp")
 _TESTED = ("numpy", "pandas", "pyarrow", "scipy", "sklearn")
 
@@ -99,8 +101,9 @@ def environment_key(lock: Path) -> str:
 
 
 def install_wheels(lock: Path, tree: Path, log: Path) -> None:
-    """Installs `lock` into `tree` for the image's Python. Raises ClusterError."""
-    target = ["--target", str(tree), "--python", str(PYTHON), "--python-version", PYTHON_VERSION]
+    """Installs `lock` into `tree` for the image's Python, whatever this machine's is. Raises ClusterError."""
+    python = ["--python", python_of_images() or sys.executable, "--python-version", PYTHON_VERSION]
+    target = ["--target", str(tree), *python, "--python-platform", _PLATFORM]
     options = ["--no-config", "--require-hashes", "--link-mode", "copy", "--only-binary", ":all:"]
     command = [sys.executable, "-m", "uv", "pip", "install", *target, *options, "-r", str(lock)]
     _run(command, log, f"the packages of {lock.name} could not be installed", "is a Python package index reachable?")
@@ -116,14 +119,31 @@ def _install(lock: Path, tree: Path, log: Path) -> None:
     compile_bytecode(tree, f"/{DEPENDENCIES}", log)
 
 
+@functools.cache
+def python_of_images() -> str | None:
+    """A Python of this machine that is of the images' version."""
+    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    for candidate in _PYTHONS:
+        program = shutil.which(candidate)
+        if program:
+            done = subprocess.run([program, "-c", asked], capture_output=True, text=True, check=False)
+            if done.stdout.strip() == PYTHON_VERSION:
+                return program
+    return None
+
+
 def compile_bytecode(tree: Path, place: str, log: Path) -> None:
     """Pods have a read-only root and cannot do it later: without, importing mlflow costs 10 s of CPU instead of 2.
 
     Bytecode that is never compared with its source, since a layer keeps no times; a fixed hash seed and the path
-    inside the image, so that the bytes depend on nothing of this machine.
+    inside the image, so that the bytes depend on nothing of this machine. A machine without that Python compiles
+    none, and pods start slowly.
     """
+    python = python_of_images()
+    if python is None:
+        return
     mode = ["--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", place]
-    command = [str(PYTHON), "-m", "compileall", "-q", "-j", "2", *mode, str(tree)]
+    command = [python, "-m", "compileall", "-q", "-j", "2", *mode, str(tree)]
     # Some packages carry templates and tests of other Pythons' syntax: exit code 1 says so, and nothing imports them.
     with log.open("ab") as output:
         environment = {**os.environ, "PYTHONHASHSEED": "0"}

@@ -63,7 +63,11 @@ def program(*candidates: str) -> str:
     for candidate in candidates:
         if os.access(candidate, os.X_OK):
             return candidate
-    raise ClusterError(f"{candidates[0]} is missing", "run `python -m tests.cluster up` again, which installs it")
+    package = next((name for name, files in PACKAGES.items() if candidates[0] in files), "the package that holds it")
+    raise ClusterError(
+        f"{candidates[0]} is missing",
+        f"install {package}; `make cluster` without a KUBECONFIG does so, as root on Debian 12",
+    )
 
 
 def _run(command: list[str], log: Path) -> int:

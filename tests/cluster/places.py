@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,14 +21,16 @@ class Places:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> Places:
-        """State is one per machine, since there is one bridge and one set of addresses; caches are one per user.
-
-        A user who is not root has a state of his own: it describes the cluster of his KUBECONFIG.
+        """The embedded cluster's, one per machine, since there is one bridge and one set of addresses; caches are one
+        per user. The cluster of a KUBECONFIG has a place of its own, beside what the user caches.
         """
         env = os.environ if environment is None else environment
         cache = cache_directory(env).resolve()
-        default = Path("/var/lib/slipway-cluster") if os.geteuid() == 0 else cache / "cluster"
-        return cls(Path(env.get("SLIPWAY_CLUSTER_STATE") or default).resolve(), cache)
+        embedded = cls(Path(env.get("SLIPWAY_CLUSTER_STATE") or "/var/lib/slipway-cluster").resolve(), cache)
+        given = given_kubeconfig(embedded, env)
+        if not given:
+            return embedded
+        return cls(cache / "own-clusters" / hashlib.sha256(given.encode()).hexdigest()[:12], cache)
 
     def of_cluster(self) -> Places:
         """With the cache of the cluster that is there: another user's `up` must not move it to his own."""
@@ -91,6 +94,14 @@ class Places:
         (self.state / "cache").write_text(str(self.cache))
         self.state.chmod(0o711)
         self.pki.chmod(0o700)
+
+
+def given_kubeconfig(places: Places, environment: Mapping[str, str] | None = None) -> str:
+    """The user's KUBECONFIG; empty where there is none, or where it is the embedded cluster's own."""
+    given = (os.environ if environment is None else environment).get("KUBECONFIG", "")
+    paths = [Path(one).absolute() for one in given.split(os.pathsep) if one]
+    own = places.kubeconfig.resolve()
+    return "" if all(path.resolve() == own for path in paths) else os.pathsep.join(map(str, paths))
 
 
 def cache_directory(env: Mapping[str, str]) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from slipway_serving.oci import ImageConfig, Layer
 
 from tests.cluster.environment import Environment
-from tests.cluster.images import SEARCH_PATH, Images
+from tests.cluster.images import SEARCH_PATH, Images, Store
 from tests.cluster.layers import DEPENDENCIES, LayerCache, compile_bytecode, environment_key
 from tests.cluster.places import REPOSITORY, Places
 from tests.cluster.progress import Progress
@@ -60,7 +60,7 @@ def project_images(progress: Progress | None = None) -> dict[str, str]:
     """
     places, progress = Places.of_environment().of_cluster(), progress or Progress()
     environment = Environment.load(places.environment)
-    images = Images(places, progress, environment.registry, environment.registry_plain_http, environment.base_image)
+    images = Images(places, progress, Store.of(environment), environment.base_image)
     made = make_all(images)
     dataclasses.replace(environment, images=made).save(places.environment)
     _add_used(places, images.used)

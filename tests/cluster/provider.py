@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
-from collections.abc import Mapping
-from pathlib import Path
 
-from tests.cluster import external
 from tests.cluster.environment import Environment
 from tests.cluster.errors import ClusterError
-from tests.cluster.images import Images
-from tests.cluster.places import Places
+from tests.cluster.external.describe import describe
+from tests.cluster.images import Images, Store
+from tests.cluster.places import Places, given_kubeconfig
 from tests.cluster.progress import Progress
 from tests.cluster.project_images import make_all
 from tests.cluster.up import EmbeddedCluster
@@ -27,13 +25,6 @@ def bring_up(places: Places, progress: Progress) -> Environment:
     return EmbeddedCluster(places, progress).up()
 
 
-def given_kubeconfig(places: Places, environment: Mapping[str, str] | None = None) -> str:
-    """The user's KUBECONFIG; empty where there is none, or where it is the embedded cluster's own."""
-    given = (os.environ if environment is None else environment).get("KUBECONFIG", "")
-    paths = [Path(one) for one in given.split(os.pathsep) if one]
-    return "" if all(path.absolute() == places.kubeconfig.absolute() for path in paths) else given
-
-
 def require_embedded(system: str, user: int) -> None:
     """Raises ClusterError, naming both ways, where the embedded cluster cannot be."""
     if system == "Linux" and user == 0:
@@ -46,11 +37,9 @@ def require_embedded(system: str, user: int) -> None:
 
 
 def _use(kubeconfig: str, places: Places, progress: Progress) -> Environment:
-    environment = external.describe(kubeconfig, progress)
-    external.state_directory(places.state)
-    places.cache.mkdir(parents=True, exist_ok=True)
-    registry, plain = environment.registry, environment.registry_plain_http
-    images = Images(places, progress, registry, plain, environment.base_image)
-    complete = dataclasses.replace(environment, base_image=images.base(), images=make_all(images))
+    found = describe(kubeconfig, places, progress)
+    progress.say(f"using the cluster of KUBECONFIG ({kubeconfig})")
+    images = Images(places, progress, Store.of(found), found.base_image)
+    complete = dataclasses.replace(found, base_image=images.base(), images=make_all(images))
     complete.save(places.environment)
     return complete

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.cluster import addresses, control_plane, leftovers, network, node, packages, preflight, registry
 from tests.cluster.addons import coredns, gateway, kserve, mlflow, prometheus
+from tests.cluster.addons import registry as registry_note
 from tests.cluster.addons.addon import Context, deploy
 from tests.cluster.api import Api
 from tests.cluster.build import GoTools
@@ -25,7 +26,7 @@ from tests.cluster.project_images import make_all
 
 # In the order in which they are wanted; the long ones last.
 _BUILD_ORDER = ("kubernetes", "etcd", "helm", "coredns", "kserve", "gateway")
-_ADDONS = (coredns.ADDON, kserve.ADDON, gateway.ADDON, prometheus.ADDON, mlflow.ADDON)
+_ADDONS = (coredns.ADDON, kserve.ADDON, gateway.ADDON, prometheus.ADDON, mlflow.ADDON, registry_note.ADDON)
 
 
 class EmbeddedCluster:
@@ -101,6 +102,7 @@ def _environment(context: Context, images: dict[str, str]) -> Environment:
         kubeconfig=str(context.places.kubeconfig),
         provider="embedded",
         registry=addresses.REGISTRY,
+        registry_host=addresses.REGISTRY,
         registry_plain_http=True,
         prometheus="http://prometheus.monitoring.svc:9090",
         prometheus_host_url=f"http://{_service_address(context, 'monitoring', 'prometheus')}:9090",

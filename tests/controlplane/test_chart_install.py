@@ -29,10 +29,23 @@ def test_every_kind_is_established(released: Release) -> None:
 
 def test_the_notes_say_what_is_missing(released: Release) -> None:
     notes = released.helm("get", "notes", "slipway").stdout
-    for setting in ("prometheus.url", "mlflow.url", "images.builder", "images.pipelines", "registry.default"):
+    for setting in (
+        "prometheus.url",
+        "mlflow.url",
+        "images.builder",
+        "images.base",
+        "images.pipelines",
+        "registry.default",
+    ):
         assert setting in notes
+    assert "The operator's image is slipway:0.1.0, which no public registry has" in notes
     assert "no KServe" in notes
     assert "no Gateway API" in notes
+
+
+def test_an_image_that_was_named_is_not_asked_for(blank: Release) -> None:
+    notes = blank.install("--set", "image.repository=registry.example.com/slipway")
+    assert "no public registry" not in notes
 
 
 def test_the_release_fits_its_secret(released: Release) -> None:

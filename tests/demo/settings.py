@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.cluster.places import Places
 
 OPERATOR_NAMESPACE = "slipway-system"
 
@@ -44,6 +45,8 @@ class Environment:
     gateway_port: int
     images: Mapping[str, str]
     """Image references by the project's names for them: operator, pipelines, builder, base."""
+    audit_log: Path | None = None
+    """Writes of service accounts, a line each, where the API server keeps such a log within reach."""
 
 
 def load(path: Path | None = None) -> Environment:
@@ -65,9 +68,10 @@ def load(path: Path | None = None) -> Environment:
         gateway_name=gateway["name"], gateway_namespace=gateway["namespace"],
         gateway_address=address, gateway_port=int(port),
         images={"base": raw.get("base_image", ""), **raw.get("images", {})},
+        audit_log=Path(raw["audit_log"]) if raw.get("audit_log") else None,
     )  # fmt: skip
 
 
 def state_directory() -> Path:
-    """Where the embedded cluster keeps its state."""
-    return Path(os.environ.get("SLIPWAY_CLUSTER_STATE") or "/var/lib/slipway-cluster")
+    """Where `python -m tests.cluster up` keeps what it knows of the cluster that is used here."""
+    return Places.of_environment().state

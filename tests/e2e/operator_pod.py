@@ -14,9 +14,9 @@ NAMESPACE = "slipway-system"
 
 
 def pods(cluster: Cluster) -> list[Object]:
-    """The operator's running pods."""
+    """The operator's running pods; one that an upgrade has replaced is none of them."""
     found = cluster.list("Pod", NAMESPACE, labels="app.kubernetes.io/name=slipway")
-    return [pod for pod in found if pod.get("status", {}).get("phase") == "Running"]
+    return [pod for pod in found if pod.get("status", {}).get("phase") == "Running" and not _leaving(pod)]
 
 
 def metrics(cluster: Cluster) -> dict[str, float]:
@@ -50,6 +50,10 @@ def kill(cluster: Cluster) -> None:
             return
         time.sleep(0.5)
     raise TimeoutError("the operator did not come back within 90 s")
+
+
+def _leaving(pod: Object) -> bool:
+    return "deletionTimestamp" in pod["metadata"]
 
 
 def _ready(pod: Object) -> bool:

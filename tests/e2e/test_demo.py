@@ -1,28 +1,24 @@
-"""The demonstration is a test: what it shows really happens, within its time."""
+"""The demonstration is a test: what it shows really happens. How long it takes is measured by tests/bench."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WARM_SECONDS = 8 * 60
 CLAIMS = 10
 
 
 @pytest.mark.timeout(45 * 60)
 def test_make_demo_shows_what_really_happened() -> None:
-    started = time.monotonic()
     done = subprocess.run(
         ["make", "--no-print-directory", "demo"], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
-    seconds = time.monotonic() - started
     sys.stdout.write(done.stdout)
     assert done.returncode == 0, done.stdout[-6000:]
     summary = done.stdout.rpartition("What really happened")[2]
@@ -30,5 +26,3 @@ def test_make_demo_shows_what_really_happened() -> None:
     assert " NO " not in summary
     assert "kubectl -n demo get" in summary
     assert "\x1b[" not in done.stdout, "plain lines where there is no terminal"
-    if os.environ.get("SLIPWAY_WARM") == "1":
-        assert seconds <= WARM_SECONDS

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.demo import view
+from tests.demo import kube, view
 from tests.demo.data import Row
 from tests.demo.kube import Cluster, Object
 from tests.e2e.operator_pod import kill
@@ -23,16 +23,18 @@ def service(serve: Callable[[str], Service], models: dict[str, str]) -> Service:
     return made
 
 
-def reached(service: Service, position: str, version: str) -> Object:
-    """Waits until the rollout of a version is in a phase (Building, Starting, …) or stage."""
+def reached(service: Service, position: str, version: str) -> None:
+    """Waits until the rollout of a version is in a phase (Building, Starting, …) or stage; fails if it ended before."""
 
     def there(found: Object) -> bool:
         status = found.get("status", {})
-        target = (status.get("target") or {}).get("version")
         here = (status.get("phase"), (status.get("stage") or {}).get("name"))
-        return (target == version and position in here) or bool(view.history(found, version))
+        if (status.get("target") or {}).get("version") == version and position in here:
+            return True
+        assert not view.history(found, version), f"version {version} ended before it was seen in {position}"
+        return False
 
-    return service.wait(there, 180, f"version {version} reaches {position}")
+    kube.wait(service.read, there, 180, f"version {version} reaches {position}", every=0.05)
 
 
 def test_killed_in_every_stage_a_good_version_is_promoted_step_by_step(

@@ -1,130 +1,137 @@
-"""Registry, MLflow or Prometheus away for a while: nothing is lost, conditions say it, work resumes by itself.
+"""Registry, MLflow and Prometheus away for the same two minutes: nothing is lost, conditions say it, work resumes.
 
-`make test` takes each away for 30 seconds, `make faults` (SLIPWAY_FAULTS=full) for two minutes.
+Each is missed by work that needs it: an image that is to be built, a version that is asked for, a canary that waits for
+evidence, a training. One scenario, since four outages of two minutes would prove no more.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pytest
 
-from tests.demo import kube, view
+from tests.demo import kube, traffic, view
 from tests.demo.data import Row
 from tests.demo.kube import Cluster, Object, condition
 from tests.demo.settings import state_directory
-from tests.demo.shell import ROOT
 from tests.demo.verify import weights
+from tests.e2e.outages import registry_away, scaled_away
+from tests.rows.fixtures import training_run
 from tests.rows.service import Service, canary
 
-SECONDS = 120 if os.environ.get("SLIPWAY_FAULTS") == "full" else 30
+SECONDS = 120
+RUN = "patient"
+STAGES = {"no-registry": 5, "no-mlflow": 5, "no-prometheus": 60}
+"""Services by what they miss, with the seconds of their canary."""
 
 
-@contextmanager
-def scaled_away(cluster: Cluster, namespace: str, name: str) -> Iterator[None]:
-    """A Deployment without pods; it comes back with its data."""
-    cluster.patch("Deployment", name, namespace, {"spec": {"replicas": 0}})
-    try:
-        wait_replicas(cluster, namespace, name, 0)
-        yield
-    finally:
-        cluster.patch("Deployment", name, namespace, {"spec": {"replicas": 1}})
-    wait_replicas(cluster, namespace, name, 1)
+@dataclass(frozen=True)
+class Outage:
+    """What was seen: objects when each first told its trouble, when the two minutes were over, and after their end."""
+
+    told: dict[str, Object]
+    over: dict[str, Object]
+    shares: tuple[dict[str, float], dict[str, float]]
+    ended: dict[str, Object]
+    tallies: dict[str, traffic.Tally]
 
 
-def wait_replicas(cluster: Cluster, namespace: str, name: str, count: int) -> None:
-    kube.wait(
-        lambda: cluster.get("Deployment", name, namespace),
-        lambda found: found.get("status", {}).get("readyReplicas", 0) == count,
-        90, f"{count} replicas of {name}",
-    )  # fmt: skip
-
-
-@contextmanager
-def registry_away() -> Iterator[None]:
-    """Kills the embedded cluster's registry, which is a process of this machine; `make cluster` repairs it."""
-    record = json.loads((state_directory() / "run" / "registry.json").read_text())
-    os.kill(record["pid"], signal.SIGKILL)
-    try:
-        yield
-    finally:
-        subprocess.run([sys.executable, "-m", "tests.cluster", "up"], cwd=ROOT, check=True, timeout=300)
-
-
-def still_serves(service: Service, version: str) -> Object:
-    """What is away is no reason to touch what serves."""
-    found = service.read()
-    assert view.variant(found, "stable")["version"] == version
-    assert condition(found, "Ready")["status"] == "True"
-    return found
-
-
-def test_mlflow_away_while_a_new_version_is_asked_for(
-    serve: Callable[[str], Service], cluster: Cluster, models: dict[str, str], rows: tuple[Row, ...]
-) -> None:
-    service = serve("no-mlflow")
-    service.create(models["first"], [canary(50, seconds=5, exposures=40)])
-    with service.client(rows) as client:
-        with scaled_away(cluster, "mlflow", "mlflow"):
-            service.pin(models["better"])
-            told = service.wait(
-                lambda f: condition(f, "ModelResolved").get("status") == "Unknown", 60, "the condition ModelResolved"
-            )
-            time.sleep(SECONDS)
-            still_serves(service, models["first"])
-        assert service.ended(models["better"])["outcome"] == "Promoted"
-    assert condition(told, "ModelResolved")["reason"] == "MLflowUnavailable"
-    assert condition(told, "ModelResolved")["message"]
-    assert client.read().failed == 0, client.read().failures
-
-
-def test_prometheus_away_during_a_canary(
-    serve: Callable[[str], Service], cluster: Cluster, models: dict[str, str], rows: tuple[Row, ...]
-) -> None:
-    service = serve("no-prometheus")
-    service.create(models["first"], [canary(50, seconds=15, exposures=40)])
-    with service.client(rows) as client:
-        service.pin(models["better"])
-        service.in_stage("canary-50", models["better"])
-        with scaled_away(cluster, "monitoring", "prometheus"):
-            told = service.wait(
-                lambda f: condition(f, "EvidenceAvailable").get("status") == "False", 60, "the condition on evidence"
-            )
-            before = weights(service.route())
-            time.sleep(SECONDS)
-            found = still_serves(service, models["first"])
-            assert found["status"]["stage"]["name"] == "canary-50", "no data is never a pass"
-            assert "runningSince" not in found["status"]["stage"], "its clock stands"
-            assert weights(service.route()) == before
-        assert service.ended(models["better"])["outcome"] == "Promoted"
-    assert condition(told, "EvidenceAvailable")["message"]
-    assert client.read().failed == 0, client.read().failures
-
-
-def test_registry_away_while_an_image_is_to_be_built(
-    serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...]
-) -> None:
+@pytest.fixture(scope="module")
+def outage(
+    serve: Callable[[str], Service], cluster: Cluster, namespace: str, models: dict[str, str], rows: tuple[Row, ...]
+) -> Iterator[Outage]:
+    """The scenario. Away first is what the others' work does not need yet."""
     if not (state_directory() / "run" / "registry.json").exists():
         pytest.skip("the registry of this cluster is not ours to take away")
-    service = serve("no-registry")
-    service.create(models["first"], [canary(50, seconds=5, exposures=40)])
-    with service.client(rows) as client:
+    services = {name: serve(name) for name in STAGES}
+    for name, service in services.items():
+        service.create(models["first"], [canary(50, seconds=STAGES[name], exposures=40)])
+    with ExitStack() as sending:
+        clients = {name: sending.enter_context(each.client(rows, rate=10)) for name, each in services.items()}
+        services["no-prometheus"].pin(models["better"])
+        services["no-prometheus"].in_stage("canary-50", models["better"])
         with registry_away():
-            service.pin(models["better"])
-            told = service.wait(
-                lambda f: "retrying" in condition(f, "Progressing").get("message", ""),
-                90,
-                "the build tells its trouble",
-            )
-            time.sleep(SECONDS)
-            still_serves(service, models["first"])
-        assert service.ended(models["better"], seconds=300)["outcome"] == "Promoted"
-    assert told["status"]["phase"] == "Building"
-    assert client.read().failed == 0, client.read().failures
+            services["no-registry"].pin(models["better"])
+            told = {"no-registry": first_word(services["no-registry"], retrying)}
+            with scaled_away(cluster, "mlflow", "mlflow"), scaled_away(cluster, "monitoring", "prometheus"):
+                services["no-mlflow"].pin(models["better"])
+                cluster.apply(training_run(RUN, namespace, "Linear", "phishing.csv"))
+                told["no-mlflow"] = first_word(services["no-mlflow"], unresolved)
+                told["no-prometheus"] = first_word(services["no-prometheus"], blind)
+                told[RUN] = kube.wait(lambda: read_run(cluster, namespace), waits_for_mlflow, 120, f"{RUN} tells it")
+                before = weights(services["no-prometheus"].route())
+                time.sleep(SECONDS)
+                over = {name: service.read() for name, service in services.items()}
+                over[RUN] = read_run(cluster, namespace)
+                after = weights(services["no-prometheus"].route())
+        ended = {name: service.ended(models["better"], seconds=400) for name, service in services.items()}
+        ended[RUN] = kube.wait(lambda: read_run(cluster, namespace), run_ended, 400, f"the end of {RUN}")
+    yield Outage(told, over, (before, after), ended, {name: each.read() for name, each in clients.items()})
+    cluster.delete("TrainingRun", RUN, namespace)
+
+
+def first_word(service: Service, says: Callable[[Object], bool]) -> Object:
+    return service.wait(says, 90, "its trouble in a condition")
+
+
+def retrying(found: Object) -> bool:
+    return "retrying" in condition(found, "Progressing").get("message", "")
+
+
+def unresolved(found: Object) -> bool:
+    return condition(found, "ModelResolved").get("status") == "Unknown"
+
+
+def blind(found: Object) -> bool:
+    return condition(found, "EvidenceAvailable").get("status") == "False"
+
+
+def waits_for_mlflow(run: Object) -> bool:
+    return condition(run, "Reconciling").get("reason") == "MLflowUnavailable"
+
+
+def read_run(cluster: Cluster, namespace: str) -> Object:
+    return cluster.get("TrainingRun", RUN, namespace) or {}
+
+
+def run_ended(run: Object) -> bool:
+    return run.get("status", {}).get("phase") in ("Succeeded", "Failed", "Cancelled")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_what_serves_is_not_touched_and_work_ends_well(outage: Outage, models: dict[str, str], name: str) -> None:
+    assert view.variant(outage.over[name], "stable")["version"] == models["first"]
+    assert condition(outage.over[name], "Ready")["status"] == "True"
+    assert outage.ended[name]["outcome"] == "Promoted"
+    assert outage.tallies[name].failed == 0, outage.tallies[name].failures
+    assert outage.tallies[name].sent > 10 * SECONDS / 2
+
+
+def test_without_mlflow_a_version_is_unknown(outage: Outage) -> None:
+    told = condition(outage.told["no-mlflow"], "ModelResolved")
+    assert told["reason"] == "MLflowUnavailable"
+    assert told["message"]
+    assert unresolved(outage.over["no-mlflow"])
+
+
+def test_without_the_registry_a_build_is_tried_again(outage: Outage) -> None:
+    assert outage.told["no-registry"]["status"]["phase"] == "Building"
+    assert outage.over["no-registry"]["status"]["phase"] == "Building"
+
+
+def test_without_prometheus_a_canary_stays_and_its_clock_stands(outage: Outage) -> None:
+    stage = outage.over["no-prometheus"]["status"]["stage"]
+    assert condition(outage.told["no-prometheus"], "EvidenceAvailable")["message"]
+    assert stage["name"] == "canary-50", "no data is never a pass"
+    assert "runningSince" not in stage
+    assert outage.shares[0] == outage.shares[1]
+    assert len(outage.shares[0]) == 2, "the canary keeps its share: no data is no breach either"
+
+
+def test_without_mlflow_a_training_waits_and_then_succeeds(outage: Outage) -> None:
+    assert "mlflow" in condition(outage.told[RUN], "Reconciling")["message"].lower()
+    assert not run_ended(outage.over[RUN])
+    assert outage.ended[RUN]["status"]["phase"] == "Succeeded"

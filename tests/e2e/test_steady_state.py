@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from tests.demo.data import Row
 from tests.demo.kube import Cluster
+from tests.demo.settings import Environment
 from tests.e2e.operator_pod import metrics
 from tests.rows.service import Service, canary
 
 SECONDS = 120
+OPERATOR = "system:serviceaccount:slipway-system:"
 OWN = ("ModelTask", "TrainingRun", "ModelRollout", "RetrainPolicy")
 
 
@@ -37,16 +42,37 @@ def versions(cluster: Cluster, namespace: str) -> dict[tuple[str, str], str]:
     }
 
 
-def test_two_minutes_without_a_write(service: Service, cluster: Cluster, rows: tuple[Row, ...]) -> None:
+def audited(log: Path, since: datetime, until: datetime) -> list[str]:
+    """The operator's writes in the API server's own words, its Lease left out."""
+    found = []
+    for line in log.read_text().splitlines():
+        event = json.loads(line)
+        target = event.get("objectRef", {})
+        at = datetime.fromisoformat(event["requestReceivedTimestamp"])
+        if since <= at <= until and event["user"]["username"].startswith(OPERATOR) and target["resource"] != "leases":
+            found.append(f"{event['verb']} {target['resource']} {target.get('name', '')}")
+    return found
+
+
+def renewed(cluster: Cluster) -> datetime:
+    lease = cluster.get("Lease", "slipway-operator", "slipway-system") or {}
+    return datetime.fromisoformat(lease["spec"]["renewTime"])
+
+
+def test_two_minutes_without_a_write(
+    service: Service, cluster: Cluster, environment: Environment, rows: tuple[Row, ...]
+) -> None:
     with service.client(rows, rate=10) as client:
         time.sleep(20)  # the last writes of what came before
-        before, objects = writes(cluster), versions(cluster, service.namespace)
-        lease = cluster.get("Lease", "slipway-operator", "slipway-system") or {}
+        before, objects, since = writes(cluster), versions(cluster, service.namespace), renewed(cluster)
         time.sleep(SECONDS)
-        after, then = writes(cluster), versions(cluster, service.namespace)
-        renewed = cluster.get("Lease", "slipway-operator", "slipway-system") or {}
+        after, then, until = writes(cluster), versions(cluster, service.namespace), renewed(cluster)
     assert before, "the operator counts its writes"
     assert {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name)} == {}
     assert then == objects
-    assert renewed["spec"]["renewTime"] != lease["spec"]["renewTime"], "the operator was alive all the time"
+    assert (until - since).total_seconds() > SECONDS / 2, "the operator was alive all the time"
+    if environment.audit_log is not None:
+        earlier = datetime.fromtimestamp(0, since.tzinfo)
+        assert audited(environment.audit_log, earlier, since), "the log has the operator's writes"
+        assert audited(environment.audit_log, since, until) == []
     assert client.read().failed == 0

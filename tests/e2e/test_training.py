@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,9 +12,6 @@ from tests.demo.kube import Cluster, Object, condition
 from tests.rows.fixtures import training_run
 
 pytestmark = pytest.mark.timeout(600)
-
-OUTAGE = 120 if os.environ.get("SLIPWAY_FAULTS") == "full" else 30
-"""Seconds that MLflow is away: `make faults` asks for two minutes."""
 
 ENDED = ("Succeeded", "Failed", "Cancelled")
 Create = Callable[..., str]
@@ -68,9 +64,7 @@ def pods(cluster: Cluster, namespace: str, name: str) -> list[Object]:
 def test_a_manifest_becomes_an_evaluated_registered_version(
     create: Create, follow: Callable[..., Object], cluster: Cluster, namespace: str
 ) -> None:
-    started = time.monotonic()
     run = follow(create("good"), ended, 120, "its end")
-    assert time.monotonic() - started < 60, "a small table on a busy machine"
     status = run["status"]
     assert phase(run) == "Succeeded", status
     for kind in ("DataValid", "CriteriaMet", "Registered", "Ready"):
@@ -176,20 +170,3 @@ def test_cancel_ends_a_run_and_takes_its_job_away(
         lambda: {"job": cluster.get("Job", "stopped-train", namespace)}, lambda found: not found["job"], 60, "no Job"
     )
     assert gone["job"] is None
-
-
-def test_mlflow_away_is_said_and_outlasted(
-    create: Create, follow: Callable[..., Object], cluster: Cluster, namespace: str
-) -> None:
-    cluster.patch("Deployment", "mlflow", "mlflow", {"spec": {"replicas": 0}})
-    try:
-        name = create("patient")
-        told = follow(
-            name, lambda found: said(found, "Reconciling") == ("True", "MLflowUnavailable"), 120, "MLflowUnavailable"
-        )
-        assert "mlflow" in condition(told, "Reconciling")["message"].lower()
-        time.sleep(OUTAGE)
-        assert not ended(follow(name, lambda found: True, 5, "its status"))
-    finally:
-        cluster.patch("Deployment", "mlflow", "mlflow", {"spec": {"replicas": 1}})
-    assert phase(follow(name, ended, 400, "its end")) == "Succeeded"

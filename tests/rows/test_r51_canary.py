@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from tests.demo import traffic, view
+from tests.demo import kube, traffic, view
 from tests.demo.data import Row
 from tests.demo.kube import Object
 from tests.demo.verify import weights
@@ -81,3 +81,25 @@ def sticky(service: Service, row: Row) -> bool:
     seen = [{traffic.ask(connection, service.target, row, f"sticky-{n}")[0] for _ in range(5)} for n in range(10)]
     connection.close()
     return all(len(revisions) == 1 for revisions in seen)
+
+
+def test_r51_without_an_assignment_weights_split_requests_and_a_bad_canary_still_loses_them(
+    serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...]
+) -> None:
+    weighted = serve("r51-weights")
+    stages = [{**canary(30, seconds=12, gates=[SAYS_PHISHING]), "minSamples": 50}]
+    del stages[0]["minExposures"]  # exposures are distinct entities, which nobody names here
+    traffic_spec = {**weighted.manifest(models["first"], stages)["spec"]["traffic"]}
+    del traffic_spec["assignment"]
+    weighted.create(models["first"], stages, traffic=traffic_spec)
+    stable = view.variant(weighted.read(), "stable")["revision"]
+    with weighted.client(rows, rate=30) as client:
+        weighted.pin(models["skewed"])
+        weighted.in_stage("canary-30", models["skewed"])
+        asked = kube.wait(weighted.route, lambda route: weights(route).get(stable, 1.0) < 1, 30, "the canary's weight")
+        entry = weighted.ended(models["skewed"])
+        kube.wait(weighted.route, lambda route: weights(route) == {stable: 1.0}, 15, "all traffic back to stable")
+    assert weights(asked)[stable] == pytest.approx(0.7)
+    assert (entry["outcome"], entry["stage"]) == ("RolledBack", "canary-30")
+    assert [gate["verdict"] for gate in entry["gates"] if gate["name"] == "says-phishing"] == ["Breach"]
+    assert client.read().failed == 0, client.read().failures

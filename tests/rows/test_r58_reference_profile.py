@@ -1,4 +1,4 @@
-"""Row 58: the reference profile travels with the model; PSI per feature stands in metrics and in status.
+"""Row 58: the reference profile travels with the model; PSI per feature stands in the operator's metrics and in status.
 
 The test computes the index itself, from the buckets that pods export, and the reference itself, from the rows.
 """
@@ -92,13 +92,16 @@ def test_r58_the_reference_that_pods_export_is_that_of_the_training_rows(
         assert found == pytest.approx(own, abs=0.002), feature
 
 
-def test_r58_psi_in_status_is_small_on_rows_like_those_of_training_and_agrees_with_our_own(
+def test_r58_psi_in_status_and_metrics_is_small_on_rows_like_those_of_training_and_agrees_with_our_own(
     service: Service, rows: tuple[Row, ...]
 ) -> None:
     with service.client(rows, rate=30):
         time.sleep(WINDOW + 15)
         seen = features(service)
         own = measured(service)
+        exported = in_metrics(service)
+    assert set(exported) == set(data.FEATURES)
+    assert exported == pytest.approx(own, abs=0.05)
     assert set(seen) == set(data.FEATURES)
     for name, item in seen.items():
         assert item["rows"] >= LEAST_ROWS, item
@@ -109,6 +112,7 @@ def test_r58_psi_in_status_is_small_on_rows_like_those_of_training_and_agrees_wi
 def test_r58_a_shifted_feature_is_named_and_too_few_rows_say_nothing(service: Service, rows: tuple[Row, ...]) -> None:
     time.sleep(WINDOW + 15)
     assert {item["verdict"] for item in features(service).values()} <= {"InsufficientData"}
+    kube.wait(lambda: {"psi": in_metrics(service)}, lambda found: not found["psi"], 30, "no index of too few rows")
     with service.client(data.shifted_rows(rows), rate=30):
         kube.wait(
             lambda: {"features": features(service)},
@@ -116,7 +120,17 @@ def test_r58_a_shifted_feature_is_named_and_too_few_rows_say_nothing(service: Se
             WINDOW + 60, "popup_window drifts",
         )  # fmt: skip
         assert float(features(service)["popup_window"]["psi"]) > 0.25
+        kube.wait(
+            lambda: {"psi": in_metrics(service)}, lambda found: found["psi"].get("popup_window", 0) > 0.25,
+            30, "the index of popup_window in the operator's metrics",
+        )  # fmt: skip
         assert measured(service)["popup_window"] > 0.25
+
+
+def in_metrics(service: Service) -> dict[str, float]:
+    """The index of each feature in the operator's own metrics; the policy has the name of the rollout."""
+    query = f'max by (feature)(slipway_feature_psi{{policy="{service.label}"}})'
+    return {series.labels["feature"]: series.value for series in service.prometheus.query(query)}
 
 
 def measured(service: Service) -> dict[str, float]:

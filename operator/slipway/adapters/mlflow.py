@@ -30,7 +30,7 @@ class MLflow:
     async def model_version(self, name: str, version: str | None, alias: str | None) -> Answer:
         """The version, resolved; `Unavailable` says whether there is none or MLflow does not answer."""
         if not self._address:
-            return Unavailable(UNREACHABLE, "no address of MLflow is set: set mlflow.address of the chart")
+            return Unavailable(UNREACHABLE, "no address of MLflow is set: set mlflow.url of the chart")
         if not version and not alias:
             return Unavailable(NOT_FOUND, f"model {name}: neither a version nor an alias is given")
         which = (name, f"v{version}" if version else f"@{alias}")

@@ -37,7 +37,7 @@ class Prometheus:
     async def query(self, promql: str, now: datetime) -> Answer:
         """The instant vector at about `now`, at most a tick old, or why there is none."""
         if self._client is None:
-            return Unavailable(REASON, "no address of Prometheus is set: set prometheus.address of the chart", None)
+            return Unavailable(REASON, "no address of Prometheus is set: set prometheus.url of the chart", None)
         tick = math.floor(now.timestamp() / self._tick)
         known = self._answers.get(promql)
         if known is None or known[0] != tick:

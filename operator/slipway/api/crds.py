@@ -63,7 +63,7 @@ def definition(kind: Kind) -> dict[str, Any]:
 def _object(kind: Kind) -> Schema:
     rules = [rule.as_schema() for rule in (kind.name_rule, *kind.rules)]
     return {
-        "description": kind.doc,
+        "description": kind.doc + (f" In this version: {kind.later.note}." if kind.later else ""),
         "type": "object",
         "required": ["spec"],
         "properties": {

@@ -1,7 +1,8 @@
 """What a manifest asks for that this version accepts and does not act on yet.
 
-The operator puts the answer into a condition, and `slipway lint` prints it: no field is ever silently ignored. What is
-inactive is said beside each field, by `Later`; a default is not reported, since nobody asked for it.
+The operator puts the answer into a condition, admission into a warning, and `slipway lint` prints it: no field is ever
+silently ignored. What is inactive is said beside each field, or beside a whole kind, by `Later`; a default is not
+reported, since nobody asked for it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ from slipway.api.v1alpha1.scalars import Scalar
 
 @dataclass(frozen=True)
 class InactiveField:
-    """One field of a manifest, such as `spec.stages[ab].abTest`, and what happens instead."""
+    """One field of a manifest, such as `spec.stages[ab].abTest`, and what happens instead.
+
+    `partly` and `compulsory` are those of its mark.
+    """
 
     path: str
     note: str
+    partly: bool = False
+    compulsory: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.note}"
@@ -32,8 +38,10 @@ class InactiveField:
 
 def inactive_fields(kind: str, spec: Mapping[str, Any]) -> list[InactiveField]:
     """The fields of `spec`, as read from the API server, that this version does not act on."""
-    model = next(known.spec for known in KINDS if known.kind == kind)
-    return list(_walk(model, spec, "spec"))
+    known = next(known for known in KINDS if known.kind == kind)
+    if known.later is not None:
+        return [InactiveField("spec", known.later.note)]
+    return list(_walk(known.spec, spec, "spec"))
 
 
 def _walk(model: type[BaseModel], written: Mapping[str, Any], path: str) -> Iterator[InactiveField]:
@@ -45,14 +53,15 @@ def _walk(model: type[BaseModel], written: Mapping[str, Any], path: str) -> Iter
         here = f"{path}.{key}"
         found = [mark for mark in field.metadata if isinstance(mark, Later) and mark.when(value)]
         if found and not _is_default(field, value):
-            yield InactiveField(here, found[0].note)
+            mark = found[0]
+            yield InactiveField(here, mark.note_on(value), mark.partly, mark.compulsory)
         elif not found:
             yield from _inside(field, value, here)
 
 
 def _inside(field: FieldInfo, value: Any, path: str) -> Iterator[InactiveField]:
     """Fields of the models that a value consists of: one, a list, or a map of them."""
-    inner = _model_in(field.annotation)
+    inner = model_in(field.annotation)
     if inner is None:
         return
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -68,11 +77,11 @@ def _inside(field: FieldInfo, value: Any, path: str) -> Iterator[InactiveField]:
             yield from _walk(inner, value, path)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The model within `Model | None`, `tuple[Model, ...]`, `dict[str, Model]` and Annotated of these."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((model for part in get_args(annotation) if (model := _model_in(part)) is not None), None)
+    return next((model for part in get_args(annotation) if (model := model_in(part)) is not None), None)
 
 
 def _is_map(annotation: Any) -> bool:

@@ -14,6 +14,9 @@ TRUE: Literal["True"] = "True"
 FALSE: Literal["False"] = "False"
 UNKNOWN: Literal["Unknown"] = "Unknown"
 LONGEST_MESSAGE = 2048
+NOT_YET_ACTIVE = "NotYetActive"
+"""Reason for what is accepted and not acted on by this version."""
+
 S = TypeVar("S", bound=ConditionedStatus)
 # Errors of Python libraries name objects by their place in memory: a new text, hence a write, at every try.
 _ADDRESS = re.compile(r" (object )?at 0x[0-9a-f]+")
@@ -70,7 +73,8 @@ def inactive(fields: Iterable[str]) -> tuple[Said, ...]:
     found = tuple(fields)
     if not found:
         return ()
-    return (Said("InactiveFields", TRUE, "AcceptedWithoutEffect", "; ".join(found)),)
+    message = f"not, or only in part, acted on by this version: {'; '.join(found)}"
+    return (Said("InactiveFields", TRUE, NOT_YET_ACTIVE, message),)
 
 
 def with_conditions(status: S, said: Iterable[Said], generation: int, now: datetime) -> S:

@@ -23,7 +23,7 @@ from slipway.runtime.health import Health
 from slipway.runtime.kinds import WATCHED, Kind
 from slipway.runtime.lease import Lease
 from slipway.runtime.live import LiveWorld
-from slipway.runtime.metrics import LEADER, OBJECTS, QUEUE_DEPTH
+from slipway.runtime.metrics import LEADER, OBJECTS, QUEUE_DEPTH, show_drift
 from slipway.runtime.notices import Notices
 from slipway.runtime.options import Options
 from slipway.runtime.queue import WorkQueue
@@ -153,3 +153,5 @@ class Application:
         QUEUE_DEPTH.set(len(self._queue))
         OBJECTS.set(len(self._store))
         LEADER.set(self._lease.leading)
+        # Of the leader only: a sum over replicas would count a policy twice.
+        show_drift(self._store.list("RetrainPolicy") if self._lease.leading else ())

@@ -11,9 +11,10 @@ Location = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Finding:
-    """An Error is refused; a Warning is legal, and probably not what its author wants."""
+    """An Error is refused; a Warning is legal, and probably not what its author wants; of a Note its author can change
+    nothing."""
 
-    severity: Literal["Error", "Warning"]
+    severity: Literal["Error", "Warning", "Note"]
     location: Location
     message: str
 
@@ -38,6 +39,11 @@ def error(location: Location, message: str) -> Finding:
 def warning(location: Location, message: str) -> Finding:
     """What is legal and odd."""
     return Finding("Warning", location, message)
+
+
+def note(location: Location, message: str) -> Finding:
+    """What is legal and has to be there, and does not do what it says."""
+    return Finding("Note", location, message)
 
 
 def errors(findings: Iterable[Finding]) -> tuple[Finding, ...]:

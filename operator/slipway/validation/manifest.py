@@ -14,7 +14,7 @@ from slipway.api.v1alpha1.base import API_VERSION, GROUP
 from slipway.api.v1alpha1.kind import Kind
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.validation import schema
-from slipway.validation.findings import Finding, Location, error, warning
+from slipway.validation.findings import Finding, Location, error, note, warning
 from slipway.validation.rollout import check_rollout
 
 KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in _ALL}
@@ -49,9 +49,11 @@ def _semantics(model: BaseModel) -> Iterator[Finding]:
 
 def _inactive(kind: str, spec: Mapping[str, Any]) -> Iterator[Finding]:
     for field in inactive_fields(kind, spec):
-        yield warning(
-            _location(field.path, {"spec": spec}), f"accepted, but not acted on by this version: {field.note}"
+        state = (
+            "acted on only in part by this version" if field.partly else "accepted, but not acted on by this version"
         )
+        say = note if field.compulsory else warning
+        yield say(_location(field.path, {"spec": spec}), f"{state}: {field.note}")
 
 
 def _location(path: str, value: Any) -> Location:

@@ -32,6 +32,25 @@ def test_warns_of_what_is_odd_and_of_what_is_not_acted_on() -> None:
     assert any("spec.qaHeader: accepted, but not acted on" in each for each in odd)
 
 
+@pytest.mark.parametrize(
+    ("kind", "spec", "expected"),
+    [
+        (
+            "RolloutRequest",
+            {"target": {"name": "card-fraud"}, "action": "Hold", "requester": "ada", "reason": "complaints"},
+            "spec.action: accepted, but not acted on by this version: instead of Hold, set spec.paused: true",
+        ),
+        ("MetricTemplate", {"value": "max(queue)"}, "spec: accepted, but not acted on by this version: no template is"),
+    ],
+)
+def test_warns_at_once_of_kinds_that_are_not_acted_on(kind: str, spec: dict[str, Any], expected: str) -> None:
+    metadata = {"generateName": "urgent-"} if kind == "RolloutRequest" else {"name": "queue"}
+    manifest = {"apiVersion": "slipway.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+    refused, odd = admission.review(manifest, None)
+    assert refused == []
+    assert [each.startswith(expected) for each in odd] == [True]
+
+
 def test_an_old_mistake_does_not_block_an_update_of_something_else() -> None:
     refused, odd = admission.review(rollout(**WRONG, paused=True), rollout(**WRONG))
     assert refused == []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from slipway.api.support import inactive_fields
 from slipway.api.v1alpha1 import KINDS
 from slipway.api.v1alpha1.base import Spec
+from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec
 
 from tests.controlplane.wrong_manifests import changed, good
 
@@ -18,16 +19,30 @@ def paths(manifest: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "modelrollout-phishing",
-        "modeltask-phishing",
-        "retrainpolicy-phishing",
-        "metrictemplate-approval-rate",
-        "rolloutrequest-abort",
-    ],
+    ["modelrollout-phishing", "modeltask-phishing", "retrainpolicy-phishing"],
 )
-def test_the_smallest_manifests_use_nothing_of_a_later_version(name: str) -> None:
-    assert paths(good(name)[0]) == []
+def test_the_smallest_manifests_use_nothing_of_a_later_version_that_they_could_leave_out(name: str) -> None:
+    manifest = good(name)[0]
+    found = inactive_fields(manifest["kind"], manifest["spec"])
+    assert [field.path for field in found if not field.compulsory] == []
+
+
+def test_what_a_task_must_say_and_nobody_looks_at_is_named() -> None:
+    assert paths(good("modeltask-phishing")[0]) == ["spec.justification", "spec.serving.latency"]
+
+
+def test_a_kind_of_a_later_version_is_named_as_a_whole() -> None:
+    for name in ("metrictemplate-approval-rate", "metrictemplate-queue-depth", "metrictemplate-others"):
+        for manifest in good(name):
+            assert paths(manifest) == ["spec"]
+
+
+@pytest.mark.parametrize("action", get_args(RolloutRequestSpec.model_fields["action"].annotation))
+def test_every_action_of_a_request_is_named_with_what_works_instead(action: str) -> None:
+    (found,) = inactive_fields("RolloutRequest", {"action": action, "reason": "complaints"})
+    assert found.path == "spec.action"
+    assert action == "Unfreeze" or found.note.startswith(f"instead of {action}, ")
+    assert found.note != inactive_fields("RolloutRequest", {"action": "another"})[0].note
 
 
 @pytest.mark.parametrize(
@@ -47,6 +62,7 @@ def test_the_full_rollout_names_each_field() -> None:
         "spec.image.pullSecretRef",
         "spec.image.caRef",
         "spec.image.packageIndex",
+        "spec.predictor.env[TOKEN].valueFrom",
         "spec.predictor.nodeSelector",
         "spec.predictor.tolerations",
         "spec.traffic.globalHoldout",
@@ -75,6 +91,13 @@ def test_the_full_rollout_names_each_field() -> None:
     ("base", "path", "value", "found"),
     [
         ("modelrollout-phishing", "spec/model/onNewVersion", "Supersede", "spec.model.onNewVersion"),
+        ("modelrollout-phishing", "spec/promotion", {"keepPrevious": {"atMost": "120d"}}, None),
+        (
+            "modelrollout-phishing",
+            "spec/promotion",
+            {"keepPrevious": {"atMost": "30d"}},
+            "spec.promotion.keepPrevious.atMost",
+        ),
         ("modelrollout-phishing", "spec/candidates", [{"name": "b"}], "spec.candidates"),
         ("trainingrun-builtin", "spec/data/sources/0/uri", "s3://lake/a.csv", "spec.data.sources[file].uri"),
         ("trainingrun-builtin", "spec/tuning", {}, None),

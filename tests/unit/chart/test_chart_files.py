@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -55,3 +58,39 @@ def test_every_value_is_explained() -> None:
         if line[:1].isalpha() and line.split(":")[0] not in obvious:
             around = lines[number - 1], lines[number + 1]
             assert any(each.strip().startswith("#") for each in around), line
+
+
+def messages(path: Path) -> set[str]:
+    """The texts that a module may say: its strings, those between the holes of f-strings among them; no docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
+    }
+
+
+def test_every_setting_that_a_message_names_is_a_value_of_the_chart() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    known = paths(values)
+    sections = "|".join(key for key, value in values.items() if isinstance(value, dict) and value)
+    setting = re.compile(rf"(?<![\w./-])(?!registry\.example\b)(?:{sections})\.[A-Za-z]\w*(?:\.[A-Za-z]\w*)*(?![\w/])")
+    named = {
+        each for path in (ROOT / "operator").rglob("*.py") for text in messages(path) for each in setting.findall(text)
+    }
+    assert {"prometheus.url", "mlflow.url", "images.builder", "images.base", "registry.default"} <= named
+    assert named <= known
+
+
+def test_what_a_condition_asks_for_stands_in_the_notes() -> None:
+    notes = (CHART / "templates" / "NOTES.txt").read_text()
+    asked = {
+        name.split(" ")[0]
+        for path in ("core/rollout/building.py", "core/training.py", "adapters/prometheus.py", "adapters/mlflow.py")
+        for text in messages(ROOT / "operator" / "slipway" / path)
+        for name in re.findall(r"\b(?:prometheus|mlflow|images|registry)\.[a-z]+", text)
+    }
+    assert len(asked) == 6, asked
+    for name in asked:
+        assert f"if not .Values.{name} }}}}" in notes, name

@@ -36,7 +36,40 @@ def lint(tmp_path: Path, written: str, *flags: str) -> int:
 
 def test_a_good_manifest_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lint(tmp_path, text(rollout(), TASK)) == 0
-    assert capsys.readouterr().out == "2 manifests, 0 errors, 0 warnings\n"
+    assert capsys.readouterr().out.endswith("\n2 manifests, 0 errors, 0 warnings\n")
+
+
+def test_a_field_that_the_schema_asks_for_is_noted_and_never_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lint(tmp_path, text(TASK), "--strict") == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if ": note: " in line]
+    assert [line.split(": ")[2] for line in notes] == ["spec.justification", "spec.serving.latency"]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"),
+    [
+        (
+            {
+                "kind": "RolloutRequest",
+                "spec": {"target": {"name": "card-fraud"}, "action": "Abort", "requester": "ada", "reason": "x"},
+            },
+            "warning: spec.action: accepted, but not acted on by this version: instead of Abort, set spec.model.mlflow",
+        ),
+        (
+            {"kind": "MetricTemplate", "spec": {"value": "max(queue_depth)"}},
+            "warning: spec: accepted, but not acted on by this version: no template is queried",
+        ),
+    ],
+)
+def test_kinds_of_a_later_version_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], manifest: dict[str, object], expected: str
+) -> None:
+    whole = {"apiVersion": "slipway.dev/v1alpha1", "metadata": {"name": "urgent"}, **manifest}
+    assert lint(tmp_path, text(whole)) == 0
+    assert expected in capsys.readouterr().out
+    assert lint(tmp_path, text(whole), "--strict") == 1
 
 
 def test_errors_name_line_field_legal_values_and_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +125,10 @@ def test_what_is_refused(
         ({"stages": [SHADOW, {**CANARY, "canary": {"weight": "0.01%"}}]}, "0.01% becomes 0.024%"),
         ({"stages": [{**SHADOW, "minDuration": "0s"}, CANARY]}, "no time at all"),
         ({"qaHeader": {"name": "x-qa"}}, "spec.qaHeader: accepted, but not acted on by this version"),
+        (
+            {"predictor": {"env": [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}]}},
+            "spec.predictor.env[0].valueFrom: acted on only in part by this version: it is read when a pod starts",
+        ),
     ],
 )
 def test_what_is_odd(

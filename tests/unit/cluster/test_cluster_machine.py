@@ -13,10 +13,11 @@ import pytest
 from tests.cluster import addresses, preflight
 from tests.cluster.errors import ClusterError
 from tests.cluster.lock import exclusive
-from tests.cluster.places import Places, cache_directory
+from tests.cluster.places import Places, cache_directory, given_kubeconfig
 from tests.cluster.processes import Processes
 from tests.cluster.progress import Progress
-from tests.cluster.provider import given_kubeconfig, require_embedded
+from tests.cluster.provider import require_embedded
+from tests.demo import settings
 
 
 def test_the_cache_is_where_the_environments_are(tmp_path: Path) -> None:
@@ -42,6 +43,29 @@ def test_the_embedded_clusters_own_kubeconfig_is_no_other_cluster(tmp_path: Path
     assert given_kubeconfig(places, {}) == ""
     assert given_kubeconfig(places, {"KUBECONFIG": str(places.kubeconfig)}) == ""
     assert given_kubeconfig(places, {"KUBECONFIG": "/home/ann/.kube/config"}) == "/home/ann/.kube/config"
+
+
+def test_the_users_cluster_has_a_place_beside_the_embedded_ones(tmp_path: Path) -> None:
+    own = {"SLIPWAY_CLUSTER_STATE": str(tmp_path / "state"), "SLIPWAY_CACHE": str(tmp_path / "cache")}
+    embedded = Places.of_environment(own)
+    assert Places.of_environment({**own, "KUBECONFIG": str(embedded.kubeconfig)}) == embedded
+    link = tmp_path / "link"
+    link.symlink_to(embedded.kubeconfig)
+    assert Places.of_environment({**own, "KUBECONFIG": str(link)}) == embedded
+    kind, other = (Places.of_environment({**own, "KUBECONFIG": f"/home/ann/{name}"}) for name in ("kind", "other"))
+    assert len({embedded.state, kind.state, other.state}) == 3
+    assert embedded.cache == kind.cache
+    assert kind.cache in kind.state.parents
+    assert given_kubeconfig(kind, {"KUBECONFIG": "/home/ann/kind"}) == "/home/ann/kind"
+
+
+def test_the_demo_looks_where_the_cluster_of_kubeconfig_is_described(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path))
+    monkeypatch.setenv("KUBECONFIG", "/home/ann/kind")
+    assert settings.state_directory() == Places.of_environment().state
+    assert tmp_path in settings.state_directory().parents
 
 
 def test_a_full_disk_is_named_with_the_way_out(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_the_environment_survives_the_file(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match="up"):
         Environment.load(path)
     environment = Environment(
-        "/k", "embedded", "198.18.0.1:5000", True, "http://p", "http://ph", "http://m", "http://mh",
+        "/k", "embedded", "198.18.0.1:5000", "localhost:5001", True, "http://p", "http://ph", "http://m", "http://mh",
         Gateway("a", "b", "1.2.3.4:80"), "base@sha256:1", "/kubectl", "/helm", "/audit", {"operator": "o@sha256:2"},
     )  # fmt: skip
     environment.save(path)

@@ -167,6 +167,7 @@ def _expected() -> dict[str, list[tuple[dict[str, str], float]]]:
     return found
 
 
+@pytest.mark.programs
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool, which comes with Prometheus")
 def test_the_questions_mean_in_prometheus_what_we_think(tmp_path: Path) -> None:
     texts, checks = queries("5m"), []

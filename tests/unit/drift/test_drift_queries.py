@@ -11,6 +11,7 @@ import yaml
 from slipway.api.v1alpha1.scalars import Duration
 from slipway.core.drift_queries import REFERENCE, live_rows
 
+pytestmark = pytest.mark.programs
 WINDOW = Duration("2m")
 LABELS = 'rollout="team/fraud",revision="r1",feature="amount"'
 

@@ -112,10 +112,23 @@ class Later:
 
     It stands beside the field, so that the change which brings the field to life removes it in the same place.
     `when` sees the value as written in the manifest. The default of a field is never reported.
+
+    Attributes:
+        note: what happens instead.
+        instead: a note of its own for some values: (value, note).
+        partly: the field is acted on, but not in all that its description says.
+        compulsory: the schema asks for the field, so that its author cannot leave it out.
     """
 
     note: str
     when: Callable[[Any], bool] = _always
+    instead: tuple[tuple[str, str], ...] = ()
+    partly: bool = False
+    compulsory: bool = False
+
+    def note_on(self, value: Any) -> str:
+        """What happens instead of what this value asks."""
+        return next((note for known, note in self.instead if known == value), self.note)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {**handler(schema), LATER_KEY: self.note}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slipway.api.v1alpha1.base import API_VERSION, Rule, Spec, Status
+from slipway.api.v1alpha1.constraints import Later
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of the group slipway.dev. `longest_name` keeps every derived name within 63 characters."""
+    """A kind of the group slipway.dev. `longest_name` keeps every derived name within 63 characters.
+
+    `later`: this version accepts objects of the kind and acts on none of them yet.
+    """
 
     kind: str
     plural: str
@@ -33,6 +37,7 @@ class Kind:
     columns: tuple[Column, ...] = ()
     rules: tuple[Rule, ...] = ()
     namespaced: bool = True
+    later: Later | None = None
 
     api_version: str = API_VERSION
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec, goes_with
 from slipway.api.v1alpha1.conditions import ConditionedStatus
-from slipway.api.v1alpha1.constraints import HttpUrl, Line, ObjectName, Text, later_values
+from slipway.api.v1alpha1.constraints import HttpUrl, Later, Line, ObjectName, Text, later_values
 from slipway.api.v1alpha1.kind import AGE, Column, Kind, ready_column
 from slipway.api.v1alpha1.references import NamespacedSecretReference, Strings
 from slipway.api.v1alpha1.scalars import Duration
@@ -120,4 +120,5 @@ KIND = Kind(
         AGE,
     ),
     namespaced=False,
+    later=Later("no template is queried; gates use the built-in metrics, triggers those of type Drift"),
 )

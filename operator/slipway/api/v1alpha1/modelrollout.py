@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec
-from slipway.api.v1alpha1.constraints import Later, Name
+from slipway.api.v1alpha1.constraints import Later, Name, later_values
 from slipway.api.v1alpha1.gates import Gates
 from slipway.api.v1alpha1.kind import AGE, Column, Kind, ready_column
 from slipway.api.v1alpha1.metrics import PAIRED, cel_list
@@ -38,6 +38,8 @@ def _assigned(spec: Any) -> bool:
     return spec.traffic is not None and spec.traffic.assignment is not None
 
 
+# A default, which is never reported: the condition InitialRevisionGated says it of the rollouts that it concerns.
+FIRST_REVISION = "a first revision serves by its evaluation and readiness alone, and no gate judges it"
 _HAS_CANDIDATES = "has(self.candidates) && self.candidates.size() > 0"
 _HAS_ASSIGNMENT = "has(self.traffic) && has(self.traffic.assignment)"
 # `map` and `join` have no bound on their result, and so no acceptable cost: places are written out instead.
@@ -131,7 +133,7 @@ class ModelRolloutSpec(Spec):
     adopt: Annotated[Adopt | None, Later("nothing is adopted: the first revision starts anew")] = Field(
         None, description="Takes over a running service as stable, without downtime."
     )
-    initial_revision: Literal["Gated", "ServeDirectly"] = Field(
+    initial_revision: Annotated[Literal["Gated", "ServeDirectly"], later_values(FIRST_REVISION, "Gated")] = Field(
         "Gated",
         description="The first revision has no stable to compare with. Gated: it must keep the absolute gates "
         "before it gets "

@@ -110,7 +110,10 @@ class ModelTaskSpec(Spec):
     goal: Annotated[str, Text(1024)] = Field(
         description="The business goal, in words, such as: lose less money to fraud."
     )
-    justification: Literal["Complex", "Changing", "Unstructured"] = Field(
+    justification: Annotated[
+        Literal["Complex", "Changing", "Unstructured"],
+        Later("whether rules or a linear model would do is not checked", compulsory=True),
+    ] = Field(
         description="Why rules do not suffice. Complex: must beat rules and a linear model. Changing: must show a gap "
         "over time. Unstructured: needs such a feature. Else condition JustificationUnsupported."
     )

@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from slipway.api.v1alpha1.base import Spec, at_most_one, exactly_one
-from slipway.api.v1alpha1.constraints import ListOf, MapBy, ObjectName, Text
+from slipway.api.v1alpha1.constraints import Later, ListOf, MapBy, ObjectName, Text
 
 _QUANTITY = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$"
 
@@ -86,9 +86,10 @@ class EnvVar(Spec):
         description="Name of the variable."
     )
     value: Annotated[str, Text(4096, shortest=0)] | None = Field(None, description="Its value, literally.")
-    value_from: EnvVarSource | None = Field(
-        None, description="Its value from a Secret or ConfigMap, whose contents count into the revision."
-    )
+    value_from: Annotated[
+        EnvVarSource | None,
+        Later("it is read when a pod starts; changed contents make no revision and are not rolled out", partly=True),
+    ] = Field(None, description="Its value from a Secret or ConfigMap, whose contents count into the revision.")
 
 
 EnvVars = Annotated[tuple[EnvVar, ...], MapBy(50)]

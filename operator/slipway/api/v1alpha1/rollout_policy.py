@@ -31,7 +31,9 @@ class KeepPrevious(Spec):
     )
 
     at_least: Duration = Field(Duration("7d"), description="Never less than this, such as 7d.")
-    at_most: Duration = Field(Duration("120d"), description="Never more than this, such as 120d.")
+    at_most: Annotated[Duration, Later("the previous variant is kept for atLeast")] = Field(
+        Duration("120d"), description="Never more than this, such as 120d."
+    )
 
 
 class Promotion(Spec):

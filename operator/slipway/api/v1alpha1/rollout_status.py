@@ -31,6 +31,7 @@ class Variant(Status):
     ready_replicas: int = Field(0, description="Replicas that are ready.")
     since: datetime | None = Field(None, description="When it took this role.")
     keep_until: datetime | None = Field(None, description="Until when it stays warm.")
+    ungated: bool | None = Field(None, description="True: it served as the first revision, and passed no stage.")
     template: str = Field(
         "", description="The predictor as first written, in JSON without replicas: a later change makes a new revision."
     )

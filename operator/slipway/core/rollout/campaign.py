@@ -80,9 +80,11 @@ def promote(turn: Turn) -> Turn:
 def promoted(turn: Turn) -> Turn:
     """The gateway carries it: the candidate is stable, the old stable is kept warm. No pod restarts."""
     target, candidate, old = turn.target, turn.the("candidate"), turn.variant("stable")
-    entry = _entry(turn, candidate, "Promoted", "AllStagesPassed", f"version {target.version} serves all traffic")
-    turn = _remember(turn, entry).notice("Normal", "Promoted", entry.message)
-    stable = candidate.model_copy(update={"name": "stable", "weight": "100%"})
+    reason, message = "AllStagesPassed", f"version {target.version} serves all traffic"
+    if old is None:
+        reason, message = "FirstRevision", f"{message}: the first revision, which passes no stage"
+    turn = _remember(turn, _entry(turn, candidate, "Promoted", reason, message)).notice("Normal", "Promoted", message)
+    stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": True if old is None else None})
     kept = (_kept(turn, old),) if old is not None else ()
     return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=())
 

@@ -47,20 +47,13 @@ def starting(turn: Turn) -> Turn:
         if turn.age(stage.since) >= turn.spec.progress_deadline.seconds:
             message = f"not ready within {turn.spec.progress_deadline}: {complaint(turn, candidate)}"
             return roll_back(turn, "Failed", "NotReady", message)
-        message = f"version {candidate.version} starts: {complaint(turn, candidate)}{_initially(turn)}"
+        message = f"version {candidate.version} starts: {complaint(turn, candidate)}"
         return turn.say("Progressing", "True", "Starting", message).at_latest(10.0)
     turn = turn.at_latest(
         max(1.0, turn.spec.warm_up.seconds - turn.age(stage.ready_since)) if stage.ready_since else 1.0
     )
-    message = f"version {candidate.version} is ready and warms up{_initially(turn)}"
+    message = f"version {candidate.version} is ready and warms up"
     return turn.say("Progressing", "True", "WarmingUp", message)
-
-
-def _initially(turn: Turn) -> str:
-    """What Gated means for a first revision in this version."""
-    if turn.variant("stable") is not None or turn.spec.initial_revision != "Gated":
-        return ""
-    return "; as the first revision it is gated by its evaluation and readiness only, in this version"
 
 
 def promoting(turn: Turn, route: RouteView) -> Turn:

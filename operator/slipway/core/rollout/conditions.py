@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from slipway.api.v1alpha1.conditions import Condition
+from slipway.api.v1alpha1.modelrollout import FIRST_REVISION
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
+from slipway.core.kstatus import NOT_YET_ACTIVE, inactive
 from slipway.core.rollout.presence import answers, complaint
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.snapshot import Resolved
@@ -14,7 +16,7 @@ from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_S
 
 ORDER = (
     "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "ModelResolved", "Certified", "ImageBuilt",
-    "SplitAgrees", "EvidenceAvailable", "InactiveFields", "ShortStages",
+    "SplitAgrees", "EvidenceAvailable", "InitialRevisionGated", "InactiveFields", "ShortStages",
 )  # fmt: skip
 Statement = tuple[str, str, str]
 _PHASES = {
@@ -92,9 +94,8 @@ def _derived(turn: Turn, route: RouteView) -> dict[str, Statement]:
         stated["Accepted"] = ("False", "TaskNotFound", message)
         stated["Stalled"] = ("True", "TaskNotFound", message)
     stated |= _of_model(turn)
-    if turn.snapshot.inactive:
-        message = f"accepted, and not acted on by this version: {'; '.join(turn.snapshot.inactive)}"
-        stated["InactiveFields"] = ("True", "NotYetActive", message)
+    stated |= {said.type: (said.status, said.reason, said.message) for said in inactive(turn.snapshot.inactive)}
+    stated |= _of_first_revision(turn)
     short = [s.name for s in turn.spec.stages if s.type in TRAFFIC_STAGES and is_short(s)]
     if short:
         message = f"stages of less than ten minutes are for trying out, not for production: {', '.join(short)}"
@@ -144,6 +145,16 @@ def _of_model(turn: Turn) -> dict[str, Statement]:
         newest = max(turn.status.variants, key=lambda v: v.number)
         stated["ImageBuilt"] = ("True", "Built", newest.image)
     return stated
+
+
+def _of_first_revision(turn: Turn) -> dict[str, Statement]:
+    """Says of a default what `InactiveFields` says of other fields, for as long as it concerns what serves."""
+    stable = turn.variant("stable")
+    if turn.spec.initial_revision != "Gated" or (stable is not None and not stable.ungated):
+        return {}
+    who = f"; version {stable.version} is one" if stable is not None else ""
+    message = f"initialRevision Gated is not acted on by this version: {FIRST_REVISION}{who}"
+    return {"InitialRevisionGated": ("False", NOT_YET_ACTIVE, message)}
 
 
 def _phase(turn: Turn, stated: dict[str, Statement]) -> str:

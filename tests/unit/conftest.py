@@ -1,4 +1,4 @@
-"""What the tests of model images share: a real registry on loopback, where the Debian package is installed."""
+"""What tests of images share: a real registry on loopback, where the Debian package is installed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ log: {{level: error}}
 storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "registry_host" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.programs)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,31 @@
+"""MetricTemplate: says whether gates and triggers can use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec, MetricTemplateStatus
+from slipway.core.kstatus import NOT_YET_ACTIVE, as_written, inactive, stalled, with_conditions
+from slipway.core.plan import Plan
+
+
+@dataclass(frozen=True)
+class TemplateSnapshot:
+    """One observation. `spec` is None when it does not validate, and `invalid` says why."""
+
+    generation: int
+    spec: MetricTemplateSpec | None
+    status: MetricTemplateStatus
+    invalid: str = ""
+    inactive: tuple[str, ...] = ()
+
+
+def decide(snapshot: TemplateSnapshot, now: datetime) -> Plan:
+    """A template makes nothing; it only answers. Stalled, not reconciling: this version will never use it."""
+    reason, message = "SpecInvalid", snapshot.invalid
+    if snapshot.spec is not None:
+        reason, message = NOT_YET_ACTIVE, f"not acted on by this version: {'; '.join(snapshot.inactive)}"
+    said = (*stalled(reason, message), *inactive(snapshot.inactive))
+    status = snapshot.status.model_copy(update={"inactive_fields": snapshot.inactive})
+    return Plan(status=as_written(with_conditions(status, said, snapshot.generation, now)))

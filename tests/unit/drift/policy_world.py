@@ -1,0 +1,90 @@
+"""A small world around a RetrainPolicy, which can be cut off between any two writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from slipway.api.v1alpha1.retrainpolicy import FeatureDrift, RetrainPolicySpec, RetrainPolicyStatus
+from slipway.core.drift import Look
+from slipway.core.plan import Create, Delete, Plan, Unavailable
+from slipway.core.retrain import decide
+from slipway.core.retrain_snapshot import RetrainSnapshot, Served
+
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+TEMPLATE: dict[str, Any] = {
+    "metadata": {"labels": {"team": "risk"}},
+    "spec": {
+        "taskRef": {"name": "fraud"},
+        "data": {"sources": [{"name": "a", "uri": "https://data.example.com/rows.csv"}]},
+        "trainer": {"type": "BuiltIn", "builtIn": {"estimator": "Linear"}},
+        "cause": "Redesign",
+    },
+}
+RAW: dict[str, Any] = {
+    "rolloutRef": {"name": "fraud"},
+    "triggers": [{"name": "inputs", "type": "Drift", "drift": {"window": "1m", "psi": "0.2"}}],
+    "cooldown": "10m",
+    "budget": {"triggered": 2, "per": "1d"},
+    "historyLimit": 1,
+    "runTemplate": TEMPLATE,
+}
+DRIFTED = Look("inputs", (FeatureDrift(name="amount", psi="0.9000", rows=900, verdict="Drifted"),), drifted=1)
+STABLE = Look("inputs", (FeatureDrift(name="amount", psi="0.0100", rows=900, verdict="Stable"),))
+SUSPECT = replace(DRIFTED, needed=2)
+BLIND = Look("inputs", problem=Unavailable("PrometheusUnavailable", "away"))
+
+
+@dataclass
+class World:
+    """Runs and the policy's status, as an API server would keep them."""
+
+    now: datetime = START
+    status: RetrainPolicyStatus = field(default_factory=RetrainPolicyStatus)
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+    served: Served | None = field(default_factory=lambda: Served("r1"))
+    spec: dict[str, Any] = field(default_factory=lambda: dict(RAW))
+
+    def snapshot(self, look: Look) -> RetrainSnapshot:
+        return RetrainSnapshot(
+            "team", "policy", "u-1", 1, self.spec, RetrainPolicySpec.model_validate(self.spec), self.status,
+            served=self.served, looks=(look,), runs=tuple(self.runs.values()), slot=5.0,
+        )  # fmt: skip
+
+    def step(self, look: Look, cut: int = 99) -> Plan:
+        """One reconcile; killed after `cut` writes, the status being the last one."""
+        plan = decide(self.snapshot(look), self.now)
+        for action in plan.actions[:cut]:
+            if isinstance(action, Create):
+                self.create(action.manifest)
+            elif isinstance(action, Delete):
+                del self.runs[action.key.name]
+        if cut > len(plan.actions):
+            self.status = RetrainPolicyStatus.model_validate(plan.status)
+        return plan
+
+    def create(self, manifest: Mapping[str, Any]) -> None:
+        name = manifest["metadata"]["name"]
+        if name not in self.runs:
+            meta = {**manifest["metadata"], "creationTimestamp": self.now.isoformat(), "uid": f"uid-{name}"}
+            self.runs[name] = {**manifest, "metadata": meta}
+            self.made.append(name)
+
+    def settle(self, look: Look) -> None:
+        for _ in range(5):
+            self.step(look)
+
+    def end(self, phase: str = "Succeeded", version: str = "7") -> None:
+        """The newest run ends now."""
+        self.runs[self.made[-1]]["status"] = {"phase": phase, "version": version, "endedAt": self.now.isoformat()}
+
+    def later(self, minutes: float) -> None:
+        self.now += timedelta(minutes=minutes)
+
+
+def condition(world: World, kind: str) -> tuple[str, str]:
+    found = next((each for each in world.status.conditions if each.type == kind), None)
+    return (found.status, found.reason) if found else ("", "")
