@@ -16,6 +16,11 @@ _RECORDS = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.jso
 # Test suites of the large packages: a fifth of their size, never imported when serving.
 _TESTED = ("numpy", "scipy", "pandas", "sklearn", "joblib", "skops", "narwhals", "psutil", "tornado", "threadpoolctl")
 
+# Shared libraries that a wheel expects of the system, by the name it asks for, and where other wheels bring them under
+# names of their own. A base image of Debian's essential packages has none of these, and no package manager runs here.
+SYSTEM_LIBRARIES = "system-libraries"
+_BROUGHT = {"libgomp.so.1": ("scikit_learn.libs/libgomp-*.so*", "xgboost_cpu.libs/libgomp-*.so*", "torch/lib/libgomp*")}
+
 
 def run_uv(arguments: Sequence[str], work: Path) -> str:
     """Runs uv with all that it writes below `work`. Raises CalledProcessError with what it said."""
@@ -45,7 +50,21 @@ def install(lock: str, target: Path, work: Path, index: Sequence[str]) -> None:
     arguments = ["pip", "install", "-q", "--target", str(target), "--no-deps", "--require-hashes", "--no-build"]
     run_uv([*arguments, "--requirements", str(requirements), *index], work)
     strip(target)
+    expose_libraries(target)
     compile_tree(target)
+
+
+def expose_libraries(target: Path) -> None:
+    """Links libraries that wheels brought to the names that other wheels ask for, in a folder of the loader's path.
+
+    A link, not a copy: the loader knows a library by its inode, so that both wheels share one OpenMP and its threads.
+    """
+    folder = target / SYSTEM_LIBRARIES
+    folder.mkdir(exist_ok=True)
+    for name, patterns in _BROUGHT.items():
+        found = [path for pattern in patterns for path in sorted(target.glob(pattern))]
+        if found:
+            (folder / name).symlink_to(Path("..") / found[0].relative_to(target))
 
 
 def strip(target: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import slipway_serving
 from slipway_serving.build.bytecode import compile_tree
+from slipway_serving.build.installer import SYSTEM_LIBRARIES
 from slipway_serving.oci import ImageConfig, Layer, layer_from_tree
 
 PACKAGES = "opt/python"
@@ -26,6 +27,7 @@ _ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
     "HOME": "/tmp",
+    "LD_LIBRARY_PATH": f"/{PACKAGES}/{SYSTEM_LIBRARIES}",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }

@@ -22,6 +22,13 @@ from slipway_serving.build.installer import run_uv
 # would be 75 MB for nothing; code that travels with a model may import it, and gets the part without a tracking server.
 _MLFLOW = {"mlflow", "mlflow-skinny"}
 _IGNORED = {"pip", "setuptools", "wheel"}
+# What the server itself imports.
+_SERVER = ("bentoml", "httptools", "pandas", "prometheus-client", "pyyaml")
+# What packages need that they do not ask for: both for their estimators, LightGBM also for its library libgomp, which
+# scikit-learn's wheel brings (installer.py).
+_BESIDE = {"lightgbm": "scikit-learn", "xgboost": "scikit-learn", "xgboost-cpu": "scikit-learn"}
+# The same library without what only a GPU uses: 24 MB unpacked instead of 800.
+_FOR_CPU = {"onnxruntime-gpu": "onnxruntime", "xgboost": "xgboost-cpu"}
 
 
 def serving_lock() -> str:
@@ -39,7 +46,24 @@ def joined_lock(lock: str, lines: Sequence[str], own_code: bool, work: Path, ind
     wanted = [one for one in map(read_requirement, lines) if canonicalize_name(one.name) not in ignored]
     pinned = locked_versions(lock)
     missing = [one for one in wanted if not _satisfied(one, pinned)]
-    return lock if not missing else _resolved(lock, wanted, work, index)
+    if not missing:
+        return lock
+    smaller = [_for_cpu(one) for one in wanted]
+    if smaller == wanted:
+        return _resolved(lock, wanted, work, index)
+    try:
+        found = _resolved(lock, smaller, work, index)
+    except BuildFault as fault:
+        if fault.transient:
+            raise
+        return _resolved(lock, wanted, work, index)  # there is no such build of this version
+    # A dependency may ask for the large one by name: both would write the same files.
+    return found if not set(_FOR_CPU) & set(locked_versions(found)) else _resolved(lock, wanted, work, index)
+
+
+def _for_cpu(requirement: Requirement) -> Requirement:
+    smaller = _FOR_CPU.get(canonicalize_name(requirement.name))
+    return Requirement(str(requirement).replace(requirement.name, smaller, 1)) if smaller else requirement
 
 
 def read_requirement(line: str) -> Requirement:
@@ -79,7 +103,8 @@ def _resolved(lock: str, wanted: Sequence[Requirement], work: Path, index: Seque
     own = {canonicalize_name(one.name) for one in wanted}
     demands = [str(one) for one in wanted]
     # Direct needs of the server stay demands unless the model pins the same package.
-    demands += [f"{name}>=0" for name in ("bentoml", "prometheus-client", "pandas", "pyyaml") if name not in own]
+    needed = {*_SERVER, *(beside for name, beside in _BESIDE.items() if name in own)}
+    demands += [f"{name}>=0" for name in sorted(needed - own)]
     source, target = work / "demands.in", work / "joined.txt"
     source.write_text("\n".join(demands) + "\n")
     target.write_text(lock)

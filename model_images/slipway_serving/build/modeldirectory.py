@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.utils import canonicalize_name
 
 from slipway_serving.build.faults import BuildFault
-
-SUPPORTED_FLAVOURS = ("sklearn",)
+from slipway_serving.service.flavours.supported import UnsupportedModel, brings_code, choose_flavour
+from slipway_serving.service.profile import PROFILE
+from slipway_serving.service.signature import UnsupportedSignature, read_signature
 
 
 def directory_digest(root: Path) -> str:
@@ -35,7 +38,43 @@ def checked_digest(root: Path, expected: str) -> str:
 
 
 def check_flavour(root: Path) -> bool:
-    """Whether the model brings code of its own. Raises BuildFault for one that the served image could not load."""
+    """Whether the model brings code of its own. Raises BuildFault for one that the served image could not load, or
+    that no request could ask anything."""
+    document = _description(root)
+    flavours = document["flavors"]
+    try:
+        flavour = choose_flavour(flavours)
+    except UnsupportedModel as error:
+        raise BuildFault("lock", "UnsupportedFlavour", str(error)) from error
+    try:
+        signature = read_signature(document.get("signature"))
+    except UnsupportedSignature as error:
+        raise BuildFault("lock", "UnsupportedSignature", str(error)) from error
+    if flavour.signed and not signature and not (root / PROFILE).is_file():
+        said = f"a model of the flavour {flavour.name} does not say by itself what it wants to be asked"
+        raise BuildFault("lock", "SignatureMissing", f"{said}: save it with a signature, or with an input example")
+    return brings_code(flavours)
+
+
+def model_requirements(root: Path) -> list[str]:
+    """What the model asks for: the lines of its `requirements.txt`, without the packages that no answer needs, and
+    with its flavour's library where they do not name it."""
+    document = _description(root)
+    flavour, own_code = choose_flavour(document["flavors"]), brings_code(document["flavors"])
+    path = root / "requirements.txt"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    wanted = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    names = [_name(line) for line in wanted]
+    kept = [line for line, name in zip(wanted, names, strict=True) if own_code or name not in flavour.unneeded]
+    if {flavour.package, flavour.package.removesuffix("-skinny")} & set(names):
+        return kept
+    holder = document["flavors"][flavour.name] if flavour.native else document
+    version = str(holder.get(flavour.version) or "").split("+")[0]
+    return [*kept, f"{flavour.package}=={version}" if version else flavour.package]
+
+
+def _description(root: Path) -> Mapping[str, Any]:
+    """`MLmodel`, in which `flavors` is known to be a mapping of mappings. Raises BuildFault."""
     path = root / "MLmodel"
     if not path.is_file():
         raise BuildFault("lock", "NotAnMLflowModel", "the version's directory has no file MLmodel")
@@ -44,14 +83,12 @@ def check_flavour(root: Path) -> bool:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BuildFault("lock", "NotAnMLflowModel", f"MLmodel is no YAML: {error}") from error
     flavours = document.get("flavors") if isinstance(document, Mapping) else None
-    if not isinstance(flavours, Mapping) or not set(SUPPORTED_FLAVOURS) & set(flavours):
-        said = f"the model has the flavours {sorted(flavours or ())}; supported: {', '.join(SUPPORTED_FLAVOURS)}"
-        raise BuildFault("lock", "UnsupportedFlavour", said)
-    return any(isinstance(one, Mapping) and one.get("code") for one in flavours.values())
+    if not isinstance(flavours, Mapping) or not all(isinstance(one, Mapping) for one in flavours.values()):
+        raise BuildFault("lock", "NotAnMLflowModel", "MLmodel has no mapping `flavors`")
+    return dict(document)
 
 
-def model_requirements(root: Path) -> list[str]:
-    """The lines of the model's `requirements.txt` that ask for something; none where the file is absent."""
-    path = root / "requirements.txt"
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+def _name(line: str) -> str:
+    """The package that a line of requirements asks for; empty for what is none, which the lock refuses."""
+    found = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line)
+    return str(canonicalize_name(found[0])) if found else ""

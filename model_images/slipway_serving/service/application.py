@@ -114,11 +114,11 @@ class Application:
         """Validates, predicts, answers. Raises InvalidInput; everything that the model raises becomes a 500."""
         document, most = protocol.read_json(body), self._settings.max_instances
         instances = protocol.read_v2(document, model.schema, most) if v2 else protocol.read_v1(document, most)
-        columns = model.schema.read(instances)
+        columns, parameters = model.schema.read(instances), model.parameters.read(document)
         rows = model.measured(columns)
         try:
             loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._workers, model.answer, columns)
+            answer = await loop.run_in_executor(self._workers, model.answer, columns, parameters)
             version = self._settings.version
             if v2:
                 said = str(document.get("id") or identifier)
@@ -171,11 +171,7 @@ class Application:
         return json_response(200, self._metadata(match[2], self._model))
 
     def _metadata(self, name: str, model: ServedModel) -> dict[str, Any]:
-        datatypes = {"double": "FP64", "float": "FP32", "long": "INT64", "integer": "INT32", "boolean": "BOOL"}
-        inputs = [
-            {"name": column.name, "datatype": datatypes.get(column.type, "BYTES"), "shape": [-1]}
-            for column in model.schema.columns
-        ]
         versions = [self._settings.version] if self._settings.version else []
+        inputs = protocol.describe_inputs(model.schema)
         outputs = [{"name": "predict", "datatype": "BYTES", "shape": [-1]}]
         return {"name": name, "versions": versions, "platform": "slipway", "inputs": inputs, "outputs": outputs}

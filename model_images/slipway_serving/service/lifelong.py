@@ -86,6 +86,7 @@ class Lifelong:
         page.family("slipway_predictions_total", "counter", "Predictions by class.", self._predictions())
         page.family("slipway_feature_bucket_total", "counter", "Values on the reference's edges.", self._buckets())
         page.family("slipway_feature_missing_total", "counter", "Missing values.", self._missing())
+        page.family("slipway_feature_unseen_total", "counter", "Categories unknown to training.", self._unseen())
         page.family("slipway_feature_reference", "gauge", "The reference's share of a bucket.", self._shares())
 
     def _requests(self) -> Iterator[tuple[str, float]]:
@@ -118,6 +119,13 @@ class Lifelong:
         for kind, one in self._kinds.items():
             for feature, count in zip(self._features, one.missing.tolist(), strict=True):
                 yield f'traffic="{kind}",' + labels({"feature": feature.name}), count
+
+    def _unseen(self) -> Iterator[tuple[str, float]]:
+        """Absent for a feature whose reference lists its frequent categories only: there, other is not unseen."""
+        for kind, one in self._kinds.items():
+            for feature, counts in zip(self._features, one.buckets, strict=True):
+                if feature.complete:
+                    yield f'traffic="{kind}",' + labels({"feature": feature.name}), int(counts[-1])
 
     def _shares(self) -> Iterator[tuple[str, float]]:
         for feature in self._features:

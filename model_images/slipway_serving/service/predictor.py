@@ -1,7 +1,7 @@
-"""A model that answers tables: what the server needs of a flavour, and scikit-learn's.
+"""A model that answers tables: what the server needs of a flavour, and how it is loaded.
 
-MLflow itself is not imported: its import costs 0.9 s of CPU and 47 MiB, for a format that is a YAML file beside a
-pickled object.
+MLflow itself is not imported but for plain Python functions: its import costs 0.9 s of CPU and 47 MiB, for formats
+that are a YAML file beside the file of a library.
 """
 
 from __future__ import annotations
@@ -16,55 +16,32 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from slipway_serving.service.flavours.supported import choose_flavour
+from slipway_serving.service.signature import Signature
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a flavour predicts: `values`, a label or a number or a list of them per row, or `probabilities`, a row per
+    row in the order of the predictor's classes; or both."""
+
+    values: NDArray[Any] | Sequence[Any] | None
+    probabilities: NDArray[np.float64] | None = None
+
 
 class Predictor(Protocol):
     """One loaded model of any flavour."""
 
     @property
     def classes(self) -> Sequence[Any] | None:
-        """The labels in the order of the probabilities' columns; None for a regression."""
+        """The labels in the order of the probabilities' columns, JSON-native; None where the model does not say."""
 
     @property
-    def width(self) -> int | None:
-        """How many features it was fitted on, where it says so."""
+    def inputs(self) -> Signature:
+        """What the model itself says of its inputs, for one that was saved without a signature."""
 
-    def predict(self, table: Any) -> NDArray[Any]:
-        """A label or a number per row."""
-
-    def probabilities(self, table: Any) -> NDArray[np.float64] | None:
-        """A row of probabilities per row, None where the model has none."""
-
-
-@dataclass(frozen=True)
-class SklearnPredictor:
-    """scikit-learn's interface."""
-
-    model: Any
-
-    @property
-    def classes(self) -> Sequence[Any] | None:
-        """`classes_` of a classifier, as JSON-native values."""
-        classes = getattr(self.model, "classes_", None)
-        return None if classes is None else np.asarray(classes).tolist()
-
-    @property
-    def width(self) -> int | None:
-        """`n_features_in_`."""
-        return getattr(self.model, "n_features_in_", None)
-
-    def predict(self, table: Any) -> NDArray[Any]:
-        """`predict`."""
-        return np.asarray(self.model.predict(table))
-
-    def probabilities(self, table: Any) -> NDArray[np.float64] | None:
-        """`predict_proba`, where there is one."""
-        if not hasattr(self.model, "predict_proba"):
-            return None
-        return np.asarray(self.model.predict_proba(table), np.float64)
-
-
-class UnsupportedModel(Exception):
-    """A model directory that this server cannot load; the message says why."""
+    def predict(self, table: Any, parameters: Mapping[str, Any]) -> Prediction:
+        """Predicts for what `table.build_table` made; `parameters` holds all that the signature declares."""
 
 
 def load_predictor(directory: Path, flavours: Mapping[str, Any]) -> Predictor:
@@ -72,20 +49,9 @@ def load_predictor(directory: Path, flavours: Mapping[str, Any]) -> Predictor:
 
     This runs code from the model: only ever in a pod without credentials. Raises UnsupportedModel.
     """
-    code = flavours.get("python_function", {}).get("code")
-    if code:
-        sys.path.insert(0, str(directory / code))
-    if "sklearn" in flavours:
-        return SklearnPredictor(_load_sklearn(directory, flavours["sklearn"]))
-    raise UnsupportedModel(f"no loader for the flavours {', '.join(sorted(flavours))}: sklearn is supported")
-
-
-def _load_sklearn(directory: Path, flavour: Mapping[str, Any]) -> Any:
-    path = directory / flavour["pickled_model"]
-    serialisation = flavour.get("serialization_format", "pickle")
-    if serialisation == "skops":
-        return importlib.import_module("skops.io").load(path, trusted=flavour.get("skops_trusted_types"))
-    if serialisation not in ("pickle", "cloudpickle"):
-        raise UnsupportedModel(f"the model is serialised as {serialisation}, which is unknown here")
-    with path.open("rb") as file:
-        return importlib.import_module(serialisation).load(file)
+    flavour = choose_flavour(flavours)
+    code = {str(one["code"]) for one in flavours.values() if isinstance(one, Mapping) and one.get("code")}
+    sys.path[:0] = [str(directory / folder) for folder in sorted(code)]
+    loader = importlib.import_module(f"slipway_serving.service.flavours.{flavour.name}")
+    predictor: Predictor = loader.load(directory, flavours[flavour.name])
+    return predictor

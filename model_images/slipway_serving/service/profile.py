@@ -27,8 +27,13 @@ class ReferenceFeature:
 
     @property
     def buckets(self) -> int:
-        """How many buckets are counted: a categorical feature has one more, for categories never seen in training."""
+        """How many buckets are counted: a categorical feature has one more, for every other category."""
         return len(self.edges) + 1 if self.numeric else len(self.values) + 1
+
+    @property
+    def complete(self) -> bool:
+        """Whether `values` are all categories of training, so that every other one was never seen in it."""
+        return not self.numeric and sum(self.counts[len(self.values) :]) == 0
 
     def shares(self) -> list[float]:
         """The reference's share of each bucket, 0 throughout where the reference is empty."""
@@ -39,7 +44,10 @@ class ReferenceFeature:
 
 @dataclass(frozen=True)
 class Profile:
-    """The whole profile; an empty one for a model that came without."""
+    """The whole profile; an empty one for a model that came without.
+
+    `classes` stand in the order of the model's probabilities; they matter for a model that does not name its own.
+    """
 
     features: tuple[ReferenceFeature, ...] = ()
     classes: tuple[str, ...] = ()
@@ -58,12 +66,12 @@ def read_profile(model: Path) -> Profile:
     if not path.exists():
         return Profile()
     document = json.loads(path.read_text())
-    positive = document.get("positive")
+    positive, threshold = document.get("positive"), document.get("threshold")
     return Profile(
         features=tuple(_feature(one) for one in document.get("features", [])),
         classes=tuple(str(name) for name in document.get("classes") or ()),
         positive=None if positive is None else str(positive),
-        threshold=float(document.get("threshold") or 0.5),
+        threshold=0.5 if threshold in (None, "") else float(threshold),
         tolerated=frozenset(_names(document.get(key) for key in ("id", "entity", "timestamp"))),
     )
 

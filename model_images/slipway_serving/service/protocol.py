@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from slipway_serving.service.schema import InvalidInput, Schema
+from slipway_serving.service.schema import Form, Schema
+from slipway_serving.service.tensors import TensorInput, nested
+from slipway_serving.service.values import InvalidInput, shown
 
 _DATATYPES = {bool: "BOOL", int: "INT64", float: "FP64", str: "BYTES"}
+_COLUMN_DATATYPES = {"double": "FP64", "float": "FP32", "long": "INT64", "integer": "INT32", "boolean": "BOOL"}
+_KNOWN_DATATYPES = {
+    *("BOOL", "BYTES", "FP16", "FP32", "FP64", "BF16"),
+    *(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)),
+}
 
 
 def read_json(body: bytes) -> Mapping[str, Any]:
@@ -40,48 +48,75 @@ def read_v2(document: Mapping[str, Any], schema: Schema, most: int) -> list[Any]
     if not isinstance(tensors, list) or not all(isinstance(one, Mapping) for one in tensors) or not tensors:
         raise InvalidInput("inputs", "must be a list of tensors")
     data = [_data(tensor) for tensor in tensors]
-    if len(tensors) == 1 and len(schema.columns) > 1:
+    if schema.form in (Form.TENSOR, Form.TENSORS):
+        return _counted("inputs", _tensor_rows(tensors, data, schema), most)
+    nameless = schema.form in (Form.MATRIX, Form.NAMELESS_FRAME)
+    if len(tensors) == 1 and (nameless or len(schema.columns) > 1):
         return _counted("inputs", _rows(data[0], tensors[0], len(schema.columns)), most)
-    by_name = {str(tensor["name"]): values for tensor, values in zip(tensors, data, strict=True)}
-    if len({len(values) for values in by_name.values()}) != 1:
-        raise InvalidInput("inputs", "all tensors must hold the same number of values")
-    names = list(by_name)
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*by_name.values(), strict=True)]
-    return _counted("inputs", rows, most)
+    return _counted("inputs", _by_name({_name(one): values for one, values in zip(tensors, data, strict=True)}), most)
 
 
-def _data(tensor: Mapping[str, Any]) -> list[Any]:
+def _name(tensor: Mapping[str, Any]) -> str:
     name = tensor.get("name")
     if not isinstance(name, str):
         raise InvalidInput("inputs", "every tensor needs a name")
-    field = name.encode(errors="backslashreplace").decode()[:100]
-    data, shape = tensor.get("data"), tensor.get("shape")
+    return name
+
+
+def _data(tensor: Mapping[str, Any]) -> list[Any]:
+    """The values of a tensor in row-major order: they may come nested by its shape, or flat."""
+    field = shown(_name(tensor))
+    data, shape, datatype = tensor.get("data"), tensor.get("shape"), tensor.get("datatype")
     if not isinstance(data, list):
         raise InvalidInput(field, "needs its values in data, a list")
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
         raise InvalidInput(field, "needs a shape, a list of whole numbers")
-    flat = (
-        [value for row in data for value in row] if data and isinstance(data[0], list) and _rectangular(data) else data
-    )
-    size = 1
-    for extent in shape:
-        size *= extent
+    if datatype is not None and (not isinstance(datatype, str) or datatype not in _KNOWN_DATATYPES):
+        raise InvalidInput(field, "has a datatype that the protocol does not know, such as FP64, INT64, BOOL or BYTES")
+    flat, depth = data, 1
+    while depth < len(shape) and _rectangular(flat):
+        flat, depth = [value for row in flat for value in row], depth + 1
+    size = math.prod(shape)
     if size != len(flat):
         raise InvalidInput(field, f"has {len(flat)} values, its shape says {size}")
     return flat
 
 
 def _rectangular(data: list[Any]) -> bool:
-    return all(isinstance(row, list) and len(row) == len(data[0]) for row in data)
+    return bool(data) and all(isinstance(row, list) and len(row) == len(data[0]) for row in data)
 
 
 def _rows(data: list[Any], tensor: Mapping[str, Any], width: int) -> list[Any]:
     shape = tensor["shape"]
+    if width == 1 and len(shape) == 1:
+        return [[value] for value in data]
     if len(shape) != 2 or shape[1] != width:
-        raise InvalidInput(
-            str(tensor["name"])[:100], f"must have the shape [rows, {width}], or send a tensor per feature"
-        )
-    return [data[start : start + width] for start in range(0, len(data), width)]
+        said = f"must have the shape [rows, {width}], or send a tensor per feature"
+        raise InvalidInput(shown(tensor["name"]), said)
+    return nested(data, shape)
+
+
+def _by_name(columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    if len({len(values) for values in columns.values()}) != 1:
+        raise InvalidInput("inputs", "all tensors must hold the same number of values")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _tensor_rows(tensors: list[Mapping[str, Any]], data: list[list[Any]], schema: Schema) -> list[Any]:
+    """Instances of a model that takes tensors: the first extent of each is the batch."""
+    stacks = {_name(one): _stack(one, values) for one, values in zip(tensors, data, strict=True)}
+    if schema.form is Form.TENSORS:
+        return _by_name(stacks)
+    if len(stacks) > 1:
+        raise InvalidInput("inputs", "must hold one tensor")
+    return list(next(iter(stacks.values())))
+
+
+def _stack(tensor: Mapping[str, Any], flat: list[Any]) -> list[Any]:
+    shape = tensor["shape"]
+    if not shape or 0 in shape:
+        raise InvalidInput(shown(tensor["name"]), "must have a shape that begins with the number of instances")
+    return nested(flat, shape)
 
 
 def _counted(field: str, instances: list[Any], most: int) -> list[Any]:
@@ -98,7 +133,32 @@ def write_v1(predictions: Sequence[Any], version: str) -> dict[str, Any]:
 
 
 def write_v2(name: str, version: str, identifier: str, predictions: Sequence[Any]) -> dict[str, Any]:
-    """The V2 answer: one output tensor `predict`."""
-    datatype = _DATATYPES.get(type(predictions[0]), "BYTES")
-    output = {"name": "predict", "shape": [len(predictions)], "datatype": datatype, "data": list(predictions)}
-    return {"model_name": name, "model_version": version, "id": identifier, "outputs": [output]}
+    """The V2 answer: an output tensor `predict`, or one for each member where the model answers objects."""
+    if all(isinstance(one, Mapping) and one.keys() == predictions[0].keys() for one in predictions):
+        outputs = [_output(str(key), [one[key] for one in predictions]) for key in predictions[0]]
+    else:
+        outputs = [_output("predict", list(predictions))]
+    return {"model_name": name, "model_version": version, "id": identifier, "outputs": outputs}
+
+
+def _output(name: str, values: list[Any]) -> dict[str, Any]:
+    shape = [len(values)]
+    while values and all(isinstance(one, list) and len(one) == len(values[0]) for one in values):
+        shape, values = [*shape, len(values[0])], [inner for one in values for inner in one]
+    kinds = {type(one) for one in values if one is not None}
+    kind = float if kinds == {int, float} else kinds.pop() if len(kinds) == 1 else str
+    return {"name": name, "shape": shape, "datatype": _DATATYPES.get(kind, "BYTES"), "data": values}
+
+
+def describe_inputs(schema: Schema) -> list[dict[str, Any]]:
+    """The inputs as the metadata of V2 lists them."""
+    return [_described(column) for column in schema.columns if isinstance(column, TensorInput)] or [
+        {"name": column.name, "datatype": _COLUMN_DATATYPES.get(column.type, "BYTES"), "shape": [-1]}
+        for column in schema.columns
+    ]
+
+
+def _described(column: TensorInput) -> dict[str, Any]:
+    kind, bits = column.array_type.kind, column.array_type.itemsize * 8
+    datatype = {"f": f"FP{bits}", "i": f"INT{bits}", "u": f"UINT{bits}", "b": "BOOL"}.get(kind, "BYTES")
+    return {"name": column.name, "datatype": datatype, "shape": [-1, *column.shape]}

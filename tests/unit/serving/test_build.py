@@ -38,7 +38,8 @@ class Workshop:
         self.home, self.registry, self.tracking = home, registry, tracking
         self.report = home / "termination-log"
         self.wheels = home / "wheels"
-        self.lock = write_wheel(self.wheels, "alpha", "1.0") + write_wheel(self.wheels, "beta", "2.0")
+        locked = {"alpha": "1.0", "beta": "2.0", "scikit_learn": "1.9.1"}
+        self.lock = "".join(write_wheel(self.wheels, name, version) for name, version in locked.items())
         self.digest = directory_digest(write_tree(tracking.root / "1/model", MODEL))
         base = ImageReference(registry.host, "slipway/base", "1")
         image_from_layers(registry, base, [self.layer("base")], ImageConfig(env={"PATH": "/usr/bin"}))
@@ -138,10 +139,10 @@ def test_two_cold_builds_that_differ_in_root_and_clock_agree(workshop: Workshop,
 def test_a_model_with_other_pins_gets_dependencies_of_its_own(workshop: Workshop) -> None:
     write_wheel(workshop.wheels, "alpha", "1.1")
     write_wheel(workshop.wheels, "gamma", "3.0", depends="beta")
-    for name in ("bentoml", "prometheus_client", "pandas", "pyyaml"):
+    for name in ("bentoml", "httptools", "prometheus_client", "pandas", "pyyaml"):
         write_wheel(workshop.wheels, name, "1.0")
     write_tree(workshop.tracking.root / "1/model", {"requirements.txt": b"alpha==1.1\ngamma\n"})
-    joined = lock.joined_lock(workshop.lock, ["alpha==1.1", "gamma"], False, workshop.home, ())
+    joined = lock.joined_lock(workshop.lock, ["alpha==1.1", "gamma", "scikit-learn"], False, workshop.home, ())
     versions = lock.locked_versions(joined)
     assert (versions["alpha"], versions["beta"], versions["gamma"]) == ("1.1", "2.0", "3.0")
     code, report = workshop.run("ml/own", expect_digest=directory_digest(workshop.tracking.root / "1/model"))
@@ -152,7 +153,7 @@ def test_a_model_with_other_pins_gets_dependencies_of_its_own(workshop: Workshop
     ("files", "reason"),
     [
         ({"model.pkl": b"changed"}, "DigestMismatch"),
-        ({"MLmodel": b"flavors: {pytorch: {}}"}, "UnsupportedFlavour"),
+        ({"MLmodel": b"flavors: {spark: {}}"}, "UnsupportedFlavour"),
         ({"MLmodel": b": : :"}, "NotAnMLflowModel"),
         ({"requirements.txt": b"alpha @ git+https://example.com/x"}, "UnsupportedRequirement"),
         ({"requirements.txt": b"-e ."}, "UnsupportedRequirement"),

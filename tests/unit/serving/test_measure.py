@@ -75,6 +75,18 @@ def test_one_request_is_counted_everywhere() -> None:
     assert value(series, "slipway_exposure_register", **epoch, register="5") == 3
 
 
+def test_unseen_categories_are_counted_where_the_reference_knows_them_all() -> None:
+    frequent = ReferenceFeature("city", False, (), ("rome",), (3, 1))
+    one = Measurements(SETTINGS, ("0", "1"), (AMOUNT, COUNTRY, frequent))
+    assert value(scrape(one), "slipway_feature_unseen_total", traffic="live", feature="country") == 0
+    one.add(LIVE, 200, 0.1, np.array([0, 1, 1]), np.array([[0, 2, 1], [0, 0, 1], [0, np.nan, 1]]))
+    series = scrape(one)
+    assert value(series, "slipway_feature_unseen_total", traffic="live", feature="country") == 1
+    assert value(series, "slipway_feature_unseen_total", traffic="shadow", feature="country") == 0
+    for unknown in ("amount", "city"):
+        assert value(series, "slipway_feature_unseen_total", traffic="live", feature=unknown) is None
+
+
 def test_5xx_is_an_error_and_4xx_is_not() -> None:
     one = measurements()
     one.add(LIVE, 400, 0.1)

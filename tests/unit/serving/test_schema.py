@@ -11,16 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slipway_serving.service import protocol
 from slipway_serving.service.profile import Profile, ReferenceFeature
-from slipway_serving.service.schema import InvalidInput, schema_of
+from slipway_serving.service.schema import Form, InvalidInput, schema_of
+from slipway_serving.service.signature import ColumnSpec, Signature, TensorSpec
 
-SIGNATURE = [
-    {"name": "amount", "type": "double"},
-    {"name": "items", "type": "long"},
-    {"name": "country", "type": "string"},
-    {"name": "abroad", "type": "boolean"},
-    {"name": "at", "type": "datetime"},
-]
-SCHEMA = schema_of(SIGNATURE, Profile(tolerated=frozenset({"card"})), None)
+COLUMNS = {"amount": "double", "items": "long", "country": "string", "abroad": "boolean", "at": "datetime"}
+SIGNATURE = Signature(tuple(ColumnSpec(name, kind) for name, kind in COLUMNS.items()))
+TWO = Signature((ColumnSpec("a", "double"), ColumnSpec("b", "string")))
+SCHEMA = schema_of(SIGNATURE, Profile(tolerated=frozenset({"card"})), Signature())
 GOOD = {"amount": 1.5, "items": 2, "country": "it", "abroad": False, "at": "2026-01-31T12:00:00"}
 
 WRONG: dict[str, list[Any]] = {
@@ -66,12 +63,12 @@ def test_null_is_taken_where_the_model_tolerates_it() -> None:
         SCHEMA.nullable(frozenset({"amount"})).read([{**GOOD, "country": None}])
 
 
-def test_the_schema_falls_back_to_the_profile_and_to_the_width() -> None:
+def test_the_schema_falls_back_to_the_profile_and_to_the_model() -> None:
     profile = Profile((ReferenceFeature("a", True, (1,), (), (1, 1)), ReferenceFeature("b", False, (), ("x",), (1,))))
-    assert [column.type for column in schema_of(None, profile, None).columns] == ["double", "string"]
-    assert not schema_of(None, Profile(), 3).named
-    tensor = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 4]}}]
-    assert len(schema_of(tensor, Profile(), None).columns) == 4
+    own = Signature(tensors=(TensorSpec(None, "float64", (-1, 4)),))
+    assert [column.type for column in schema_of(Signature(), profile, own).columns] == ["double", "string"]
+    assert len(schema_of(Signature(), Profile(), own).columns) == 4
+    assert schema_of(Signature(), Profile(), Signature()).form is Form.MATRIX
 
 
 @pytest.mark.parametrize(
@@ -93,7 +90,7 @@ def tensor(name: str, data: list[Any], **changes: Any) -> dict[str, Any]:
 
 
 def test_v2_takes_a_tensor_per_feature_or_one_matrix() -> None:
-    schema = schema_of([{"name": "a", "type": "double"}, {"name": "b", "type": "string"}], Profile(), None)
+    schema = schema_of(TWO, Profile(), Signature())
     rows = protocol.read_v2({"inputs": [tensor("a", [1, 2]), tensor("b", ["x", "y"])]}, schema, 9)
     assert schema.read(rows) == [[1, 2], ["x", "y"]]
     matrix = {"inputs": [tensor("input", [1, "x", 2, "y"], shape=[2, 2])]}
@@ -117,7 +114,7 @@ def test_v2_takes_a_tensor_per_feature_or_one_matrix() -> None:
     ],
 )
 def test_v2_refuses_tensors_that_disagree(inputs: Any) -> None:
-    schema = schema_of([{"name": "a", "type": "double"}, {"name": "b", "type": "string"}], Profile(), None)
+    schema = schema_of(TWO, Profile(), Signature())
     with pytest.raises(InvalidInput):
         schema.read(protocol.read_v2({"inputs": inputs}, schema, 9))
 
