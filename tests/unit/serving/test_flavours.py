@@ -26,9 +26,6 @@ from tests.unit.serving import flavour_models
 from tests.unit.serving.flavour_models import FLAVOURS, Saved, name_classes
 from tests.unit.serving.trees import write_tree
 
-# MLflow's advice to those who save a model: not what is tested here.
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
-
 
 @pytest.fixture(scope="module", params=sorted(FLAVOURS))
 def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Saved:
