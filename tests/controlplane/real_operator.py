@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.controlplane.charted import NAMESPACE, OPERATOR, ROOT, Release, eventually, free_port
+from tests.controlplane.charted import NAMESPACE, OPERATOR, ROOT, Release, eventually
+from tests.loopback import free_port
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +15,7 @@ import yaml
 
 from tests.cluster.bare import ControlPlane
 from tests.demo.shell import PYTHONPATH, ROOT
+from tests.loopback import answering
 from tests.unit.cluster import given
 
 Object = dict[str, Any]
@@ -102,11 +102,8 @@ class Forwarded(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def forwarded() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Forwarded)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with answering(Forwarded) as address:
+        yield address
 
 
 def status(kind: Kind, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from slipway_serving.oci import Registry
 
-from tests.unit.serving.loopback import free_port, wait_for_port
+from tests.loopback import free_port, wait_for_port
 
 CONFIGURATION = """
 version: 0.1

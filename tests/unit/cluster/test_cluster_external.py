@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.server
-import threading
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from tests.cluster.errors import ClusterError
 from tests.cluster.external.describe import Findings, find
 from tests.cluster.external.reach import Answer, Reach
 from tests.cluster.images import Store
+from tests.loopback import answering
 from tests.unit.cluster import given
 
 Object = dict[str, Any]
@@ -275,14 +275,10 @@ class Prometheus(http.server.BaseHTTPRequestHandler):
 
 def test_reach_tells_an_answer_from_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # where nobody listens: what is local is asked directly
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Prometheus)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"127.0.0.1:{server.server_port}"
-    assert Reach().get(f"http://{address}/-/healthy") == Answer(200, "Prometheus Server is Healthy.\n")
-    assert Reach().get(f"http://{address}/health").status == 404
-    assert Reach().connects(address)
-    server.shutdown()
-    server.server_close()
+    with answering(Prometheus) as address:
+        assert Reach().get(f"http://{address}/-/healthy") == Answer(200, "Prometheus Server is Healthy.\n")
+        assert Reach().get(f"http://{address}/health").status == 404
+        assert Reach().connects(address)
     silence = Reach().get(f"http://{address}/-/healthy")
     assert silence.status == 0
     assert "refused" in silence.body

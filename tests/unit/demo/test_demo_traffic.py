@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from tests.demo import data, traffic
+from tests.loopback import answering
 
 
 class Gateway(BaseHTTPRequestHandler):
@@ -39,11 +39,9 @@ class Gateway(BaseHTTPRequestHandler):
 @pytest.fixture
 def target() -> Iterator[traffic.Target]:
     Gateway.seen, Gateway.broken = [], False
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield traffic.Target("127.0.0.1", server.server_address[1], "phishing.example", "phishing")
-    server.shutdown()
-    server.server_close()
+    with answering(Gateway) as address:
+        host, _, port = address.partition(":")
+        yield traffic.Target(host, int(port), "phishing.example", "phishing")
 
 
 def run_out(target: traffic.Target, rate: float, limit: int) -> traffic.Tally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import http.server
 import io
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from slipway_pipelines.faults import DataFault, Fault, TransientFault
 from slipway_pipelines.split import SplitPlan, split
 from slipway_pipelines.validate import canonical, validate
 
+from tests.loopback import answering
 from tests.unit.pipelines.made import COLUMNS, table
 
 BINARY = "BinaryClassification"
@@ -98,10 +98,8 @@ class _Answers(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Answers) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{made.server_address[1]}"
-        made.shutdown()
+    with answering(_Answers) as address:
+        yield f"http://{address}"
 
 
 def test_http_is_read(server: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.unit.serving.loopback import free_port
+from tests.loopback import free_port
 
 SOURCES = Path(__file__).parents[3] / "model_images"
 

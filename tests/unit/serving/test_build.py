@@ -18,7 +18,7 @@ from slipway_serving.build.modeldirectory import directory_digest
 from slipway_serving.build.tracking import Tracking
 from slipway_serving.oci import ImageConfig, ImageReference, Registry, image_from_layers, layer_from_tree
 
-from tests.unit.serving.loopback import free_port
+from tests.loopback import free_port
 from tests.unit.serving.tracking_server import FakeTracking, tracking_server
 from tests.unit.serving.trees import write_tree
 from tests.unit.serving.wheels import write_wheel

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from slipway_serving.oci import (
     layer_from_tree,
 )
 
-from tests.unit.serving.loopback import free_port
+from tests.loopback import answering, free_port
 from tests.unit.serving.trees import write_tree
 
 
@@ -134,11 +133,8 @@ class Guarded(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def guarded_host() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Guarded)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with answering(Guarded) as address:
+        yield address
 
 
 def test_credentials_obtain_a_token_and_5xx_is_tried_again(guarded_host: str, tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.loopback import answering
 
 
 @dataclass
@@ -70,9 +71,6 @@ def tracking_server(root: Path) -> Iterator[FakeTracking]:
         def log_message(self, *_: object) -> None:
             """Silent."""
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    fake.uri = f"http://127.0.0.1:{server.server_port}"
-    yield fake
-    server.shutdown()
-    server.server_close()
+    with answering(Handler) as address:
+        fake.uri = f"http://{address}"
+        yield fake
