@@ -56,6 +56,8 @@ class Record:
     versions: list[str] = field(default_factory=list)
     """Registered version of the first, second, third and fourth model."""
     shifted_at: float = 0.0
+    began: float = field(default_factory=time.time)
+    """Seconds since 1970. What an earlier demo left in Prometheus, under the same names, is older."""
 
 
 def tell(stage: Stage, rows: tuple[data.Row, ...], client: traffic.Traffic, record: Record) -> None:

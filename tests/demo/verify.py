@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,8 @@ class Facts:
     retrained: list[Object]
     tally: Tally
     record: Record
+    seconds: int
+    """How long ago the demo began."""
     ask: Callable[[str], float | None]
     """A PromQL query with a single value."""
 
@@ -60,7 +63,7 @@ class Facts:
     def live(self, metric: str, selector: str, functions: str = "sum") -> float | None:
         """Sum over all pods that ever served, of a counter of live requests; None without data."""
         labels = LIVE.format(rollout=self.label) + ("," if selector else "") + selector
-        return self.ask(f"{functions}(max_over_time({metric}{{{labels}}}[2h]))")
+        return self.ask(f"{functions}(max_over_time({metric}{{{labels}}}[{self.seconds}s]))")
 
 
 def gather(cluster: Cluster, prometheus: Prometheus, namespace: str, tally: Tally, record: Record) -> Facts:
@@ -74,6 +77,7 @@ def gather(cluster: Cluster, prometheus: Prometheus, namespace: str, tally: Tall
         retrained=policy_runs(cluster, namespace),
         tally=tally,
         record=record,
+        seconds=max(1, int(time.time() - record.began)),
         ask=prometheus.number,
     )
 
@@ -197,7 +201,7 @@ def retrained(facts: Facts) -> Claim:
 def memory(facts: Facts) -> Claim:
     """The operator's peak of resident memory during the demo."""
     selector = f'namespace="{OPERATOR_NAMESPACE}",pod=~"slipway-.*"'
-    peak = facts.ask(f"max(max_over_time(process_resident_memory_bytes{{{selector}}}[1h]))")
+    peak = facts.ask(f"max(max_over_time(process_resident_memory_bytes{{{selector}}}[{facts.seconds}s]))")
     found = "not measured" if peak is None else f"{peak / 2**20:.0f} MiB at its peak"
     holds = peak is not None and peak <= MEMORY_LIMIT * 2**20
     return Claim(f"the operator keeps within {MEMORY_LIMIT} MiB", holds, found, "Prometheus")

@@ -52,7 +52,7 @@ def facts(**changes: Any) -> verify.Facts:
         "namespace": "demo", "rollout": ROLLOUT, "route": ROUTE, "runs": RUNS,
         "policy": {"status": {"features": [{"name": "popup_window", "psi": "1.1", "verdict": "Drifted"}]}},
         "retrained": [{"metadata": {"name": "phishing-x"}}], "tally": tally,
-        "record": Record(versions=["1", "2", "3", "4"]), "ask": ask,
+        "record": Record(versions=["1", "2", "3", "4"]), "seconds": 450, "ask": ask,
     }  # fmt: skip
     return verify.Facts(**{**kept, **changes})
 
@@ -122,3 +122,15 @@ def test_memory_beyond_the_limit_is_told() -> None:
         return 160.0 * 2**20 if "memory" in promql else ask(promql)
 
     assert failing(facts(ask=hungry)) == ["the operator keeps within 150 MiB"]
+
+
+def test_what_an_earlier_demo_left_in_prometheus_counts_for_nothing() -> None:
+    asked: list[str] = []
+
+    def note(promql: str) -> float | None:
+        asked.append(promql)
+        return ask(promql)
+
+    verify.claims(facts(ask=note))
+    assert asked
+    assert all("[450s]" in promql for promql in asked)
