@@ -48,12 +48,14 @@ controlplane: environments
 
 # With the unit tests once more that need promtool or docker-registry, which came with the cluster.
 e2e: environments
-	$(call step,cluster tests,$(whole) --ignore $(LIFECYCLE) --ignore $(README) $(wildcard tests/e2e tests/rows))
+	$(call step,cluster tests side by side,$(whole) -n 3 --dist loadfile -m "not alone" $(CLUSTER_TESTS))
+	$(call step,cluster tests one by one,$(whole) -m alone $(CLUSTER_TESTS))
 	$(call step,unit tests with the cluster's programs,$(whole) -m programs tests/unit)
 
 # These two come last, since each ends with `make cluster-down`.
 LIFECYCLE := tests/e2e/test_cluster_lifecycle.py
 README := tests/e2e/test_readme.py
+CLUSTER_TESTS := --ignore $(LIFECYCLE) --ignore $(README) tests/e2e tests/rows
 lifecycle: environments
 	$(call step,life of the cluster,$(whole) $(LIFECYCLE))
 

@@ -13,6 +13,8 @@ from tests.e2e.operator_pod import kill
 from tests.e2e.watching import RouteWatch
 from tests.rows.service import SAYS_PHISHING, Service, canary, shadow
 
+pytestmark = pytest.mark.alone
+
 STAGES = [shadow(seconds=8), canary(20, seconds=8, gates=[SAYS_PHISHING]), canary(50, seconds=8)]
 
 

@@ -22,6 +22,8 @@ from tests.e2e.outages import registry_away, scaled_away
 from tests.rows.fixtures import training_run
 from tests.rows.service import Service, canary
 
+pytestmark = pytest.mark.alone
+
 SECONDS = 120
 RUN = "patient"
 STAGES = {"no-registry": 5, "no-mlflow": 5, "no-prometheus": 60}

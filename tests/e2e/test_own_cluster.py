@@ -19,9 +19,13 @@ from tests.demo.kube import Cluster
 from tests.demo.settings import Environment
 from tests.demo.shell import PYTHONPATH, ROOT
 
-pytestmark = pytest.mark.skipif(
-    bool(given_kubeconfig(Places.of_environment())), reason="KUBECONFIG names a cluster that is not the embedded one"
-)
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(
+        bool(given_kubeconfig(Places.of_environment())),
+        reason="KUBECONFIG names a cluster of its own",
+    ),
+]
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from tests.demo.settings import Environment
 from tests.e2e.operator_pod import metrics
 from tests.rows.service import Service, canary
 
+pytestmark = pytest.mark.alone
+
 SECONDS = 120
 OPERATOR = "system:serviceaccount:slipway-system:"
 OWN = ("ModelTask", "TrainingRun", "ModelRollout", "RetrainPolicy")

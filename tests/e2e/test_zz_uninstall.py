@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from tests.demo import kube, view
 from tests.demo.data import Row
 from tests.demo.kube import Cluster
@@ -13,6 +15,8 @@ from tests.demo.settings import Environment
 from tests.demo.shell import ROOT
 from tests.e2e.operator_pod import pods
 from tests.rows.service import Service, canary
+
+pytestmark = pytest.mark.alone
 
 
 def test_uninstalled_the_model_serves_on_its_namespace_can_go_and_a_new_install_takes_over(

@@ -1,7 +1,12 @@
-"""What all tests on a whole cluster share: Slipway installed by its chart, and three models trained once."""
+"""What all tests on a whole cluster share: Slipway installed by its chart, and three models trained once.
+
+Tests run side by side have a namespace for each worker, with models of its own: nothing that one does is seen by
+another.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,20 +14,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.lock import exclusive
 from tests.demo import data, kube
 from tests.demo.kube import Cluster, Object
-from tests.demo.settings import Environment, load
+from tests.demo.settings import Environment, load, state_directory
 from tests.rows.service import GROUP, Service
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMESPACE = "rows"
+NAMESPACE = "-".join(filter(None, ["rows", os.environ.get("PYTEST_XDIST_WORKER")]))
 EXAMPLES = ROOT / "examples" / "quickstart"
 
 
 @pytest.fixture(scope="session")
 def environment() -> Environment:
     """The cluster with Slipway installed, brought up by the command that a user has: idempotent, seconds when warm."""
-    subprocess.run([sys.executable, "-m", "tests.demo.installation"], cwd=ROOT, check=True, timeout=3600)
+    # Helm refuses a second upgrade of a release while a first one runs.
+    state = state_directory()
+    with exclusive(state.with_name(f"{state.name}.installation.lock"), print):
+        subprocess.run([sys.executable, "-m", "tests.demo.installation"], cwd=ROOT, check=True, timeout=3600)
     return load()
 
 
