@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.cluster import addresses, configuration
@@ -14,6 +16,9 @@ from tests.cluster.places import Places
 from tests.cluster.processes import HostProcess, Processes
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_TOO_EARLY = "not initialized yet"
+"""What containerd answers, and a kubelet ends with, while there is a socket and no runtime service behind it yet."""
+_TOO_EARLY_STARTS = 5
 
 
 def start_containerd(places: Places, sandbox: str, processes: Processes) -> None:
@@ -29,7 +34,7 @@ def start_containerd(places: Places, sandbox: str, processes: Processes) -> None
     processes.wait("containerd", lambda: _accepts(places.containerd_socket), 60)
 
 
-def start_kubelet(places: Places, kubernetes: Path, authority: Authority, processes: Processes) -> None:
+def start_kubelet(places: Places, kubernetes: Path, authority: Authority, processes: Processes) -> HostProcess:
     """Starts the kubelet (it registers the node) and kube-proxy; does not wait for the node."""
     names = (addresses.NODE_NAME, addresses.NODE)
     user = f"system:node:{addresses.NODE_NAME}"
@@ -47,8 +52,10 @@ def start_kubelet(places: Places, kubernetes: Path, authority: Authority, proces
         f"--hostname-override={addresses.NODE_NAME}",
         "--register-node",
     ]
-    processes.ensure(HostProcess("kubelet", argv, inputs=(config,)))
+    kubelet = HostProcess("kubelet", argv, inputs=(config,))
+    processes.ensure(kubelet)
     start_proxy(places, kubernetes, authority, processes)
+    return kubelet
 
 
 def start_proxy(places: Places, kubernetes: Path, authority: Authority, processes: Processes) -> None:
@@ -59,12 +66,14 @@ def start_proxy(places: Places, kubernetes: Path, authority: Authority, processe
     processes.ensure(HostProcess("kube-proxy", argv, inputs=(config,)))
 
 
-def wait_until_ready(api: Api, processes: Processes) -> None:
+def wait_until_ready(api: Api, processes: Processes, kubelet: HostProcess) -> None:
     """Until the node can take pods. Raises ClusterError."""
+    starts = iter(range(_TOO_EARLY_STARTS))
 
     def ready() -> bool:
-        if not processes.alive("kubelet"):
-            raise processes.died("kubelet")
+        if not processes.alive(kubelet.name):
+            start_where_too_early(kubelet, processes, starts)
+            return False
         if not processes.alive("kube-proxy"):
             raise processes.died("kube-proxy")
         node = api.get(f"/api/v1/nodes/{addresses.NODE_NAME}")
@@ -72,6 +81,14 @@ def wait_until_ready(api: Api, processes: Processes) -> None:
         return kubelet_healthy() and any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
 
     wait_for("the node is Ready:", ready, 120, f"read {processes.log('kubelet')} and {processes.log('containerd')}")
+
+
+def start_where_too_early(kubelet: HostProcess, processes: Processes, starts: Iterator[int]) -> None:
+    """Starts a kubelet again that came before its runtime, once for each of `starts`. Raises ClusterError otherwise."""
+    if _TOO_EARLY not in "".join(processes.last_lines(kubelet.name)[-1:]) or next(starts, None) is None:
+        raise processes.died(kubelet.name)
+    time.sleep(1)
+    processes.ensure(kubelet)
 
 
 def kubelet_healthy() -> bool:

@@ -140,10 +140,14 @@ class Processes:
 
     def died(self, name: str, what: str = "ended by itself") -> ClusterError:
         """An error that shows the last lines that it wrote."""
+        shown = "".join(f"\n    {line[:300]}" for line in self.last_lines(name))
+        remedy = f"read {self.log(name)}, then run the same command again"
+        return ClusterError(f"{name} {what}; it wrote:{shown}", remedy)
+
+    def last_lines(self, name: str) -> list[str]:
+        """The end of what it wrote."""
         log = self.log(name)
-        lines = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
-        shown = "".join(f"\n    {line[:300]}" for line in lines)
-        return ClusterError(f"{name} {what}; it wrote:{shown}", f"read {log}, then run the same command again")
+        return log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []
 
 
 def _end(known: Known, grace: float) -> None:

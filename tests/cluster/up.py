@@ -63,7 +63,7 @@ class EmbeddedCluster:
             _all((runtime, master))
         kubernetes = builds.need("kubernetes")
         api = Api(self.places.kubeconfig)
-        node.start_kubelet(self.places, kubernetes, authority, self.processes)
+        kubelet = node.start_kubelet(self.places, kubernetes, authority, self.processes)
         kubectl = Kubectl(kubernetes / "kubectl", self.places.kubeconfig)
 
         def restart_proxy() -> None:
@@ -73,7 +73,7 @@ class EmbeddedCluster:
         context = Context(self.places, self.progress, builds.need, kubectl, api, images, authority, restart_proxy)
         with ThreadPoolExecutor(len(_ADDONS) + 2, thread_name_prefix="add-on") as pool:
             own = pool.submit(make_all, images)
-            ready = pool.submit(node.wait_until_ready, api, self.processes)  # manifests need no node yet
+            ready = pool.submit(node.wait_until_ready, api, self.processes, kubelet)  # manifests need no node yet
             _all([own, ready, *(pool.submit(deploy, addon, context) for addon in _ADDONS)])
         environment = _environment(context, own.result())
         environment.save(self.places.environment)

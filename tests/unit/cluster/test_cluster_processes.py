@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster import node
 from tests.cluster.errors import ClusterError
 from tests.cluster.processes import HostProcess, Processes, start_time
 
@@ -87,3 +88,23 @@ def test_what_a_dying_program_wrote_is_in_the_error(processes: Processes) -> Non
     processes.ensure(HostProcess("crash", ["/bin/sh", "-c", "echo no such thing >&2; sleep 0.2; exit 3"]))
     with pytest.raises(ClusterError, match="no such thing"):
         processes.wait("crash", lambda: False, 10)
+
+
+def test_a_kubelet_that_came_before_its_runtime_is_started_again_and_another_is_not(processes: Processes) -> None:
+    def ends_with(words: str) -> HostProcess:
+        kubelet = HostProcess("kubelet", ["/bin/sh", "-c", f"echo {words}; sleep 0.1; exit 1"])
+        processes.ensure(kubelet)
+        while processes.alive("kubelet"):
+            time.sleep(0.01)
+        return kubelet
+
+    early = ends_with("desc = server is not initialized yet")
+    starts = iter(range(1))
+    first = processes.known("kubelet")
+    node.start_where_too_early(early, processes, starts)
+    assert processes.known("kubelet") != first
+    processes.stop("kubelet")
+    with pytest.raises(ClusterError, match="not initialized"):
+        node.start_where_too_early(early, processes, starts)
+    with pytest.raises(ClusterError, match="swap"):
+        node.start_where_too_early(ends_with("running with swap on"), processes, iter(range(5)))
