@@ -50,7 +50,9 @@ def outage(
         pytest.skip("the registry of this cluster is not ours to take away")
     services = {name: serve(name) for name in STAGES}
     for name, service in services.items():
-        service.create(models["first"], [canary(50, seconds=STAGES[name], exposures=40)])
+        service.apply(models["first"], [canary(50, seconds=STAGES[name], exposures=40)])
+    for service in services.values():
+        service.await_serving(models["first"])
     with ExitStack() as sending:
         clients = {name: sending.enter_context(each.client(rows, rate=10)) for name, each in services.items()}
         services["no-prometheus"].pin(models["better"])

@@ -33,7 +33,15 @@ class Service:
 
     def create(self, version: str, stages: Sequence[Object], **spec: Any) -> Object:
         """Applies the ModelRollout and waits until its first version serves."""
+        self.apply(version, stages, **spec)
+        return self.await_serving(version)
+
+    def apply(self, version: str, stages: Sequence[Object], **spec: Any) -> None:
+        """Applies the ModelRollout and goes on."""
         self.cluster.apply(self.manifest(version, stages, **spec))
+
+    def await_serving(self, version: str) -> Object:
+        """Waits until a version is stable and ready."""
         return self.wait(lambda found: self.serves(found, version), 240, f"version {version} serves")
 
     def manifest(self, version: str, stages: Sequence[Object], **spec: Any) -> Object:
