@@ -141,7 +141,7 @@ def test_a_run_waits_for_its_task(
     used = kube.wait(
         lambda: cluster.get("ModelTask", "later", namespace),
         lambda found: bool(found.get("status", {}).get("usedBy")),
-        30, "the task names its user",
+        60, "the task names its user",
     )  # fmt: skip
     assert used["status"]["usedBy"] == [{"kind": "TrainingRun", "name": "early"}]
 
@@ -161,9 +161,9 @@ def test_cancel_ends_a_run_and_takes_its_job_away(
     create: Create, follow: Callable[..., Object], cluster: Cluster, namespace: str
 ) -> None:
     name = create("stopped")
-    kube.wait(lambda: cluster.get("Job", "stopped-train", namespace), lambda job: True, 30, "the Job", every=0.2)
+    kube.wait(lambda: cluster.get("Job", "stopped-train", namespace), lambda job: True, 60, "the Job", every=0.2)
     cluster.patch("TrainingRun", name, namespace, {"spec": {"cancel": True}})
-    run = follow(name, ended, 30, "its end")
+    run = follow(name, ended, 60, "its end")
     assert phase(run) == "Cancelled"
     assert said(run, "Cancelled")[0] == "True"
     gone = kube.wait(

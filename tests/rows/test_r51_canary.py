@@ -32,7 +32,7 @@ def test_r51_a_bad_canary_loses_all_traffic_and_its_evidence_is_kept(
     with service.client(rows, rate=30) as client:
         service.pin(models["skewed"])
         entry = service.ended(models["skewed"])
-        reverted = service.wait(lambda _: weights(service.route()) == {stable: 1.0}, 15, "all traffic back to stable")
+        reverted = service.wait(lambda _: weights(service.route()) == {stable: 1.0}, 45, "all traffic back to stable")
         time.sleep(1)  # the gateway has the route a moment after the API server
         before = client.read()
         time.sleep(4)
@@ -97,9 +97,9 @@ def test_r51_without_an_assignment_weights_split_requests_and_a_bad_canary_still
     with weighted.client(rows, rate=30) as client:
         weighted.pin(models["skewed"])
         weighted.in_stage("canary-30", models["skewed"])
-        asked = kube.wait(weighted.route, lambda route: weights(route).get(stable, 1.0) < 1, 30, "the canary's weight")
+        asked = kube.wait(weighted.route, lambda route: weights(route).get(stable, 1.0) < 1, 60, "the canary's weight")
         entry = weighted.ended(models["skewed"])
-        kube.wait(weighted.route, lambda route: weights(route) == {stable: 1.0}, 15, "all traffic back to stable")
+        kube.wait(weighted.route, lambda route: weights(route) == {stable: 1.0}, 45, "all traffic back to stable")
     assert weights(asked)[stable] == pytest.approx(0.7)
     assert (entry["outcome"], entry["stage"]) == ("RolledBack", "canary-30")
     assert [gate["verdict"] for gate in entry["gates"] if gate["name"] == "says-phishing"] == ["Breach"]

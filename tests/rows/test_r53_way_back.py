@@ -27,7 +27,7 @@ def test_r53_the_old_model_stays_warm_and_one_field_brings_it_back(
     with service.client(rows, rate=30) as client:
         service.pin(models["better"])
         assert service.ended(models["better"])["outcome"] == "Promoted"
-        promoted = service.wait(lambda found: service.serves(found, models["better"]), 30, "the new one serves")
+        promoted = service.wait(lambda found: service.serves(found, models["better"]), 60, "the new one serves")
         previous = view.variant(promoted, "previous")
         assert (previous["version"], previous["revision"]) == (models["first"], old)
         assert previous["readyReplicas"] >= 1
@@ -38,9 +38,9 @@ def test_r53_the_old_model_stays_warm_and_one_field_brings_it_back(
 
         started = time.monotonic()
         service.pin(models["first"])
-        service.wait(lambda _: weights(service.route()) == {old: 1.0}, 20, "all traffic on the old model")
+        service.wait(lambda _: weights(service.route()) == {old: 1.0}, 45, "all traffic on the old model")
         seconds = time.monotonic() - started
-        service.wait(lambda found: service.serves(found, models["first"]), 20, "the old one is stable")
+        service.wait(lambda found: service.serves(found, models["first"]), 45, "the old one is stable")
         time.sleep(1)
         before = client.read().answered[old]
         time.sleep(3)

@@ -112,7 +112,7 @@ def test_r58_psi_in_status_and_metrics_is_small_on_rows_like_those_of_training_a
 def test_r58_a_shifted_feature_is_named_and_too_few_rows_say_nothing(service: Service, rows: tuple[Row, ...]) -> None:
     time.sleep(WINDOW + 15)
     assert {item["verdict"] for item in features(service).values()} <= {"InsufficientData"}
-    kube.wait(lambda: {"psi": in_metrics(service)}, lambda found: not found["psi"], 30, "no index of too few rows")
+    kube.wait(lambda: {"psi": in_metrics(service)}, lambda found: not found["psi"], 60, "no index of too few rows")
     with service.client(data.shifted_rows(rows), rate=30):
         kube.wait(
             lambda: {"features": features(service)},
@@ -122,7 +122,7 @@ def test_r58_a_shifted_feature_is_named_and_too_few_rows_say_nothing(service: Se
         assert float(features(service)["popup_window"]["psi"]) > 0.25
         kube.wait(
             lambda: {"psi": in_metrics(service)}, lambda found: found["psi"].get("popup_window", 0) > 0.25,
-            30, "the index of popup_window in the operator's metrics",
+            60, "the index of popup_window in the operator's metrics",
         )  # fmt: skip
         assert measured(service)["popup_window"] > 0.25
 
