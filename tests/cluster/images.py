@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway_serving.oci import (
+from slipway_oci import (
     ImageConfig,
     ImageReference,
     Layer,

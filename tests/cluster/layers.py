@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from slipway_serving.oci import Layer, layer_from_tree
+from slipway_oci import Layer, layer_from_tree
 
 from tests.cluster.errors import ClusterError
 from tests.cluster.lock import exclusive

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway_serving.oci import ImageConfig, Layer
+from slipway_oci import ImageConfig, Layer
 
 from tests.cluster.environment import Environment
 from tests.cluster.images import SEARCH_PATH, Images, Store
@@ -38,7 +38,11 @@ class ProjectImage:
 
 IMAGES = (
     ProjectImage("operator", "slipway", (("operator/slipway", "slipway"), ("crds", "crds"))),
-    ProjectImage("builder", "slipway_serving.build", (("model_images/slipway_serving", "slipway_serving"),)),
+    ProjectImage(
+        "builder",
+        "slipway_serving.build",
+        (("model_images/slipway_serving", "slipway_serving"), ("model_images/slipway_oci", "slipway_oci")),
+    ),
     ProjectImage(
         "pipelines",
         "slipway_pipelines",

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from slipway_serving.oci import Registry
+from slipway_oci import Registry
 
 from tests.loopback import free_port, wait_for_port
 

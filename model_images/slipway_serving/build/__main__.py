@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from slipway_oci import OciError
+
 from slipway_serving.build.assemble import Build
 from slipway_serving.build.faults import EXIT_TRANSIENT, BuildFault
 from slipway_serving.build.request import read_request
 from slipway_serving.build.tracking import Tracking
-from slipway_serving.oci import OciError
 
 logger = logging.getLogger("slipway.build")
 

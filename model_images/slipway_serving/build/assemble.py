@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slipway_oci import ImageReference, OciError, Registry, append_layers, layer_from_tree, resolve_platform
+
 from slipway_serving.build import layout, lock, modeldirectory
 from slipway_serving.build.faults import BuildFault
 from slipway_serving.build.installer import install
 from slipway_serving.build.request import BuildRequest
 from slipway_serving.build.tracking import Tracking
-from slipway_serving.oci import ImageReference, OciError, Registry, append_layers, layer_from_tree, resolve_platform
 
 PLATFORM = ("linux", "amd64")
 

@@ -8,10 +8,11 @@ import shutil
 import sys
 from pathlib import Path
 
+from slipway_oci import ImageConfig, Layer, layer_from_tree
+
 import slipway_serving
 from slipway_serving.build.bytecode import compile_tree
 from slipway_serving.build.installer import SYSTEM_LIBRARIES
-from slipway_serving.oci import ImageConfig, Layer, layer_from_tree
 
 PACKAGES = "opt/python"
 CODE = "opt/slipway"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slipway_serving.oci import Credentials, ImageReference, Registry, credentials_from_docker_config
+from slipway_oci import Credentials, ImageReference, Registry, credentials_from_docker_config
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from string import Template
 
-from slipway_serving.oci import ImageConfig, Layer
+from slipway_oci import ImageConfig, Layer
 
 from tests.cluster.addons.addon import Addon, Context, manifest, rendered
 from tests.cluster.api import answers

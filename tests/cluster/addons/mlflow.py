@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway_serving.oci import ImageConfig
+from slipway_oci import ImageConfig
 
 from tests.cluster.addons.addon import Addon, Context, Probe, manifest
 from tests.cluster.layers import DEPENDENCIES, environment_key

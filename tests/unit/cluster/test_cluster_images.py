@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from slipway_serving.oci import ImageConfig, ImageReference, Registry, image_from_layers, layer_from_tree
+from slipway_oci import ImageConfig, ImageReference, Registry, image_from_layers, layer_from_tree
 
 from tests.cluster.errors import ClusterError
 from tests.cluster.images import Images, Store
@@ -69,6 +69,6 @@ def test_images_stand_on_the_copy(registry_host: str, places: Places, tmp_path: 
 def test_a_base_that_cannot_be_had_is_told_the_variable(
     registry_host: str, places: Places, base: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("slipway_serving.oci.registry._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("slipway_oci.registry._FIRST_PAUSE", 0.0)
     with pytest.raises(ClusterError, match="SLIPWAY_BASE_IMAGE"):
         images(places, registry_host, base).base()

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-OURS = ("slipway", "slipway_pipelines", "slipway_serving")
+OURS = {
+    "slipway": "operator",
+    "slipway_pipelines": "pipelines",
+    "slipway_serving": "model_images",
+    "slipway_oci": "model_images",
+}
 
 
 def imported(file: Path) -> Iterator[tuple[int, str]]:
@@ -59,7 +64,7 @@ def test_no_package_hides_the_standard_library() -> None:
 
 def test_every_package_of_ours_has_an_init_file() -> None:
     """One without is left out of a wheel, without a word."""
-    for name, place in zip(OURS, ("operator", "pipelines", "model_images"), strict=True):
+    for name, place in OURS.items():
         for directory in (ROOT / place / name, *(ROOT / place / name).rglob("*")):
             if directory.is_dir() and any(directory.glob("*.py")):
                 assert (directory / "__init__.py").exists(), directory

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slipway_oci import ImageConfig, ImageReference, Registry, image_from_layers, layer_from_tree
 from slipway_serving.build import __main__ as command
 from slipway_serving.build import layout, lock
 from slipway_serving.build.bytecode import compile_tree
 from slipway_serving.build.faults import BuildFault
 from slipway_serving.build.modeldirectory import directory_digest
 from slipway_serving.build.tracking import Tracking
-from slipway_serving.oci import ImageConfig, ImageReference, Registry, image_from_layers, layer_from_tree
 
 from tests.loopback import free_port
 from tests.unit.serving.tracking_server import FakeTracking, tracking_server
@@ -71,7 +71,7 @@ class Workshop:
 @pytest.fixture
 def workshop(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
     monkeypatch.setattr("slipway_serving.build.tracking._FIRST_PAUSE", 0.0)
-    monkeypatch.setattr("slipway_serving.oci.registry._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("slipway_oci.registry._FIRST_PAUSE", 0.0)
     with tracking_server(tmp_path / "artifacts") as tracking:
         yield Workshop(tmp_path, registry, tracking, monkeypatch)
 

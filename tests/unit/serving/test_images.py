@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from slipway_serving.oci import (
+from slipway_oci import (
     Credentials,
     ImageConfig,
     ImageNotFound,

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from slipway_serving.oci import layer_from_tree
-from slipway_serving.oci.layers import _BLOCK
+from slipway_oci import layer_from_tree
+from slipway_oci.layers import _BLOCK
 
 from tests.unit.serving.trees import write_tree
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from slipway_serving.oci.errors import RegistryDenied, RegistryUnavailable
+from slipway_oci.errors import RegistryDenied, RegistryUnavailable
 
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 

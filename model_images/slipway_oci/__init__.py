@@ -3,8 +3,8 @@
 Depends on the standard library and requests only, since the builder's pod, the tests' cluster and a laptop use it.
 """
 
-from slipway_serving.oci.authorization import Credentials, credentials_from_docker_config
-from slipway_serving.oci.errors import (
+from slipway_oci.authorization import Credentials, credentials_from_docker_config
+from slipway_oci.errors import (
     DigestMismatch,
     ImageNotFound,
     InvalidReference,
@@ -14,10 +14,10 @@ from slipway_serving.oci.errors import (
     RegistryUnavailable,
     UnsupportedImage,
 )
-from slipway_serving.oci.images import ImageConfig, append_layers, image_from_layers, resolve_platform
-from slipway_serving.oci.layers import Layer, layer_from_tree
-from slipway_serving.oci.reference import ImageReference
-from slipway_serving.oci.registry import Manifest, Registry
+from slipway_oci.images import ImageConfig, append_layers, image_from_layers, resolve_platform
+from slipway_oci.layers import Layer, layer_from_tree
+from slipway_oci.reference import ImageReference
+from slipway_oci.registry import Manifest, Registry
 
 __all__ = [
     "Credentials",

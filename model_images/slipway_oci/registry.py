@@ -16,8 +16,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from slipway_serving.oci import errors
-from slipway_serving.oci.authorization import Authorizer, Credentials
+from slipway_oci import errors
+from slipway_oci.authorization import Authorizer, Credentials
 
 MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",

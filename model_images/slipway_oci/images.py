@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from slipway_serving.oci.errors import UnsupportedImage
-from slipway_serving.oci.layers import LAYER_TYPE, Layer
-from slipway_serving.oci.reference import ImageReference
-from slipway_serving.oci.registry import Manifest, Registry, sha256_digest
+from slipway_oci.errors import UnsupportedImage
+from slipway_oci.layers import LAYER_TYPE, Layer
+from slipway_oci.reference import ImageReference
+from slipway_oci.registry import Manifest, Registry, sha256_digest
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
