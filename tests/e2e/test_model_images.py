@@ -253,5 +253,5 @@ def test_a_model_that_cannot_load_shows_its_log(namespace: Namespace, built: dic
         ended = statuses[0]["state"].get("terminated") if statuses else None
         return ended["exitCode"] if ended else None
 
-    assert until(exit_code, 120, "end of a broken model") == 70
+    assert until(exit_code, 300, "end of a broken model") == 70
     assert "does not load" in namespace.kubectl("logs", "broken")
