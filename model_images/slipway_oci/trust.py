@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import requests
+import certifi
 
 _SYSTEM = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -24,4 +24,4 @@ def known_authorities() -> Path:
         named = os.environ.get(name)
         if named and Path(named).is_file():
             return Path(named)
-    return _SYSTEM if _SYSTEM.is_file() else Path(requests.certs.where())
+    return _SYSTEM if _SYSTEM.is_file() else Path(certifi.where())

@@ -27,6 +27,7 @@ class Served:
     image: str
     header: str = ""
     latency_edges: tuple[str, ...] = ()
+    pull_secret: str = ""
 
 
 def predictor_template(identity: Identity, served: Served, predictor: Predictor) -> str:
@@ -47,6 +48,8 @@ def predictor_template(identity: Identity, served: Served, predictor: Predictor)
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "volumes": [{"name": "tmp", "emptyDir": {}}],
     }
+    if served.pull_secret:
+        pod["imagePullSecrets"] = [{"name": served.pull_secret}]
     return canonical(pod)
 
 

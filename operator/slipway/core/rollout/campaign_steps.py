@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.core.rollout.building import build_of, missing_settings, outcome, running_message
+from slipway.core.rollout.building import build_of, missing_settings, outcome, running_message, waits_for
 from slipway.core.rollout.campaign import add_candidate, end, enter, fail, promote, promoted, roll_back
 from slipway.core.rollout.presence import complaint, full
 from slipway.core.rollout.route import RouteView
@@ -26,6 +26,10 @@ def building(turn: Turn) -> Turn:
     result, target = outcome(turn, build), turn.target
     if result is None:
         message = running_message(turn, build)
+        if waits_for(turn, build):
+            turn = turn.say("ImageBuilt", "False", "WaitingForSettings", message).at_latest(30.0)
+            turn = turn.say("Stalled", "True", "WaitingForSettings", message)
+            return turn.say("Progressing", "False", "WaitingForSettings", message)
         turn = turn.say("ImageBuilt", "Unknown", "Building", message).at_latest(30.0)
         return turn.say("Progressing", "True", "Building", f"version {target.version}: {message}")
     if result.reason:

@@ -34,9 +34,11 @@ def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> 
     """The variant that a target with an image becomes, its predictor written once and for all."""
     edges = sorted({gate.bound.value for gate in _latency_gates(spec) if gate.bound is not None})
     header = header_of(spec)
+    pull = spec.image.pull_secret_ref
     served = Served(
-        target.revision, target.version, target.image, header, tuple(f"{edge.normalize():f}" for edge in edges)
-    )
+        target.revision, target.version, target.image, header, tuple(f"{edge.normalize():f}" for edge in edges),
+        pull_secret=pull.name if pull else "",
+    )  # fmt: skip
     return Variant(
         name="candidate",
         role="Warming",
