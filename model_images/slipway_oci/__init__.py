@@ -20,6 +20,7 @@ from slipway_oci.errors import (
 )
 from slipway_oci.images import ImageConfig, append_layers, image_from_layers, resolve_platform
 from slipway_oci.layers import Layer, layer_from_tree
+from slipway_oci.login import docker_login
 from slipway_oci.reference import ImageReference
 from slipway_oci.referrers import attach, attached
 from slipway_oci.registry import Manifest, Registry, canonical_json, sha256_digest
@@ -48,6 +49,7 @@ __all__ = [
     "attached",
     "canonical_json",
     "credentials_from_docker_config",
+    "docker_login",
     "image_from_layers",
     "layer_from_tree",
     "read_files",

@@ -35,7 +35,7 @@ def credentials_from_docker_config(content: str, host: str) -> Credentials | Non
         if not entry:
             return None
         if "auth" in entry:
-            username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
+            username, _, password = base64.b64decode(entry["auth"], validate=True).decode().partition(":")
             return Credentials(username, password)
         return Credentials(entry.get("username", ""), entry.get("password", ""))
     except (ValueError, AttributeError, TypeError) as error:  # its content is a secret, and stays out of the message

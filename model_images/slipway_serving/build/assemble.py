@@ -83,7 +83,7 @@ class Build:
             untagged = request.repository.tagged("")
             image = append_layers(registry, dependencies, untagged, [code, layer], config, shared, PLATFORM)
             model = inventory.model_component(origin, digest, flavour)
-            _publish(registry, target, image, [*components, model])
+            _publish(registry, target, image, origin.model or "model", [*components, model])
         return self._report(image, digest, layout.lock_digest(joined), reused=False)
 
     @property
@@ -117,7 +117,7 @@ class Build:
             return target.at(existing), inventory.components_of(known[1]) if known else _components(base, joined)
         image = self._install(registry, base, joined)
         components = _components(base, joined)
-        _publish(registry, target, image, components)
+        _publish(registry, target, image, "dependencies", components)
         return target.at(image), components
 
     def _install(self, registry: Registry, base: Base, joined: str) -> str:
@@ -171,11 +171,10 @@ def _components(base: Base, joined: str) -> list[inventory.Component]:
 
 
 def _publish(
-    registry: Registry, target: ImageReference, digest: str, components: Sequence[inventory.Component]
+    registry: Registry, target: ImageReference, digest: str, name: str, components: Sequence[inventory.Component]
 ) -> None:
     """Attaches an image's inventory and then names the image: one that is found by its tag has its inventory."""
     manifest = registry.manifest(target.repository, digest)
-    name = target.repository.rpartition("/")[2]
     content = inventory.document(digest, name, components)
     attach(registry, target.repository, manifest, content, inventory.MEDIA_TYPE)
     registry.push_manifest(target.repository, target.tag, manifest.content, manifest.media_type)
