@@ -8,7 +8,7 @@ from typing import Any
 from slipway.core.plan import ObjectKey
 
 from tests.unit.core.simulation import KEY, Simulation
-from tests.unit.core.specs import GOOD, in_stage, serves, serving, spec
+from tests.unit.core.specs import DIES, GOOD, in_stage, serves, serving, spec
 
 RUN = "runs:/0f3c/model"
 DIGEST = f"sha256:{'e' * 64}"
@@ -154,3 +154,22 @@ def test_a_builder_that_was_killed_is_told_with_the_end_of_its_log() -> None:
     assert (status, reason) == ("False", "OOMKilled")
     assert "exit code 137" in message
     assert message.endswith("step dependencies")
+
+
+def test_a_pull_secret_that_is_mended_reaches_a_candidate_that_does_not_start() -> None:
+    sim = made({"type": "Run", "run": {"uri": RUN}}, image={"pullSecretRef": {"name": "wrong"}})
+    sim.versions[RUN] = DIES
+    sim.run(60, in_stage("start"))
+    sim.run(5)
+    sim.edit(KEY, lambda s: s["image"].update(pullSecretRef={"name": "right"}))
+    sim.run(5)
+    (service,) = [obj for key, obj in sim.objects.items() if key.kind == "InferenceService"]
+    assert service["spec"]["predictor"]["imagePullSecrets"] == [{"name": "right"}]
+
+
+def test_a_pull_secret_restarts_nothing_that_serves() -> None:
+    sim = serving()
+    before = {key: obj["spec"] for key, obj in sim.objects.items() if key.kind == "InferenceService"}
+    sim.edit(KEY, lambda s: s.update(image={"pullSecretRef": {"name": "new"}}))
+    sim.run(30)
+    assert {key: obj["spec"] for key, obj in sim.objects.items() if key.kind == "InferenceService"} == before
