@@ -18,7 +18,7 @@ from slipway_serving.build.lock import locked_versions
 from slipway_serving.build.origin import Origin
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
-_DPKG = "var/lib/dpkg/status"
+_DPKG = "var/lib/dpkg/status"  # a file; images without dpkg itself have a folder of that name with `.d`
 _RELEASE = ("etc/os-release", "usr/lib/os-release")
 Component = dict[str, Any]
 
@@ -38,7 +38,7 @@ def base_components(registry: Registry, base: ImageReference, layers: Sequence[M
     purl = f"pkg:oci/{name}@{quote(base.digest, safe='')}"
     component: Component = {"type": "container", "name": name, "version": base.digest, "purl": purl}
     try:
-        files = read_files(registry, base.repository, layers, lambda path: path in _RELEASE or path.startswith(_DPKG))
+        files = read_files(registry, base.repository, layers, _is_record)
     except UnsupportedImage as error:
         return [{**component, "properties": [{"name": "slipway:packages-not-read", "value": str(error)}]}]
     release = _fields(next((files[name] for name in _RELEASE if name in files), b""), "=")
@@ -81,6 +81,10 @@ def components_of(document: bytes) -> list[Component]:
     """The components of such a document, as they were given."""
     listed = json.loads(document).get("components") or []
     return [{key: value for key, value in one.items() if key != "bom-ref"} for one in listed]
+
+
+def _is_record(path: str) -> bool:
+    return path in (*_RELEASE, _DPKG) or path.startswith(f"{_DPKG}.d/")
 
 
 def _reference(component: Component) -> str:

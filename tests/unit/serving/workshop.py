@@ -49,7 +49,11 @@ class Workshop:
         self.lock = "".join(write_wheel(self.wheels, name, version) for name, version in locked.items())
         self.digest = directory_digest(write_tree(tracking.root / "1/model", MODEL))
         base = ImageReference(registry.host, "slipway/base", "1")
-        files = {"var/lib/dpkg/status": STATUS, "usr/lib/os-release": b'NAME="Debian"\nID=debian\n'}
+        files = {
+            "var/lib/dpkg/status": STATUS,
+            "var/lib/dpkg/status-old": STATUS.replace(b"deb12u9", b"deb12u8"),
+            "usr/lib/os-release": b'NAME="Debian"\nID=debian\n',
+        }
         layer = layer_from_tree(write_tree(home / "base", files), "", home / "base.tgz")
         config = ImageConfig(env={"PATH": "/usr/bin"}, labels={"org.opencontainers.image.title": "base", "kept": "1"})
         self.base = base.at(image_from_layers(registry, base, [layer], config))

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from slipway.api.v1alpha1.base import Spec, exactly_one, goes_with, union
 from slipway.api.v1alpha1.constraints import (
-    HttpUrl,
     Later,
     Line,
     ListOf,
@@ -131,7 +130,14 @@ class Buildah(Spec):
 class PackageIndex(Spec):
     """Where the model's Python packages come from."""
 
-    url: HttpUrl = Field(description="URL of a Python package index.")
+    url: Annotated[
+        str,
+        Text(
+            2048,
+            r"^https?://[^\s/@]+(/[^\s]*)?$",
+            "an http:// or https:// URL without user name and password, which belong into secretRef",
+        ),
+    ] = Field(description="URL of a Python package index, without credentials.")
     secret_ref: SecretReference | None = Field(None, description="Secret with the keys username and password.")
     ca_ref: ConfigMapKey | None = Field(
         None, description="ConfigMap key with the certificates of the index's private authority, in PEM."
