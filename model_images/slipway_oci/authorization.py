@@ -6,11 +6,11 @@ import base64
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import requests
 
-from slipway_oci.errors import RegistryDenied, RegistryUnavailable
+from slipway_oci.answers import unreachable
+from slipway_oci.errors import InvalidCredentials, RegistryDenied, RegistryUnavailable
 
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
@@ -27,28 +27,42 @@ class Credentials:
         return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
 
 
-def credentials_from_docker_config(path: Path, host: str) -> Credentials | None:
-    """Reads the entry of `host` in a Docker `config.json`; None where there is none."""
-    entries = json.loads(path.read_text()).get("auths", {})
-    entry = entries.get(host) or entries.get(f"https://{host}") or entries.get(f"http://{host}")
-    if not entry:
-        return None
-    if "auth" in entry:
-        username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
-        return Credentials(username, password)
-    return Credentials(entry.get("username", ""), entry.get("password", ""))
+def credentials_from_docker_config(content: str, host: str) -> Credentials | None:
+    """Reads the entry of `host` in a Docker `config.json`; None where there is none. Raises InvalidCredentials."""
+    try:
+        entries = json.loads(content).get("auths", {})
+        entry = entries.get(host) or entries.get(f"https://{host}") or entries.get(f"http://{host}")
+        if not entry:
+            return None
+        if "auth" in entry:
+            username, _, password = base64.b64decode(entry["auth"], validate=True).decode().partition(":")
+            return Credentials(username, password)
+        return Credentials(entry.get("username", ""), entry.get("password", ""))
+    except (ValueError, AttributeError, TypeError) as error:  # its content is a secret, and stays out of the message
+        remedy = "Write what `docker login` writes: a Secret of type kubernetes.io/dockerconfigjson holds it"
+        raise InvalidCredentials(f"The credentials of {host} are no Docker config.json", remedy) from error
 
 
 class Authorizer:
     """Answers a registry's `WWW-Authenticate` challenge; keeps one header per repository scope."""
 
     def __init__(
-        self, session: requests.Session, credentials: Credentials | None, timeout: tuple[float, float]
+        self,
+        session: requests.Session,
+        credentials: Credentials | None,
+        timeout: tuple[float, float],
+        verify: str | bool = True,
     ) -> None:
         self._session = session
+        self._verify = verify
         self._credentials = credentials
         self._timeout = timeout
         self._headers: dict[str, str] = {}
+
+    @property
+    def has_credentials(self) -> bool:
+        """Whether there is anything to prove ourselves with."""
+        return self._credentials is not None
 
     def header(self, scope: str) -> dict[str, str]:
         """The header known so far for `scope`, or nothing: the first answer tells whether one is wanted."""
@@ -72,13 +86,15 @@ class Authorizer:
         if "service" in parameters:
             query["service"] = [parameters["service"]]
         try:
-            answer = self._session.get(parameters["realm"], params=query, headers=headers, timeout=self._timeout)
+            answer = self._session.get(
+                parameters["realm"], params=query, headers=headers, timeout=self._timeout, verify=self._verify
+            )
         except requests.RequestException as error:
-            raise RegistryUnavailable(f"The token service of {host} does not answer: {error}") from error
+            raise unreachable(f"The token service of {host}", error) from error
         if answer.status_code >= 500:
             raise RegistryUnavailable(f"The token service of {host} answered {answer.status_code}")
         if answer.status_code != 200:
-            remedy = "Check the user name and password of this registry"
+            remedy = f"Check the credentials of {host}: user name and password"
             raise RegistryDenied(f"The token service of {host} answered {answer.status_code}", remedy)
         body = answer.json()
         return str(body.get("token") or body.get("access_token"))

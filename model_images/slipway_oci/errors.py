@@ -31,6 +31,18 @@ class RegistryUnavailable(OciError):
     transient = True
 
 
+class RegistryHostUnknown(RegistryUnavailable):
+    """No name server knows the registry's host. Transient, since a cluster's name server may be starting."""
+
+
+class RegistryUntrusted(OciError):
+    """The registry's certificate is signed by nobody that we trust, or it speaks no TLS."""
+
+
+class InvalidCredentials(OciError):
+    """A Docker `config.json` that cannot be read."""
+
+
 class RegistryDenied(OciError):
     """401 or 403: credentials absent, wrong, or not entitled."""
 

@@ -10,12 +10,13 @@ from typing import IO, Any
 from slipway_oci.errors import UnsupportedImage
 from slipway_oci.layers import LAYER_TYPE, Layer
 from slipway_oci.reference import ImageReference
-from slipway_oci.registry import Manifest, Registry, sha256_digest
+from slipway_oci.registry import MANIFEST_TYPE, Manifest, Registry, canonical_json, sha256_digest
 
-MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 # Not "now": the digest of an image depends on its inputs only.
 CREATED = "1970-01-01T00:00:00Z"
+# Labels with which a base describes itself, not what is built upon it.
+_OF_ITSELF = "org.opencontainers.image."
 _DOCKER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 
@@ -107,7 +108,8 @@ def _configured(document: dict[str, Any], layers: Sequence[Layer], changes: Imag
         inner["Cmd"] = list(changes.command)
     inner["User"] = changes.user or inner.get("User", "")
     inner["WorkingDir"] = changes.workdir or inner.get("WorkingDir", "")
-    inner["Labels"] = {**(inner.get("Labels") or {}), **changes.labels}
+    inherited = {name: text for name, text in (inner.get("Labels") or {}).items() if not name.startswith(_OF_ITSELF)}
+    inner["Labels"] = {**inherited, **changes.labels}
     if changes.ports:
         inner["ExposedPorts"] = {**(inner.get("ExposedPorts") or {}), **{f"{port}/tcp": {} for port in changes.ports}}
     history = [{"created": CREATED, "created_by": layer.created_by} for layer in layers]
@@ -131,7 +133,7 @@ def _push(
     """Blobs first, then the manifest: a registry refuses one that names what it lacks."""
     for layer in layers:
         registry.push_blob(target.repository, layer.digest, layer.size, _opener(layer))
-    config = _canonical(document)
+    config = canonical_json(document)
     config_digest = sha256_digest(config)
     registry.push_blob(target.repository, config_digest, len(config), lambda: iter([config]))
     added = [{"mediaType": LAYER_TYPE, "digest": layer.digest, "size": layer.size} for layer in layers]
@@ -142,12 +144,8 @@ def _push(
         "layers": [*inherited, *added],
         "annotations": dict(document["config"]["Labels"]),
     }
-    return registry.push_manifest(target.repository, target.tag, _canonical(manifest), MANIFEST_TYPE)
+    return registry.push_manifest(target.repository, target.tag, canonical_json(manifest), MANIFEST_TYPE)
 
 
 def _opener(layer: Layer) -> Callable[[], IO[bytes] | Iterator[bytes]]:
     return lambda: layer.path.open("rb")
-
-
-def _canonical(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

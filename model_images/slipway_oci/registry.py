@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -17,11 +17,14 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from slipway_oci import errors
+from slipway_oci.answers import checked, unreachable
 from slipway_oci.authorization import Authorizer, Credentials
 
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 MANIFEST_TYPES = (
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.oci.image.index.v1+json",
+    MANIFEST_TYPE,
+    INDEX_TYPE,
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
@@ -51,6 +54,11 @@ def sha256_digest(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
+def canonical_json(document: Mapping[str, Any]) -> bytes:
+    """The same document in the same bytes: sorted keys, no spaces."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 class Registry:
     """One registry host.
 
@@ -70,10 +78,11 @@ class Registry:
         self.host = host
         self._url = f"{'http' if plain_http else 'https'}://{host}"
         self._session = requests.Session()
-        self._session.verify = str(ca) if ca else True
+        # Said with each request: an environment's REQUESTS_CA_BUNDLE would win over the session's own.
+        self._verify: str | bool = str(ca) if ca else True
         self._timeout = timeout
         self._pause = pause
-        self._authorizer = Authorizer(self._session, auth, timeout)
+        self._authorizer = Authorizer(self._session, auth, timeout, self._verify)
 
     def head_manifest(self, repository: str, identifier: str) -> str | None:
         """The digest of a tag or digest, None where the registry has none: tells whether an image exists."""
@@ -97,9 +106,25 @@ class Registry:
     def push_manifest(self, repository: str, identifier: str, content: bytes, media_type: str) -> str:
         """Stores a manifest under a tag (or its own digest when `identifier` is empty); returns its digest."""
         digest = sha256_digest(content)
-        path = f"manifests/{identifier or digest}"
-        self._required("PUT", repository, path, data=content, headers={"Content-Type": media_type})
+        self._put_manifest(repository, identifier or digest, content, media_type)
         return digest
+
+    def push_referrer(self, repository: str, content: bytes, media_type: str) -> bool:
+        """Stores a manifest with a `subject` under its own digest; True where the registry lists it by its subject."""
+        answer = self._put_manifest(repository, sha256_digest(content), content, media_type)
+        return "OCI-Subject" in answer.headers
+
+    def referrers(self, repository: str, digest: str) -> list[dict[str, Any]] | None:
+        """Descriptors of what refers to a manifest; None where the registry has no referrers API."""
+        try:
+            answer = self._request("GET", repository, f"referrers/{digest}", headers={"Accept": INDEX_TYPE})
+            return list(answer.json()["manifests"]) if answer is not None else None
+        except (errors.RegistryRefused, ValueError, KeyError):  # of registries older than the API, each in its way
+            return None
+
+    def _put_manifest(self, repository: str, identifier: str, content: bytes, media_type: str) -> requests.Response:
+        headers = {"Content-Type": media_type}
+        return self._required("PUT", repository, f"manifests/{identifier}", data=content, headers=headers)
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether `repository` itself holds the blob (another repository's does not count)."""
@@ -192,7 +217,7 @@ class Registry:
         for attempt in range(tries):
             try:
                 answer = self._authorized(method, url, scope, **arguments)
-                return self._checked(answer, method, url)
+                return checked(answer, self.host, self._authorizer.has_credentials)
             except errors.RegistryUnavailable:
                 if attempt == tries - 1:
                     raise
@@ -205,7 +230,9 @@ class Registry:
         try:
             for _ in range(2):
                 headers = {**given, **(self._authorizer.header(scope) if own_host else {})}
-                answer = self._session.request(method, url, headers=headers, timeout=self._timeout, **arguments)
+                answer = self._session.request(
+                    method, url, headers=headers, timeout=self._timeout, verify=self._verify, **arguments
+                )
                 challenge = answer.headers.get("WWW-Authenticate", "")
                 body_is_spent = isinstance(arguments.get("data"), _Body)
                 if (
@@ -214,25 +241,9 @@ class Registry:
                     or not self._authorizer.answer(challenge, scope, self.host)
                 ):
                     return answer
-        except requests.exceptions.SSLError as error:
-            remedy = "Give the registry's certificate authority, or say that it speaks plain HTTP"
-            raise errors.RegistryDenied(f"{self.host} has no certificate that we trust: {error}", remedy) from error
         except (requests.RequestException, OSError) as error:
-            raise errors.RegistryUnavailable(f"{self.host} does not answer: {error}") from error
+            raise unreachable(self.host, error) from error
         return answer
-
-    def _checked(self, answer: requests.Response, method: str, url: str) -> requests.Response | None:
-        status = answer.status_code
-        if status < 400:
-            return answer
-        if status == 404:
-            return None
-        said = f"{self.host} answered {status} to {method} {urlsplit(url).path}: {answer.text[:300].strip()}"
-        if status >= 500 or status == 429:
-            raise errors.RegistryUnavailable(said)
-        if status in (401, 403):
-            raise errors.RegistryDenied(said, "Check the Secret with this registry's credentials and its rights")
-        raise errors.RegistryRefused(said)
 
 
 def _accepting() -> dict[str, str]:

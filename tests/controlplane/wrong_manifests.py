@@ -209,6 +209,22 @@ ROLLOUTS = (
     Wrong(
         "repository", _ROLLOUT, "spec/image/repository", "Registry:x", ("image.repository", "registry.example.com/ml")
     ),
+    Wrong(
+        "image by tag",
+        _SMALL,
+        "spec/model",
+        {"type": "Image", "image": {"image": "registry.example.com/ml:1"}},
+        ("spec.model.image.image", "pinned by its digest"),
+    ),
+    Wrong("run", _SMALL, "spec/model", {"type": "Run", "run": {"uri": "runs:/x"}}, ("spec.model.run.uri", "<run id>")),
+    Wrong("base by tag", _ROLLOUT, "spec/image/base", "registry.example.com/base:1", ("image.base", "by its digest")),
+    Wrong(
+        "index with password",
+        _ROLLOUT,
+        "spec/image/packageIndex/url",
+        "https://ada:secret@example.com/simple",
+        ("packageIndex.url", "secretRef"),
+    ),
     Wrong("buildah", _ROLLOUT, "spec/image/buildah", {}, ("spec.image", "only legal with builder: Buildah")),
     Wrong("waiver", _ROLLOUT, "spec/certification", {}, ("spec.certification.waiver", "Required value")),
     Wrong("env", _ROLLOUT, "spec/predictor/env/1/value", "x", ("predictor.env[1]", "at most one of value, valueFrom")),

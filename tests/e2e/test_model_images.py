@@ -87,11 +87,12 @@ class Namespace:
             "tracking-uri": self.cluster.mlflow,
         }
         words = [word for name, value in arguments.items() for word in (f"--{name}", value)]
+        registry = self.cluster.registry.partition("/")[0]
         container = {
             "name": "build",
             "image": self.cluster.images["builder"],
             "command": ["python3", "-m", "slipway_serving.build"],
-            "args": [*words, *(["--plain-http"] if self.cluster.registry_plain_http else [])],
+            "args": [*words, *(["--plain-http", registry] if self.cluster.registry_plain_http else [])],
             "env": [{"name": "HOME", "value": "/tmp"}],
             "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
             "securityContext": RESTRICTED,

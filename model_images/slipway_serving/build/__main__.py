@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,12 @@ _MOST_BYTES = 4096  # what the kubelet keeps of a container's termination messag
 def main(arguments: Sequence[str] | None = None) -> int:
     """Builds; returns the exit code: 0, 1 (somebody must change something), 75 (trying again may help)."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    last = LastLines()
+    logger.addHandler(last)
+    logger.setLevel(logging.INFO)
     with tempfile.TemporaryDirectory(prefix="slipway-build-") as work:
         try:
-            request = read_request(sys.argv[1:] if arguments is None else arguments, Path(work))
+            request = read_request(sys.argv[1:] if arguments is None else arguments, Path(work), os.environ)
             tracking = Tracking(request.tracking_uri, _tracking_auth())
             report, code = Build(request, tracking).run(), 0
         except OciError as error:
@@ -39,8 +43,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Exception as error:  # a fault of ours: said as such, and tried again, since a restart costs little
             logger.exception("the builder itself failed")
             report, code = _failure(BuildFault("build", "InternalError", f"{type(error).__name__}: {error}", True))
+    logger.removeHandler(last)
+    if "error" in report:
+        report["error"]["log"] = last.text
     _publish(report)
     return code
+
+
+class LastLines(logging.Handler):
+    """Keeps the end of the log for whoever reads the condition and cannot read the pod any more."""
+
+    def __init__(self, lines: int = 12, length: int = 160) -> None:
+        super().__init__()
+        self._lines: deque[str] = deque(maxlen=lines)
+        self._length = length
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Notes the lines of one record, each cut to its length."""
+        said = record.getMessage()
+        if record.exc_info:
+            said += "\n" + logging.Formatter().formatException(record.exc_info)
+        self._lines.extend(line[: self._length] for line in said.splitlines() if line.strip())
+
+    @property
+    def text(self) -> str:
+        """The lines, the oldest first."""
+        return "\n".join(self._lines)
 
 
 def _failure(fault: BuildFault) -> tuple[dict[str, Any], int]:
@@ -54,7 +82,8 @@ def _publish(report: dict[str, Any]) -> None:
     content = json.dumps(report)
     logger.info("%s", content)
     if len(content.encode()) > _MOST_BYTES:
-        report["error"]["message"] = report["error"]["message"].encode("ascii", "replace").decode()[-1000:]
+        for part, most in (("message", 1000), ("log", 1000)):
+            report["error"][part] = report["error"][part].encode("ascii", "replace").decode()[-most:]
         content = json.dumps(report)
     try:
         _TERMINATION_LOG.write_text(content)

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slipway_oci import ImageReference, OciError, Registry, append_layers, layer_from_tree, resolve_platform
+from slipway_oci import (
+    ImageReference,
+    OciError,
+    Registry,
+    append_layers,
+    attach,
+    attached,
+    layer_from_tree,
+    resolve_platform,
+)
 
-from slipway_serving.build import layout, lock, modeldirectory
+from slipway_serving.build import inventory, layout, lock, modeldirectory
 from slipway_serving.build.faults import BuildFault
 from slipway_serving.build.installer import install
 from slipway_serving.build.request import BuildRequest
 from slipway_serving.build.tracking import Tracking
 
+logger = logging.getLogger("slipway.build")
+
 PLATFORM = ("linux", "amd64")
+
+
+@dataclass(frozen=True)
+class Base:
+    """The image that all is built upon, pinned to its platform: where it lies, and its layers' descriptors."""
+
+    registry: Registry
+    image: ImageReference
+    layers: Sequence[Mapping[str, Any]]
 
 
 @dataclass
@@ -35,27 +56,34 @@ class Build:
         request = self.request
         registry, base_registry = request.registry(request.repository), request.registry(request.base)
         with self._step("resolve"):
-            base = request.base.at(resolve_platform(base_registry, request.base, PLATFORM).digest)
+            origin = self.tracking.origin(request.model_uri)
+            resolved = resolve_platform(base_registry, request.base, PLATFORM)
+            base = Base(base_registry, request.base.at(resolved.digest), resolved.document["layers"])
             code = layout.code_layer(request.work)
         # A known digest names the image before anything is downloaded; else the files must tell it first.
         digest = request.digest or self._download("")
-        target = request.repository.tagged(layout.model_key(digest, base.digest, lock.serving_lock(), code))
+        key = layout.model_key(digest, base.image.digest, lock.serving_lock(), code, origin.labels)
+        target = request.repository.tagged(key)
         with self._step("lookup"):
             existing = registry.head_manifest(target.repository, target.tag)
             if existing:
                 return self._report(existing, digest, self._recorded_lock(registry, existing), reused=True)
         if request.digest:
             self._download(request.digest)
-        joined = self._lock()
+        flavour, joined = self._lock()
         with self._step("dependencies"):
             shared = request.registry(request.dependencies)
-            dependencies = self._dependencies(shared, base_registry, base, joined)
+            dependencies, components = self._dependencies(shared, base, joined)
         with self._step("append"):
             layer = layer_from_tree(
                 self._model, layout.MODEL, request.work / "model.tar.gz", created_by="slipway: model"
             )
-            config = layout.image_config({layout.MODEL_LABEL: digest})
-            image = append_layers(registry, dependencies, target, [code, layer], config, shared, PLATFORM)
+            labels = {**origin.labels, layout.MODEL_LABEL: digest, layout.FLAVOUR_LABEL: flavour}
+            config = layout.image_config({**layout.image_labels(base.image.digest), **labels})
+            untagged = request.repository.tagged("")
+            image = append_layers(registry, dependencies, untagged, [code, layer], config, shared, PLATFORM)
+            model = inventory.model_component(origin, digest, flavour)
+            _publish(registry, target, image, origin.model or "model", [*components, model])
         return self._report(image, digest, layout.lock_digest(joined), reused=False)
 
     @property
@@ -70,20 +98,30 @@ class Build:
                 self.tracking.download(file, self._model)
             return modeldirectory.checked_digest(self._model, expected)
 
-    def _lock(self) -> str:
+    def _lock(self) -> tuple[str, str]:
+        """The model's flavour, and the lock of what its image holds."""
         with self._step("lock"):
-            own_code = modeldirectory.check_flavour(self._model)
+            flavour, own_code = modeldirectory.check_flavour(self._model)
             wanted = modeldirectory.model_requirements(self._model)
-            return lock.joined_lock(lock.serving_lock(), wanted, own_code, self.request.work, self.request.index)
+            found = lock.joined_lock(lock.serving_lock(), wanted, own_code, self.request.work, self.request.index)
+            return flavour, found
 
     def _dependencies(
-        self, registry: Registry, base_registry: Registry, base: ImageReference, joined: str
-    ) -> ImageReference:
-        """The image that models of this lock share; built only where their repository has none."""
-        target = self.request.dependencies.tagged(layout.dependency_key(base.digest, joined))
+        self, registry: Registry, base: Base, joined: str
+    ) -> tuple[ImageReference, list[inventory.Component]]:
+        """The image that models of this lock share, and what it consists of; built only where there is none."""
+        target = self.request.dependencies.tagged(layout.dependency_key(base.image.digest, joined))
         existing = registry.head_manifest(target.repository, target.tag)
         if existing:
-            return target.at(existing)
+            known = attached(registry, target.repository, existing, inventory.MEDIA_TYPE)
+            return target.at(existing), inventory.components_of(known[1]) if known else _components(base, joined)
+        image = self._install(registry, base, joined)
+        components = _components(base, joined)
+        _publish(registry, target, image, "dependencies", components)
+        return target.at(image), components
+
+    def _install(self, registry: Registry, base: Base, joined: str) -> str:
+        """Pushes the base with the lock's packages, without a tag; returns its digest."""
         packages = self.request.work / "packages"
         try:
             install(joined, packages, self.request.work, self.request.index)
@@ -92,8 +130,10 @@ class Build:
         packed = self.request.work / "packages.tar.gz"
         layer = layer_from_tree(packages, layout.PACKAGES, packed, created_by="slipway: dependencies")
         shutil.rmtree(packages)
-        config = layout.image_config({layout.LOCK_LABEL: layout.lock_digest(joined)})
-        return target.at(append_layers(registry, base, target, [layer], config, base_registry, PLATFORM))
+        labels = {**layout.image_labels(base.image.digest), layout.LOCK_LABEL: layout.lock_digest(joined)}
+        untagged = self.request.dependencies.tagged("")
+        config = layout.image_config(labels)
+        return append_layers(registry, base.image, untagged, [layer], config, base.registry, PLATFORM)
 
     def _recorded_lock(self, registry: Registry, digest: str) -> str:
         manifest = registry.manifest(self.request.repository.repository, digest).document
@@ -112,6 +152,7 @@ class Build:
     def _step(self, name: str) -> Iterator[None]:
         """Times a step, and turns what a registry or the disk refuses into a fault of this step."""
         start = time.monotonic()
+        logger.info("step %s", name)
         try:
             yield
         except OciError as error:
@@ -120,3 +161,20 @@ class Build:
             raise BuildFault(name, "DiskFault", f"{error}; the build needs 1 GiB below /tmp", transient=True) from error
         finally:
             self.seconds[name] = round(time.monotonic() - start, 2)
+
+
+def _components(base: Base, joined: str) -> list[inventory.Component]:
+    return [
+        *inventory.base_components(base.registry, base.image, base.layers),
+        *inventory.python_components(joined),
+    ]
+
+
+def _publish(
+    registry: Registry, target: ImageReference, digest: str, name: str, components: Sequence[inventory.Component]
+) -> None:
+    """Attaches an image's inventory and then names the image: one that is found by its tag has its inventory."""
+    manifest = registry.manifest(target.repository, digest)
+    content = inventory.document(digest, name, components)
+    attach(registry, target.repository, manifest, content, inventory.MEDIA_TYPE)
+    registry.push_manifest(target.repository, target.tag, manifest.content, manifest.media_type)

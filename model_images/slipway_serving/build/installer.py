@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway_serving.build.bytecode import compile_tree
+
+logger = logging.getLogger("slipway.build.installer")
 
 # Records of how and by whom a wheel was installed; they hold paths, times and the installer's version.
 _RECORDS = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
@@ -22,7 +26,29 @@ SYSTEM_LIBRARIES = "system-libraries"
 _BROUGHT = {"libgomp.so.1": ("scikit_learn.libs/libgomp-*.so*", "xgboost_cpu.libs/libgomp-*.so*", "torch/lib/libgomp*")}
 
 
-def run_uv(arguments: Sequence[str], work: Path) -> str:
+@dataclass(frozen=True)
+class PackageIndex:
+    """Where packages come from; an empty `url` means uv's own choice. `ca` is a PEM file of all trusted authorities."""
+
+    url: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    ca: Path | None = None
+
+    @property
+    def arguments(self) -> list[str]:
+        """uv's words. The credentials are none of them: every process of the machine can read a command line."""
+        return ["--default-index", f"slipway={self.url}"] if self.url else []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What uv finds in its environment."""
+        found = {"UV_INDEX_SLIPWAY_USERNAME": self.username, "UV_INDEX_SLIPWAY_PASSWORD": self.password}
+        found["SSL_CERT_FILE"] = str(self.ca) if self.ca else ""
+        return {name: text for name, text in found.items() if text}
+
+
+def run_uv(arguments: Sequence[str], work: Path, index: PackageIndex) -> str:
     """Runs uv with all that it writes below `work`. Raises CalledProcessError with what it said."""
     program = shutil.which("uv")
     command = [program] if program else [sys.executable, "-m", "uv"]
@@ -33,14 +59,18 @@ def run_uv(arguments: Sequence[str], work: Path) -> str:
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_SYSTEM_CERTS": "1",
         **os.environ,
+        **index.environment,
         "HOME": str(work),
     }
-    arguments = [*command, *arguments, "--python", sys.executable]
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
-    return done.stdout
+    arguments = [*command, *arguments, *index.arguments, "--python", sys.executable]
+    try:
+        return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True).stdout
+    except subprocess.CalledProcessError as error:
+        logger.warning("uv %s failed:\n%s", arguments[len(command) + 1], error.stderr.strip())
+        raise
 
 
-def install(lock: str, target: Path, work: Path, index: Sequence[str]) -> None:
+def install(lock: str, target: Path, work: Path, index: PackageIndex) -> None:
     """Installs a lock with hashes into `target`: wheels only, so that no foreign build code runs here.
 
     Raises CalledProcessError with uv's words.
@@ -48,7 +78,7 @@ def install(lock: str, target: Path, work: Path, index: Sequence[str]) -> None:
     requirements = work / "requirements.lock"
     requirements.write_text(lock)
     arguments = ["pip", "install", "-q", "--target", str(target), "--no-deps", "--require-hashes", "--no-build"]
-    run_uv([*arguments, "--requirements", str(requirements), *index], work)
+    run_uv([*arguments, "--requirements", str(requirements)], work, index)
     strip(target)
     expose_libraries(target)
     compile_tree(target)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from slipway_oci import ImageConfig, Layer, layer_from_tree
@@ -18,9 +19,12 @@ PACKAGES = "opt/python"
 CODE = "opt/slipway"
 MODEL = "opt/slipway/model"
 # Part of every key: raise it when the same inputs shall give another image.
-LAYOUT = "1"
+LAYOUT = "2"
 LOCK_LABEL = "dev.slipway.dependencies"
 MODEL_LABEL = "dev.slipway.model-digest"
+FLAVOUR_LABEL = "dev.slipway.flavour"
+PYTHON_LABEL = "dev.slipway.python"
+BASE_LABEL = "org.opencontainers.image.base.digest"
 
 # One thread per request: a second row's worth of OpenMP threads costs more than a row's prediction.
 _ENVIRONMENT = {
@@ -64,14 +68,23 @@ def lock_digest(lock: str) -> str:
     return "sha256:" + hashlib.sha256(content.encode()).hexdigest()
 
 
+def image_labels(base_digest: str) -> dict[str, str]:
+    """Labels of everything that is built upon a base."""
+    return {BASE_LABEL: base_digest, PYTHON_LABEL: _python()}
+
+
 def dependency_key(base_digest: str, lock: str) -> str:
     """The tag of the dependency image: base, lock, Python version, layout."""
     return "dependencies-" + _key(base_digest, lock_digest(lock), _python(), LAYOUT)
 
 
-def model_key(model_digest: str, base_digest: str, lock: str, code: Layer) -> str:
-    """The tag of a model's image. `lock` is the serving lock: what the model adds to it follows from the model."""
-    return "model-" + _key(model_digest, base_digest, lock_digest(lock), code.digest, _python(), LAYOUT)
+def model_key(model_digest: str, base_digest: str, lock: str, code: Layer, origin: Mapping[str, str]) -> str:
+    """The tag of a model's image. `lock` is the serving lock: what the model adds to it follows from the model.
+
+    `origin` are the labels that say where it comes from: the same files from another run are another image.
+    """
+    history = json.dumps(origin, sort_keys=True)
+    return "model-" + _key(model_digest, base_digest, lock_digest(lock), code.digest, history, _python(), LAYOUT)
 
 
 def _python() -> str:

@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from slipway_serving.build.faults import BuildFault
-from slipway_serving.build.installer import run_uv
+from slipway_serving.build.installer import PackageIndex, run_uv
 
 # MLflow names itself in every model's requirements. The server reads its directories without it (predictor.py), so it
 # would be 75 MB for nothing; code that travels with a model may import it, and gets the part without a tracking server.
@@ -36,7 +36,7 @@ def serving_lock() -> str:
     return (resources.files("slipway_serving.build") / "serving.lock").read_text()
 
 
-def joined_lock(lock: str, lines: Sequence[str], own_code: bool, work: Path, index: Sequence[str]) -> str:
+def joined_lock(lock: str, lines: Sequence[str], own_code: bool, work: Path, index: PackageIndex) -> str:
     """The lock for a model with these requirement lines; the serving lock itself where it satisfies them all.
 
     `own_code` says that the model brings modules of its own, which may import MLflow. Raises BuildFault:
@@ -98,7 +98,7 @@ def _satisfied(requirement: Requirement, pinned: dict[str, str]) -> bool:
     return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
 
 
-def _resolved(lock: str, wanted: Sequence[Requirement], work: Path, index: Sequence[str]) -> str:
+def _resolved(lock: str, wanted: Sequence[Requirement], work: Path, index: PackageIndex) -> str:
     """Lets uv join both: the serving lock's pins are preferences, the model's are demands."""
     own = {canonicalize_name(one.name) for one in wanted}
     demands = [str(one) for one in wanted]
@@ -110,18 +110,25 @@ def _resolved(lock: str, wanted: Sequence[Requirement], work: Path, index: Seque
     target.write_text(lock)
     arguments = ["pip", "compile", "-q", str(source), "--output-file", str(target), "--generate-hashes"]
     try:
-        run_uv([*arguments, "--no-header", "--no-annotate", "--no-emit-index-url", *index], work)
+        run_uv([*arguments, "--no-header", "--no-annotate", "--no-emit-index-url"], work, index)
     except subprocess.CalledProcessError as error:
         raise uv_fault("lock", "LockConflict", error) from error
     return target.read_text()
 
 
+_UNTRUSTED = re.compile(r"invalid peer certificate|UnknownIssuer|certificate verify", re.I)
+_DENIED = re.compile(r"\b40[13]\b|unauthorized|forbidden|could not be queried due to a lack of", re.I)
 _NETWORK = re.compile(r"error sending request|failed to fetch|connection refused|dns error|timed out|\b50[0-9]\b", re.I)
 
 
 def uv_fault(step: str, reason: str, error: subprocess.CalledProcessError) -> BuildFault:
-    """What uv said, with its last lines; transient where it could not reach its index."""
-    said = "\n".join((error.stderr or "").strip().splitlines()[-6:])
+    """What uv said, with its last lines, and a reason by its cause; transient where it could not reach its index."""
+    said = "\n".join((error.stderr or "").strip().splitlines()[-8:])
+    if _UNTRUSTED.search(said):
+        return BuildFault(step, "PackageIndexUntrusted", f"{said}\nGive spec.image.packageIndex.caRef")
+    if _DENIED.search(said):
+        remedy = "Check spec.image.packageIndex.secretRef, its keys username and password"
+        return BuildFault(step, "PackageIndexDenied", f"{said}\n{remedy}")
     if _NETWORK.search(said):
         return BuildFault(step, "PackageIndexUnavailable", said, transient=True)
     return BuildFault(step, reason, said)

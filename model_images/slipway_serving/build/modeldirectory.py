@@ -37,9 +37,9 @@ def checked_digest(root: Path, expected: str) -> str:
     return found
 
 
-def check_flavour(root: Path) -> bool:
-    """Whether the model brings code of its own. Raises BuildFault for one that the served image could not load, or
-    that no request could ask anything."""
+def check_flavour(root: Path) -> tuple[str, bool]:
+    """The flavour's name, and whether the model brings code of its own. Raises BuildFault for one that the served
+    image could not load, or that no request could ask anything."""
     document = _description(root)
     flavours = document["flavors"]
     try:
@@ -53,7 +53,7 @@ def check_flavour(root: Path) -> bool:
     if flavour.signed and not signature and not (root / PROFILE).is_file():
         said = f"a model of the flavour {flavour.name} does not say by itself what it wants to be asked"
         raise BuildFault("lock", "SignatureMissing", f"{said}: save it with a signature, or with an input example")
-    return brings_code(flavours)
+    return flavour.name, brings_code(flavours)
 
 
 def model_requirements(root: Path) -> list[str]:

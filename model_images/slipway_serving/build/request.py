@@ -1,23 +1,31 @@
-"""What a build is asked to do: the command's arguments."""
+"""What a build is asked to do: the command's arguments, and in its environment what is secret."""
 
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from slipway_oci import Credentials, ImageReference, Registry, credentials_from_docker_config
+from slipway_oci import Credentials, ImageReference, Registry, credentials_from_docker_config, trust_bundle
+
+from slipway_serving.build.installer import PackageIndex
+
+# Environment variables, and not files: the kubelet then says in the pod's status which Secret or key is missing.
+DOCKER_CONFIG = "SLIPWAY_DOCKER_CONFIG"
+INDEX_USERNAME, INDEX_PASSWORD = "SLIPWAY_INDEX_USERNAME", "SLIPWAY_INDEX_PASSWORD"
+AUTHORITIES = ("SLIPWAY_REGISTRY_CA", "SLIPWAY_INDEX_CA")
 
 
 @dataclass(frozen=True)
 class BuildRequest:
     """One build. `repository` is where the model's image goes, `dependencies` where the images go that models of one
-    lock share (rollouts with repositories of their own share them where an administrator names one for all); `index`
-    are uv's words for a package index.
+    lock share (rollouts with repositories of their own share them where an administrator names one for all).
 
     `digest` is empty for a model that nobody evaluated: its files are then taken as they are, and reported.
+    `plain_http` are hosts of registries that speak no TLS; `ca` is a PEM file of all trusted authorities;
+    `docker_config` is the text of a Docker config.json.
     """
 
     model_uri: str
@@ -27,46 +35,60 @@ class BuildRequest:
     base: ImageReference
     tracking_uri: str
     work: Path
-    plain_http: bool = False
+    plain_http: tuple[str, ...] = ()
     ca: Path | None = None
-    docker_config: Path | None = None
-    index: tuple[str, ...] = ()
+    docker_config: str = field(default="", repr=False)
+    index: PackageIndex = field(default_factory=PackageIndex)
 
     def registry(self, image: ImageReference) -> Registry:
-        """A client of the registry of `image`; plain HTTP is for the repository's registry only."""
+        """A client of the registry of `image`. Raises InvalidCredentials."""
         auth: Credentials | None = None
-        if self.docker_config and self.docker_config.exists():
+        if self.docker_config:
             auth = credentials_from_docker_config(self.docker_config, image.host)
-        plain = self.plain_http and image.host == self.repository.host
-        return Registry(image.host, plain_http=plain, auth=auth, ca=self.ca)
+        return Registry(image.host, plain_http=image.host in self.plain_http, auth=auth, ca=self.ca)
 
 
-def read_request(arguments: Sequence[str], work: Path) -> BuildRequest:
-    """Parses the command's arguments; exits with 2 and a message where they are wrong. Raises InvalidReference."""
-    parser = argparse.ArgumentParser("slipway_serving.build", description="Builds the image of one model version.")
-    parser.add_argument("--model-uri", required=True, help="models:/NAME/VERSION")
-    parser.add_argument("--expect-digest", default="", help="sha256:… of the model directory that was evaluated")
-    parser.add_argument("--repository", required=True, help="HOST/REPOSITORY that images are pushed to")
-    parser.add_argument("--dependency-repository", help="HOST/REPOSITORY of the shared dependencies; else the same one")
-    parser.add_argument("--base-image", required=True, help="image with Python, best by digest")
-    parser.add_argument("--tracking-uri", default=os.environ.get("MLFLOW_TRACKING_URI"), help="URL of MLflow")
-    parser.add_argument("--plain-http", action="store_true", help="the repository's registry speaks plain HTTP")
-    parser.add_argument("--package-index", help="URL of the Python package index")
-    parser.add_argument("--ca", type=Path, help="PEM file of the registry's certificate authority")
-    parser.add_argument("--docker-config", type=Path, help="config.json with the registry's credentials")
-    parsed = parser.parse_args(arguments)
-    if not parsed.tracking_uri:
-        parser.error("give --tracking-uri or set MLFLOW_TRACKING_URI")
+def read_request(arguments: Sequence[str], work: Path, environment: MutableMapping[str, str]) -> BuildRequest:
+    """Parses the command's arguments; exits with 2 and a message where they are wrong. Raises InvalidReference.
+
+    What is secret is taken out of `environment`, so that no process that this one starts inherits it.
+    """
+    parsed = _parser().parse_args(arguments)
+    tracking_uri = parsed.tracking_uri or environment.get("MLFLOW_TRACKING_URI", "")
+    if not tracking_uri:
+        _parser().error("give --tracking-uri or set MLFLOW_TRACKING_URI")
+    private = [text for name in AUTHORITIES if (text := environment.pop(name, ""))]
+    ca = trust_bundle(work / "authorities.pem", private) if private else None
+    username, password = environment.pop(INDEX_USERNAME, ""), environment.pop(INDEX_PASSWORD, "")
     return BuildRequest(
         model_uri=parsed.model_uri,
         digest=parsed.expect_digest,
         repository=ImageReference.parse(parsed.repository),
         dependencies=ImageReference.parse(parsed.dependency_repository or parsed.repository),
         base=ImageReference.parse(parsed.base_image),
-        tracking_uri=parsed.tracking_uri,
+        tracking_uri=tracking_uri,
         work=work,
-        plain_http=parsed.plain_http,
-        ca=parsed.ca,
-        docker_config=parsed.docker_config,
-        index=("--default-index", parsed.package_index) if parsed.package_index else (),
+        plain_http=tuple(parsed.plain_http),
+        ca=ca,
+        docker_config=environment.pop(DOCKER_CONFIG, ""),
+        index=PackageIndex(parsed.package_index, username, password, ca),
     )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("slipway_serving.build", description="Builds the image of one model.")
+    parser.add_argument("--model-uri", required=True, help="models:/NAME/VERSION or runs:/RUN/PATH")
+    parser.add_argument("--expect-digest", default="", help="sha256:… of the model directory that was evaluated")
+    parser.add_argument("--repository", required=True, help="HOST/REPOSITORY that images are pushed to")
+    parser.add_argument("--dependency-repository", help="HOST/REPOSITORY of the shared dependencies; else the same one")
+    parser.add_argument("--base-image", required=True, help="image with Python, best by digest")
+    parser.add_argument("--tracking-uri", help="URL of MLflow; else MLFLOW_TRACKING_URI")
+    parser.add_argument("--plain-http", action="append", default=[], metavar="HOST", help="a registry without TLS")
+    parser.add_argument("--package-index", default="", type=_address, help="URL of the Python package index")
+    return parser
+
+
+def _address(text: str) -> str:
+    if text and (urlsplit(text).scheme not in ("http", "https") or "@" in urlsplit(text).netloc):
+        raise argparse.ArgumentTypeError("must be http:// or https://, without credentials")
+    return text

@@ -16,8 +16,10 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from slipway_serving.build.faults import BuildFault
+from slipway_serving.build.origin import Origin, origin_of
 
-_URI = re.compile(r"models:/([^/@]+)/([0-9]+)")
+_VERSION_URI = re.compile(r"models:/([^/@]+)/([0-9]+)")
+_RUN_URI = re.compile(r"runs:/([0-9a-zA-Z]+)/(\S+)")
 _API = "/api/2.0/mlflow"
 _CHUNK = 1 << 20
 _TRIES = 3
@@ -45,29 +47,48 @@ class Tracking:
         self._pause = pause
 
     def directory(self, model_uri: str) -> str:
-        """Where the files of `models:/NAME/VERSION` lie in the artifact store."""
-        match = _URI.fullmatch(model_uri)
-        if not match:
-            raise BuildFault("resolve", "InvalidModelURI", f"{model_uri!r} is not of the form models:/NAME/VERSION")
-        parameters = {"name": match[1], "version": match[2]}
-        answer = self._get("resolve", f"{_API}/model-versions/get-download-uri", parameters)
-        if answer is None:
-            raise BuildFault(
-                "resolve", "ModelVersionNotFound", f"{self._uri} has no model {match[1]} version {match[2]}"
-            )
-        parts = urlsplit(self._stored(str(answer.json()["artifact_uri"])))
+        """Where the files of `models:/NAME/VERSION` or `runs:/RUN/PATH` lie in the artifact store."""
+        source = model_uri
+        if version := _VERSION_URI.fullmatch(model_uri):
+            answer = self._version("get-download-uri", version[1], version[2])
+            source = str(answer.json()["artifact_uri"])
+        parts = urlsplit(self._stored(source))
         if parts.scheme != "mlflow-artifacts":
             said = f"the artifacts of {model_uri} lie at {parts.scheme}://, not behind MLflow's artifact proxy"
             raise BuildFault("resolve", "ArtifactsNotProxied", f"{said}; start mlflow server with --serve-artifacts")
         return str(parts.path).strip("/")
+
+    def origin(self, model_uri: str) -> Origin:
+        """What is known of where a model comes from."""
+        if version := _VERSION_URI.fullmatch(model_uri):
+            told = self._version("get", version[1], version[2]).json().get("model_version") or {}
+            run_id = str(told.get("run_id") or "")
+            return origin_of(self._run(run_id) if run_id else {}, run_id, version[1], version[2])
+        if not (run := _RUN_URI.fullmatch(model_uri)):
+            said = f"{model_uri!r} is not of the form models:/NAME/VERSION or runs:/RUN/PATH"
+            raise BuildFault("resolve", "InvalidModelURI", said)
+        found = self._run(run[1])
+        if not found:
+            raise BuildFault("resolve", "RunNotFound", f"{self._uri} has no run {run[1]}")
+        return origin_of(found, run[1])
+
+    def _version(self, call: str, name: str, version: str) -> requests.Response:
+        answer = self._get("resolve", f"{_API}/model-versions/{call}", {"name": name, "version": version})
+        if answer is None:
+            raise BuildFault("resolve", "ModelVersionNotFound", f"{self._uri} has no model {name} version {version}")
+        return answer
+
+    def _run(self, run_id: str) -> dict[str, Any]:
+        """A run as MLflow tells it; empty where there is none."""
+        answer = self._get("resolve", f"{_API}/runs/get", {"run_id": run_id})
+        return dict(answer.json()["run"]) if answer else {}
 
     def _stored(self, uri: str) -> str:
         """Follows a version's source to where its files lie: a run's artifact, or a logged model's."""
         scheme, _, rest = uri.partition(":/")
         owner, _, below = rest.strip("/").partition("/")
         if scheme == "runs":
-            answer = self._get("resolve", f"{_API}/runs/get", {"run_id": owner})
-            root = answer.json()["run"]["info"]["artifact_uri"] if answer else None
+            root = (self._run(owner).get("info") or {}).get("artifact_uri")
         elif scheme == "models" and owner.startswith("m-"):
             answer = self._get("resolve", f"{_API}/logged-models/{owner}", {})
             root = answer.json()["model"]["info"]["artifact_uri"] if answer else None

@@ -1,8 +1,8 @@
-"""The model registry over MLflow's REST interface: versions and aliases, nothing else."""
+"""The model registry over MLflow's REST interface: versions, aliases and whether a run has ended, nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -12,6 +12,7 @@ from slipway.runtime.world import ModelVersion
 
 Answer = ModelVersion | Unavailable
 UNREACHABLE, NOT_FOUND = "MLflowUnavailable", "ModelVersionNotFound"
+RUN_NOT_FOUND, RUN_NOT_FINISHED = "RunNotFound", "RunNotFinished"
 # An alias that does not exist is INVALID_PARAMETER_VALUE in MLflow's own stores, a version RESOURCE_DOES_NOT_EXIST.
 _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"})
 
@@ -25,21 +26,30 @@ class MLflow:
         self._now, self._keep = now, keep
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
-        self._answers: dict[tuple[str, str], tuple[float, Answer]] = {}
+        self._answers: dict[tuple[str, str], tuple[float, Answer | None]] = {}
 
     async def model_version(self, name: str, version: str | None, alias: str | None) -> Answer:
         """The version, resolved; `Unavailable` says whether there is none or MLflow does not answer."""
-        if not self._address:
-            return Unavailable(UNREACHABLE, "no address of MLflow is set: set mlflow.url of the chart")
         if not version and not alias:
             return Unavailable(NOT_FOUND, f"model {name}: neither a version nor an alias is given")
         which = (name, f"v{version}" if version else f"@{alias}")
-        at, answer = self._answers.get(which, (float("-inf"), None))
-        if answer is None or self._now() - at >= self._keep:
+        answer = await self._kept(which, lambda: self._ask(name, version, alias))
+        return answer or Unavailable(NOT_FOUND, f"model {name}: MLflow tells of no version")
+
+    async def model_run(self, uri: str) -> Unavailable | None:
+        """None where the run of `runs:/RUN/PATH` has ended: its model does not change any more."""
+        run_id = uri.removeprefix("runs:/").partition("/")[0]
+        answer = await self._kept((run_id, "run"), lambda: self._ask_run(run_id))
+        return answer if isinstance(answer, Unavailable) else None
+
+    async def _kept(self, which: tuple[str, str], ask: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
+        if not self._address:
+            return Unavailable(UNREACHABLE, "no address of MLflow is set: set mlflow.url of the chart")
+        if which not in self._answers or self._now() - self._answers[which][0] >= self._keep:
             self._answers = {key: each for key, each in self._answers.items() if self._now() - each[0] < self._keep}
-            answer = await self._ask(name, version, alias)
+            answer = await ask()
             self._answers[which] = (self._now(), answer)
-        return answer
+        return self._answers[which][1]
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -51,16 +61,25 @@ class MLflow:
         if not version:
             path, query = "registered-models/alias", {"name": name, "alias": alias or ""}
         label = f"model {name} {'version ' + version if version else 'alias ' + str(alias)}"
+        body = await self._told(path, query, label, NOT_FOUND)
+        return body if isinstance(body, Unavailable) else _version(body.get("model_version") or {}, label)
+
+    async def _ask_run(self, run_id: str) -> Unavailable | None:
+        body = await self._told("runs/get", {"run_id": run_id}, f"run {run_id}", RUN_NOT_FOUND)
+        return body if isinstance(body, Unavailable) else _unfinished((body.get("run") or {}).get("info") or {}, run_id)
+
+    async def _told(self, path: str, query: Mapping[str, str], label: str, absent: str) -> dict[str, Any] | Unavailable:
+        """The answer's body; `absent` is the reason where MLflow says that there is no such thing."""
         try:
             status, body = await self._get(path, query)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             reason = str(error) or type(error).__name__
             return Unavailable(UNREACHABLE, f"MLflow at {self._address} did not answer for {label}: {reason}")
         if status == 200:
-            return _version(body.get("model_version") or {}, label)
+            return body
         message = f"{label}: {body.get('message', f'HTTP {status}')}"
         if 400 <= status < 500 and body.get("error_code") in _ABSENT:
-            return Unavailable(NOT_FOUND, message)
+            return Unavailable(absent, message)
         return Unavailable(UNREACHABLE, message)
 
     async def _get(self, path: str, query: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
@@ -69,6 +88,14 @@ class MLflow:
         async with self._session.get(f"{self._address}/api/2.0/mlflow/{path}", params=query) as response:
             body = await response.json(content_type=None)
             return response.status, body if isinstance(body, dict) else {}
+
+
+def _unfinished(info: Mapping[str, Any], run_id: str) -> Unavailable | None:
+    if info.get("lifecycle_stage", "active") != "active":
+        return Unavailable(RUN_NOT_FOUND, f"run {run_id} was deleted")
+    if info.get("status") in ("RUNNING", "SCHEDULED"):
+        return Unavailable(RUN_NOT_FINISHED, f"run {run_id} has not ended: its model may still change")
+    return None
 
 
 def _version(body: Mapping[str, Any], label: str) -> Answer:

@@ -67,10 +67,21 @@ def parsed(obj: Object, settings: Installation) -> Snapshot:
 
 
 async def _model(spec: ModelRolloutSpec, world: World) -> Resolved | Unavailable | None:
-    if spec.model is None or spec.model.mlflow is None:
+    source = spec.model
+    if source is not None and source.image is not None:
+        return finished_image(source.image.image)
+    if source is not None and source.run is not None:
+        missing = await world.model_run(source.run.uri)
+        return missing or Resolved(name="", version=source.run.uri)
+    if source is None or source.mlflow is None:
         return None
-    source = spec.model.mlflow
-    found = await world.model_version(source.name, source.version, source.alias)
+    found = await world.model_version(source.mlflow.name, source.mlflow.version, source.mlflow.alias)
     if isinstance(found, Unavailable):
         return found
     return Resolved(found.name, found.version, found.digest, found.evaluation)
+
+
+def finished_image(image: str) -> Resolved:
+    """An image that somebody else built: its digest is all that is known of its model."""
+    digest = image.rpartition("@")[2]
+    return Resolved(name="", version=digest[: len("sha256:") + 12], digest=digest, image=image)

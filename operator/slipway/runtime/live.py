@@ -22,6 +22,8 @@ class Registry(Protocol):
 
     async def model_version(self, name: str, version: str | None, alias: str | None) -> ModelVersion | Unavailable: ...
 
+    async def model_run(self, uri: str) -> Unavailable | None: ...
+
 
 class LiveWorld:
     """`World` over the store and the two services."""
@@ -45,3 +47,7 @@ class LiveWorld:
     async def model_version(self, name: str, version: str | None, alias: str | None) -> ModelVersion | Unavailable:
         """A version or alias, resolved."""
         return await self._registry.model_version(name, version, alias)
+
+    async def model_run(self, uri: str) -> Unavailable | None:
+        """Whether a run's model may be taken."""
+        return await self._registry.model_run(uri)

@@ -65,6 +65,10 @@ class World(Protocol):
         """Resolves a version or alias; reason `ModelVersionNotFound` when MLflow answers that there is none,
         `MLflowUnavailable` when it does not answer. Cached for a few seconds."""
 
+    async def model_run(self, uri: str) -> Unavailable | None:
+        """None where the run of `runs:/RUN/PATH` has ended well; else reason `RunNotFound`, `RunNotFinished`, or
+        `MLflowUnavailable`. Cached for a few seconds."""
+
 
 class Controller(Protocol, Generic[S]):
     """One kind's observe and decide. The runtime does the rest: queue, retries, actions, status, events."""

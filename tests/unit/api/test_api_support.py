@@ -57,11 +57,6 @@ def test_what_the_api_server_fills_in_is_not_held_against_the_user(name: str) ->
 
 def test_the_full_rollout_names_each_field() -> None:
     assert paths(good("modelrollout-card-fraud")[0]) == [
-        "spec.image.base",
-        "spec.image.pushSecretRef",
-        "spec.image.pullSecretRef",
-        "spec.image.caRef",
-        "spec.image.packageIndex",
         "spec.predictor.env[TOKEN].valueFrom",
         "spec.predictor.nodeSelector",
         "spec.predictor.tolerations",

@@ -16,7 +16,7 @@ def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """`python <arguments>` in .venv-cli; skips the test where `make` did not make that environment."""
     if not PYTHON.exists():
         pytest.skip(".venv-cli is missing: `make check` makes it")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "operator")}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'model_images'}"}
     return subprocess.run(
         [str(PYTHON), *arguments],
         input=stdin,

@@ -41,6 +41,7 @@ class Simulation(KServe):
         super().__init__(dict(versions))
         self.build_seconds, self.alias, self.evaluation = 3, "", "passed"
         self.requests, self.entities = 200.0, 60.0
+        self.runs, self.missing = {"runs:/0f3c/model"}, ""
         self.writes = 0
         self.kill: Callable[[int], bool] = lambda write: False
         self.prometheus_up, self.mlflow_up, self.registry_up = True, True, True
@@ -69,6 +70,9 @@ class Simulation(KServe):
         if found not in self.versions:
             return Unavailable("ModelVersionNotFound", f"model {name} has no version {found}")
         return ModelVersion(name, found, f"sha256:{found:>064}", self.evaluation, "", "")
+
+    async def model_run(self, uri: str) -> Unavailable | None:
+        return None if uri in self.runs else Unavailable("RunNotFound", f"MLflow has no run of {uri}")
 
     # the operator
 
@@ -167,19 +171,27 @@ class Simulation(KServe):
         self._traffic()
 
     def _build(self, job: Object) -> None:
+        if self.missing:
+            self.say_of(job, {"waiting": {"reason": "CreateContainerConfigError", "message": self.missing}})
+            return
         if job.get("status") or not self.registry_up or self._age(job) < self.build_seconds:
             return
-        digest = job["spec"]["template"]["spec"]["containers"][0]["args"][3]
+        arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+        known = "--expect-digest" in arguments
+        digest = arguments[arguments.index("--expect-digest") + 1] if known else f"sha256:{'d' * 64}"
         said = {"image": f"registry:5000/ns/fraud@{digest}", "modelDigest": digest}
         self.finish(job, "Complete", said)
 
     def finish(self, job: Object, how: str, said: Mapping[str, Any]) -> None:
         """A Job ends, and its pod has said something."""
-        name = job["metadata"]["name"]
         job["status"] = {"conditions": [{"type": how, "status": "True"}], "completionTime": self.now.isoformat()}
-        pod = self.put(ObjectKey("v1", "Pod", "ns", f"{name}-1"), None, labels=job["metadata"]["labels"])
-        ended = {"state": {"terminated": {"message": json.dumps(said)}}}
-        pod["status"] = {"containerStatuses": [ended]}
+        self.say_of(job, {"terminated": {"message": json.dumps(said)}})
+
+    def say_of(self, job: Object, state: Mapping[str, Any]) -> None:
+        """The state of the container of a Job's one pod."""
+        key = ObjectKey("v1", "Pod", "ns", f"{job['metadata']['name']}-1")
+        pod = self.objects.get(key) or self.put(key, None, labels=job["metadata"]["labels"])
+        pod["status"] = {"containerStatuses": [{"state": dict(state)}]}
 
     def _gateway(self) -> None:
         route = self.objects.get(ROUTE)

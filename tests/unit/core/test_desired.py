@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from slipway.api.v1alpha1.rollout_model import Predictor
 from slipway.api.v1alpha1.rollout_traffic import GatewayAPI
 from slipway.core.agreement import quantity, route_agrees, service_agrees
-from slipway.core.desired.build_job import Build, build_job
+from slipway.core.desired.build_job import Build, KeyOf, build_job
 from slipway.core.desired.cells import CELLS, cells_of, offset, pattern
 from slipway.core.desired.http_route import Backend, Intent, http_route
 from slipway.core.desired.inference_service import Served, inference_service, predictor_template
@@ -259,7 +261,9 @@ def test_no_quantity_is_none() -> None:
 
 # the build
 
-BUILD = Build("fraud", "7", "sha256:ab", "reg:5000/ns/fraud", "base:1", "http://mlflow", "builder:1", plain_http=True)
+BUILD = Build(
+    "models:/fraud/7", "sha256:ab", "reg:5000/ns/fraud", "base:1", "http://mlflow", "builder:1", plain_http="reg:5000"
+)
 
 
 def test_the_build_job_is_restricted_bounded_and_retries_only_what_passes() -> None:
@@ -275,11 +279,28 @@ def test_the_build_job_is_restricted_bounded_and_retries_only_what_passes() -> N
 def test_the_builder_is_called_as_it_is_documented() -> None:
     assert BUILD.arguments == [
         "--model-uri", "models:/fraud/7", "--expect-digest", "sha256:ab", "--repository", "reg:5000/ns/fraud",
-        "--base-image", "base:1", "--tracking-uri", "http://mlflow", "--plain-http",
+        "--base-image", "base:1", "--tracking-uri", "http://mlflow", "--plain-http", "reg:5000",
     ]  # fmt: skip
 
 
 def test_another_model_is_another_job() -> None:
-    other = Build("fraud", "8", "sha256:cd", "reg:5000/ns/fraud", "base:1", "http://mlflow", "builder:1")
+    other = Build("models:/fraud/8", "sha256:cd", "reg:5000/ns/fraud", "base:1", "http://mlflow", "builder:1")
     assert other.job_name("fraud") != BUILD.job_name("fraud")
     assert len(BUILD.job_name("f" * 40)) <= 63
+
+
+def test_credentials_reach_the_builder_by_reference_and_decide_about_the_job() -> None:
+    push = KeyOf("SLIPWAY_DOCKER_CONFIG", "secretKeyRef", "push", ".dockerconfigjson")
+    build = replace(BUILD, secrets=(push,), package_index="https://packages.example.com/simple")
+    (container,) = build_job(ME, build)["spec"]["template"]["spec"]["containers"]
+    wanted = {"name": "push", "key": ".dockerconfigjson"}
+    assert {"name": "SLIPWAY_DOCKER_CONFIG", "valueFrom": {"secretKeyRef": wanted}} in container["env"]
+    assert container["args"][-4:-2] == ["--package-index", "https://packages.example.com/simple"]
+    names = {one.job_name("fraud") for one in (BUILD, build, replace(build, secrets=()))}
+    assert len(names) == 3
+
+
+def test_a_pull_secret_is_the_pods_and_is_absent_where_there_is_none() -> None:
+    served = Served("0123456789", "1", "reg/fraud@sha256:ab", pull_secret="pull")
+    assert json.loads(predictor_template(ME, served, Predictor()))["imagePullSecrets"] == [{"name": "pull"}]
+    assert "imagePullSecrets" not in json.loads(predictor_template(ME, replace(served, pull_secret=""), Predictor()))

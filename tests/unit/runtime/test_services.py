@@ -115,6 +115,14 @@ VERSION = {
 }
 
 
+def run(run_id: str) -> web.Response:
+    known = {"ended": {"status": "FINISHED"}, "going": {"status": "RUNNING"}}
+    known["gone"] = {"status": "FINISHED", "lifecycle_stage": "deleted"}
+    if run_id not in known:
+        return web.json_response({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Run not found"}, status=404)
+    return web.json_response({"run": {"info": {"lifecycle_stage": "active", **known[run_id]}}})
+
+
 def registry(asked: list[str]) -> Handle:
     async def handle(request: web.Request) -> web.Response:
         asked.append(request.path_qs)
@@ -123,6 +131,8 @@ def registry(asked: list[str]) -> Handle:
                 return web.json_response({"model_version": VERSION})
             message = "Registered model alias nobody not found."
             return web.json_response({"error_code": "INVALID_PARAMETER_VALUE", "message": message}, status=400)
+        if request.path.endswith("runs/get"):
+            return run(request.query["run_id"])
         if request.query["version"] == "7":
             return web.json_response({"model_version": VERSION})
         if request.query["version"] == "8":
@@ -171,6 +181,23 @@ def test_absent_is_not_the_same_as_silent() -> None:
         await mlflow.close()
 
     served(registry([]), use)
+
+
+def test_a_run_is_taken_when_it_has_ended() -> None:
+    asked: list[str] = []
+
+    async def use(address: str) -> None:
+        mlflow = MLflow(address, lambda: 0.0)
+        for _ in range(2):
+            assert await mlflow.model_run("runs:/ended/model") is None
+        assert len(asked) == 1
+        for run_id, reason in {"going": "RunNotFinished", "gone": "RunNotFound", "never": "RunNotFound"}.items():
+            answer = await mlflow.model_run(f"runs:/{run_id}/model")
+            assert answer is not None
+            assert answer.reason == reason
+        await mlflow.close()
+
+    served(registry(asked), use)
 
 
 def test_an_mlflow_that_is_away_is_unavailable() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,70 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slipway_oci import ImageConfig, ImageReference, Registry, image_from_layers, layer_from_tree
-from slipway_serving.build import __main__ as command
-from slipway_serving.build import layout, lock
+from slipway_oci import ImageReference, Registry, attached
+from slipway_serving.build import inventory, layout, lock
 from slipway_serving.build.bytecode import compile_tree
 from slipway_serving.build.faults import BuildFault
+from slipway_serving.build.installer import PackageIndex
 from slipway_serving.build.modeldirectory import directory_digest
 from slipway_serving.build.tracking import Tracking
 
 from tests.loopback import free_port
-from tests.unit.serving.tracking_server import FakeTracking, tracking_server
 from tests.unit.serving.trees import write_tree
 from tests.unit.serving.wheels import write_wheel
+from tests.unit.serving.workshop import Workshop, open_workshop
 
-MODEL = {
-    "MLmodel": json.dumps({"flavors": {"sklearn": {"pickled_model": "model.pkl"}}}).encode(),
-    "model.pkl": b"never unpickled: this is no pickle",
-    "requirements.txt": b"mlflow==3.17.2\nalpha==1.0\n",
-    "slipway/profile.json": b"{}",
-}
-
-
-class Workshop:
-    """Everything that one build needs, on loopback; `run` calls the command as the Job does."""
-
-    def __init__(self, home: Path, registry: Registry, tracking: FakeTracking, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.home, self.registry, self.tracking = home, registry, tracking
-        self.report = home / "termination-log"
-        self.wheels = home / "wheels"
-        locked = {"alpha": "1.0", "beta": "2.0", "scikit_learn": "1.9.1"}
-        self.lock = "".join(write_wheel(self.wheels, name, version) for name, version in locked.items())
-        self.digest = directory_digest(write_tree(tracking.root / "1/model", MODEL))
-        base = ImageReference(registry.host, "slipway/base", "1")
-        image_from_layers(registry, base, [self.layer("base")], ImageConfig(env={"PATH": "/usr/bin"}))
-        monkeypatch.setattr(lock, "serving_lock", lambda: self.lock)
-        monkeypatch.setattr(command, "_TERMINATION_LOG", self.report)
-        monkeypatch.setenv("UV_NO_INDEX", "1")
-        monkeypatch.setenv("UV_FIND_LINKS", str(self.wheels))
-        monkeypatch.setenv("UV_OFFLINE", "1")
-        self.environment = monkeypatch
-
-    def layer(self, name: str) -> Any:
-        return layer_from_tree(write_tree(self.home / name, {"f": name.encode()}), "", self.home / f"{name}.tgz")
-
-    def run(self, repository: str, **changes: str) -> tuple[int, dict[str, Any]]:
-        arguments = {
-            "model-uri": "models:/fraud/7",
-            "expect-digest": self.digest,
-            "repository": f"{self.registry.host}/{repository}",
-            "base-image": f"{self.registry.host}/slipway/base:1",
-            "tracking-uri": self.tracking.uri,
-            **{name.replace("_", "-"): value for name, value in changes.items()},
-        }
-        words = [word for name, value in arguments.items() for word in (f"--{name}", value)]
-        code = command.main([*words, "--plain-http"])
-        report: dict[str, Any] = json.loads(self.report.read_text())
-        return code, report
+SOURCES = Path(__file__).parents[3] / "model_images"
 
 
 @pytest.fixture
 def workshop(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:
-    monkeypatch.setattr("slipway_serving.build.tracking._FIRST_PAUSE", 0.0)
-    monkeypatch.setattr("slipway_oci.registry._FIRST_PAUSE", 0.0)
-    with tracking_server(tmp_path / "artifacts") as tracking:
-        yield Workshop(tmp_path, registry, tracking, monkeypatch)
+    with open_workshop(tmp_path, registry, monkeypatch) as one:
+        yield one
 
 
 def test_a_build_yields_a_pinned_image_with_code_and_model(workshop: Workshop) -> None:
@@ -95,7 +52,7 @@ def test_an_existing_image_is_not_built_again_nor_downloaded(workshop: Workshop)
     second = workshop.run("ml/two")[1]
     assert second["reused"]
     assert [second[key] for key in ("image", "dependencies")] == [first[key] for key in ("image", "dependencies")]
-    assert workshop.tracking.calls == []
+    assert workshop.tracking.calls == ["mlflow/model-versions/get", "mlflow/runs/get"]
 
 
 def test_a_model_that_nobody_evaluated_is_built_as_it_is(workshop: Workshop) -> None:
@@ -124,16 +81,64 @@ def test_rollouts_with_repositories_of_their_own_share_dependencies_in_a_third(w
     assert "/ml/team-b@" in second["image"]
 
 
-def test_two_cold_builds_that_differ_in_root_and_clock_agree(workshop: Workshop, tmp_path: Path) -> None:
-    digests = set()
-    for name, time_zone in (("short", "UTC"), ("a/much/longer/root", "Asia/Tokyo")):
-        root = tmp_path / name
-        root.mkdir(parents=True)
-        workshop.environment.setattr("tempfile.tempdir", str(root))
-        workshop.environment.setenv("TZ", time_zone)
-        workshop.environment.setenv("PYTHONHASHSEED", str(len(name)))
-        digests.add(workshop.run(f"ml/{name.replace('/', '-')}")[1]["image"].split("@")[1])
-    assert len(digests) == 1
+# Another user and another host name, where the process may choose them; root also may keep reading its own files.
+KEEP = "--inh-caps=+dac_override --ambient-caps=+dac_override"
+ELSEWHERE = (
+    [
+        "unshare",
+        "--uts",
+        "sh",
+        "-c",
+        f'hostname "$0" && exec setpriv --reuid=12345 --regid=12345 --clear-groups {KEEP} "$@"',
+    ]
+    if os.geteuid() == 0
+    else ["unshare", "--map-root-user", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"']
+)
+# The builder with the test's lock and a clock that goes a year ahead.
+AHEAD = """
+import sys, time
+from slipway_serving.build import __main__ as command, lock
+now, text = time.time, open(sys.argv[1]).read()
+time.time = lambda: now() + 366 * 86400
+lock.serving_lock = lambda: text
+sys.exit(command.main(sys.argv[2:]))
+"""
+
+
+def test_two_cold_builds_that_differ_in_root_user_host_and_clock_agree(workshop: Workshop, tmp_path: Path) -> None:
+    here = workshop.run("ml/here")[1]
+    root = tmp_path / "a/much/longer/root"
+    root.mkdir(parents=True)
+    (tmp_path / "lock").write_text(workshop.lock)
+    environment = {**os.environ, "TMPDIR": str(root), "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"}
+    environment |= {"SLIPWAY_TERMINATION_LOG": str(root / "said"), "PYTHONPATH": str(SOURCES)}
+    command = [
+        *ELSEWHERE,
+        "elsewhere",
+        sys.executable,
+        "-c",
+        AHEAD,
+        str(tmp_path / "lock"),
+        *workshop.words("ml/there"),
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    there = json.loads((root / "said").read_text())
+    assert (there["reused"], digest_of(there)) == (False, digest_of(here))
+    assert document_of(workshop, there) == document_of(workshop, here)
+
+
+def digest_of(report: dict[str, Any]) -> str:
+    return str(report["image"].split("@")[1])
+
+
+def document_of(workshop: Workshop, report: dict[str, Any]) -> dict[str, Any]:
+    """The inventory that is attached to an image."""
+    image = ImageReference.parse(report["image"])
+    found = attached(workshop.registry, image.repository, image.digest, inventory.MEDIA_TYPE)
+    assert found is not None
+    document: dict[str, Any] = json.loads(found[1])
+    return document
 
 
 def test_a_model_with_other_pins_gets_dependencies_of_its_own(workshop: Workshop) -> None:
@@ -142,7 +147,9 @@ def test_a_model_with_other_pins_gets_dependencies_of_its_own(workshop: Workshop
     for name in ("bentoml", "httptools", "prometheus_client", "pandas", "pyyaml"):
         write_wheel(workshop.wheels, name, "1.0")
     write_tree(workshop.tracking.root / "1/model", {"requirements.txt": b"alpha==1.1\ngamma\n"})
-    joined = lock.joined_lock(workshop.lock, ["alpha==1.1", "gamma", "scikit-learn"], False, workshop.home, ())
+    joined = lock.joined_lock(
+        workshop.lock, ["alpha==1.1", "gamma", "scikit-learn"], False, workshop.home, PackageIndex()
+    )
     versions = lock.locked_versions(joined)
     assert (versions["alpha"], versions["beta"], versions["gamma"]) == ("1.1", "2.0", "3.0")
     code, report = workshop.run("ml/own", expect_digest=directory_digest(workshop.tracking.root / "1/model"))
@@ -167,6 +174,9 @@ def test_faults_of_the_input_name_step_and_reason(workshop: Workshop, files: dic
     code, report = workshop.run("ml/faults", expect_digest=digest)
     assert (code, report["error"]["reason"]) == (1, reason)
     assert report["error"]["message"]
+    assert (
+        report["error"]["log"].splitlines()[-1] == f"step {report['error']['step']}" or "uv" in report["error"]["log"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,7 +242,7 @@ def test_a_lock_that_satisfies_the_model_is_used_as_it_is(tmp_path: Path) -> Non
         "pip",
         "zzz; python_version<'3'",
     ]
-    assert lock.joined_lock(shipped, lines, False, tmp_path, ()) is shipped
+    assert lock.joined_lock(shipped, lines, False, tmp_path, PackageIndex()) is shipped
 
 
 def test_bytecode_runs_without_its_source_being_read(tmp_path: Path) -> None:

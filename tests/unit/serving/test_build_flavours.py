@@ -14,7 +14,7 @@ import pytest
 import yaml
 from slipway_serving.build import lock
 from slipway_serving.build.faults import BuildFault
-from slipway_serving.build.installer import SYSTEM_LIBRARIES, expose_libraries
+from slipway_serving.build.installer import SYSTEM_LIBRARIES, PackageIndex, expose_libraries
 from slipway_serving.build.modeldirectory import check_flavour, model_requirements
 from slipway_serving.service.flavours.supported import FLAVOURS
 
@@ -74,7 +74,7 @@ def test_what_is_no_description_is_refused(tmp_path: Path, content: str) -> None
     ],
 )
 def test_own_code_is_what_travels_beside_or_is_the_model(tmp_path: Path, flavours: dict[str, Any], own: bool) -> None:
-    assert check_flavour(directory(tmp_path, flavours)) is own
+    assert check_flavour(directory(tmp_path, flavours))[1] is own
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def joined(index: Path, *lines: str, own_code: bool = False) -> dict[str, str]:
     shipped = write_wheel(index, "scikit_learn", "1.9.1")
-    return lock.locked_versions(lock.joined_lock(shipped, lines, own_code, index.parent, ()))
+    return lock.locked_versions(lock.joined_lock(shipped, lines, own_code, index.parent, PackageIndex()))
 
 
 def test_xgboost_comes_without_what_only_a_gpu_uses(index: Path) -> None:
@@ -202,4 +202,7 @@ def test_the_builder_loads_no_library_of_a_flavour() -> None:
 
 def test_the_shipped_lock_serves_scikit_learn_without_a_resolution() -> None:
     text = (resources.files("slipway_serving.build") / "serving.lock").read_text()
-    assert lock.joined_lock(text, ["mlflow==3.17.2", "scikit-learn==1.9.1"], False, Path("/nowhere"), ()) is text
+    assert (
+        lock.joined_lock(text, ["mlflow==3.17.2", "scikit-learn==1.9.1"], False, Path("/nowhere"), PackageIndex())
+        is text
+    )

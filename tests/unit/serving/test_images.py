@@ -137,10 +137,9 @@ def guarded_host() -> Iterator[str]:
         yield address
 
 
-def test_credentials_obtain_a_token_and_5xx_is_tried_again(guarded_host: str, tmp_path: Path) -> None:
+def test_credentials_obtain_a_token_and_5xx_is_tried_again(guarded_host: str) -> None:
     auth = {"auths": {guarded_host: {"auth": Credentials("ada", "secret").basic().removeprefix("Basic ")}}}
-    (tmp_path / "config.json").write_text(json.dumps(auth))
-    credentials = credentials_from_docker_config(tmp_path / "config.json", guarded_host)
+    credentials = credentials_from_docker_config(json.dumps(auth), guarded_host)
     assert credentials == Credentials("ada", "secret")
     registry = Registry(guarded_host, plain_http=True, auth=credentials, pause=lambda _: None)
     assert registry.head_manifest("broken", "1") == "sha256:1"

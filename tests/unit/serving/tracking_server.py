@@ -1,4 +1,4 @@
-"""The four calls of MLflow's REST API that a build makes, answered from a directory."""
+"""The calls of MLflow's REST API that a build makes, answered from a directory."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ class FakeTracking:
     failures: int = 0
     calls: list[str] = field(default_factory=list)
     uri: str = ""
+    run_id: str = "0f3c"
+    tags: dict[str, str] = field(default_factory=dict)
+    params: dict[str, str] = field(default_factory=dict)
 
     def answer(self, url: str) -> tuple[int, bytes]:
         """Status and body of one GET."""
@@ -35,8 +38,12 @@ class FakeTracking:
         if path == "mlflow/model-versions/get-download-uri":
             known = (query["name"], query["version"]) == ("fraud", "7")
             return (200, _json({"artifact_uri": self.source})) if known else (404, _json({"message": "not found"}))
+        if path == "mlflow/model-versions/get":
+            known = (query["name"], query["version"]) == ("fraud", "7")
+            return (200, _json({"model_version": {"run_id": self.run_id}})) if known else (404, _json({}))
         if path == "mlflow/runs/get":
-            return 200, _json({"run": {"info": {"artifact_uri": "mlflow-artifacts:/1"}}})
+            known = query["run_id"] == self.run_id or query["run_id"] == "r1"
+            return (200, _json({"run": self.run})) if known else (404, _json({}))
         if path == "mlflow/logged-models/m-1":
             return 200, _json({"model": {"info": {"artifact_uri": "mlflow-artifacts:/1/model"}}})
         if path == "mlflow-artifacts/artifacts":
@@ -44,6 +51,16 @@ class FakeTracking:
         if path.startswith("mlflow-artifacts/artifacts/"):
             return 200, (self.root / unquote(path.split("/", 2)[2])).read_bytes()
         return 404, b"{}"
+
+    @property
+    def run(self) -> dict[str, object]:
+        """The run as `runs/get` answers it."""
+        data = {kind: [{"key": k, "value": v} for k, v in of.items()] for kind, of in self._data.items()}
+        return {"info": {"artifact_uri": "mlflow-artifacts:/1"}, "data": data}
+
+    @property
+    def _data(self) -> dict[str, dict[str, str]]:
+        return {"tags": self.tags, "params": self.params}
 
     def _listing(self, path: str) -> list[dict[str, object]]:
         directory = self.root / path

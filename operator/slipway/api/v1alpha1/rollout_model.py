@@ -8,7 +8,6 @@ from pydantic import Field
 
 from slipway.api.v1alpha1.base import Spec, exactly_one, goes_with, union
 from slipway.api.v1alpha1.constraints import (
-    HttpUrl,
     Later,
     Line,
     ListOf,
@@ -86,11 +85,11 @@ class ModelSource(Spec):
 
     laws = (union({"MLflow": "mlflow", "Run": "run", "Image": "image", "Rules": None}),)
 
-    type: Annotated[
-        Literal["MLflow", "Run", "Image", "Rules"], later_values("only MLflow is served", "Run", "Image", "Rules")
-    ] = Field(
-        description="MLflow: a registered version. Run: a model of an MLflow run. Image: a finished image. Rules: the "
-        "task's rules alone, as a first stable baseline."
+    type: Annotated[Literal["MLflow", "Run", "Image", "Rules"], later_values("rules alone are not served", "Rules")] = (
+        Field(
+            description="MLflow: a registered version. Run: a model of an MLflow run. Image: a finished image. "
+            "Rules: the task's rules alone, as a first stable baseline."
+        )
     )
     mlflow: MLflowModel | None = Field(None, description="With type MLflow.")
     run: RunModel | None = Field(None, description="With type Run.")
@@ -131,8 +130,18 @@ class Buildah(Spec):
 class PackageIndex(Spec):
     """Where the model's Python packages come from."""
 
-    url: HttpUrl = Field(description="URL of a Python package index.")
+    url: Annotated[
+        str,
+        Text(
+            2048,
+            r"^https?://[^\s/@]+(/[^\s]*)?$",
+            "an http:// or https:// URL without user name and password, which belong into secretRef",
+        ),
+    ] = Field(description="URL of a Python package index, without credentials.")
     secret_ref: SecretReference | None = Field(None, description="Secret with the keys username and password.")
+    ca_ref: ConfigMapKey | None = Field(
+        None, description="ConfigMap key with the certificates of the index's private authority, in PEM."
+    )
 
 
 class BuildImage(Spec):
@@ -152,20 +161,21 @@ class BuildImage(Spec):
     buildah: Annotated[Buildah | None, Later("images are built as Layers")] = Field(
         None, description="With builder Buildah."
     )
-    base: Annotated[Annotated[str, Text(512)] | None, Later("the base image of the installation is used")] = Field(
-        None, description="Image to build upon. Absent: the base image of the installation."
+    base: ImageByDigest | None = Field(
+        None, description="Image to build upon, pinned by digest. Absent: the base image of the installation."
     )
-    push_secret_ref: Annotated[SecretReference | None, Later("images are pushed without credentials")] = Field(
-        None, description="Secret of type kubernetes.io/dockerconfigjson with which the builder pushes."
+    push_secret_ref: SecretReference | None = Field(
+        None,
+        description="Secret of type kubernetes.io/dockerconfigjson with which the builder pulls the base and pushes.",
     )
-    pull_secret_ref: Annotated[SecretReference | None, Later("images are pulled without a Secret of the rollout")] = (
-        Field(None, description="Secret of type kubernetes.io/dockerconfigjson with which nodes pull.")
+    pull_secret_ref: SecretReference | None = Field(
+        None, description="Secret of type kubernetes.io/dockerconfigjson with which nodes pull."
     )
-    ca_ref: Annotated[ConfigMapKey | None, Later("the certificates of the builder's image are used")] = Field(
-        None, description="ConfigMap key with the certificates of a private authority, in PEM."
+    ca_ref: ConfigMapKey | None = Field(
+        None, description="ConfigMap key with the certificates of the registries' private authority, in PEM."
     )
-    package_index: Annotated[PackageIndex | None, Later("the package index of the installation is used")] = Field(
-        None, description="Python package index for the model's requirements."
+    package_index: PackageIndex | None = Field(
+        None, description="Python package index for the model's requirements. Absent: the builder's own."
     )
 
 

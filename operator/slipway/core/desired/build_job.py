@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from slipway.core.desired.names import JOB_LABEL, Identity, short_hash
 
@@ -15,36 +16,59 @@ _KEEP_SECONDS = 3600
 
 
 @dataclass(frozen=True)
+class KeyOf:
+    """One key of a Secret or ConfigMap, and the environment variable of the builder that gets it."""
+
+    variable: str
+    kind: Literal["secretKeyRef", "configMapKeyRef"]
+    name: str
+    key: str
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """An entry of a container's `env`. Not optional: the pod waits until it exists, and says so."""
+        return {"name": self.variable, "valueFrom": {self.kind: {"name": self.name, "key": self.key}}}
+
+
+@dataclass(frozen=True)
 class Build:
     """What is built from what. Two equal builds have one name, so that a repeated request finds the finished Job."""
 
-    model: str
-    version: str
+    model_uri: str
     digest: str
     repository: str
     base_image: str
     tracking_uri: str
     builder_image: str
-    plain_http: bool = False
+    plain_http: str = ""
+    """Host of a registry that speaks no TLS; empty means none."""
+
     dependencies: str = ""
     """Repository of the dependency images; empty means the one of the model's image."""
 
+    package_index: str = ""
+    secrets: tuple[KeyOf, ...] = ()
+    """Credentials and certificate authorities. The kubelet reads them, the operator does not."""
+
     def job_name(self, rollout: str) -> str:
         """Name of the Job: the inputs that decide about its result, hashed."""
-        inputs = [self.model, self.version, self.digest, self.repository, self.base_image, self.builder_image]
+        inputs: list[Any] = [self.model_uri, self.digest, self.repository, self.base_image, self.builder_image]
+        inputs += [self.package_index, [dataclasses.astuple(one) for one in self.secrets]]
         return f"{rollout}-build-{short_hash(inputs)}"
 
     @property
     def arguments(self) -> list[str]:
         """Command line of the builder."""
-        arguments = ["--model-uri", f"models:/{self.model}/{self.version}"]
+        arguments = ["--model-uri", self.model_uri]
         if self.digest:
             arguments += ["--expect-digest", self.digest]
         arguments += ["--repository", self.repository, "--base-image", self.base_image]
         arguments += ["--tracking-uri", self.tracking_uri]
         if self.dependencies:
             arguments += ["--dependency-repository", self.dependencies]
-        return [*arguments, "--plain-http"] if self.plain_http else arguments
+        if self.package_index:
+            arguments += ["--package-index", self.package_index]
+        return [*arguments, "--plain-http", self.plain_http] if self.plain_http else arguments
 
 
 def build_job(identity: Identity, build: Build) -> dict[str, Any]:
@@ -89,6 +113,7 @@ def _pod(build: Build) -> dict[str, Any]:
                 "env": [
                     {"name": "HOME", "value": "/tmp"},
                     {"name": "MLFLOW_TRACKING_URI", "value": build.tracking_uri},
+                    *(one.entry for one in build.secrets),
                 ],
                 "resources": {
                     "requests": {"cpu": "100m", "memory": "256Mi"},
@@ -99,7 +124,8 @@ def _pod(build: Build) -> dict[str, Any]:
                     "capabilities": {"drop": ["ALL"]},
                     "readOnlyRootFilesystem": True,
                 },
-                "terminationMessagePolicy": "File",
+                # A process that was killed has written nothing: then the end of its log is all there is.
+                "terminationMessagePolicy": "FallbackToLogsOnError",
                 "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
             }
         ],

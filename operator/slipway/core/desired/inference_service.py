@@ -27,6 +27,7 @@ class Served:
     image: str
     header: str = ""
     latency_edges: tuple[str, ...] = ()
+    pull_secret: str = ""
 
 
 def predictor_template(identity: Identity, served: Served, predictor: Predictor) -> str:
@@ -47,7 +48,14 @@ def predictor_template(identity: Identity, served: Served, predictor: Predictor)
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "volumes": [{"name": "tmp", "emptyDir": {}}],
     }
-    return canonical(pod)
+    return pulled_with(canonical(pod), served.pull_secret)
+
+
+def pulled_with(template: str, secret: str) -> str:
+    """A predictor whose image nodes pull with this Secret; empty means without any."""
+    pod: dict[str, Any] = json.loads(template)
+    pod.pop("imagePullSecrets", None)
+    return canonical(pod | ({"imagePullSecrets": [{"name": secret}]} if secret else {}))
 
 
 def _container(identity: Identity, served: Served, predictor: Predictor) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from slipway.core.rollout.building import build_of, missing_settings, outcome, running_message
+from slipway.core.desired.inference_service import pulled_with
+from slipway.core.rollout.building import build_of, missing_settings, outcome, running_message, waits_for
 from slipway.core.rollout.campaign import add_candidate, end, enter, fail, promote, promoted, roll_back
 from slipway.core.rollout.presence import complaint, full
+from slipway.core.rollout.revision import pull_secret
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.stages import protect, ready_clock, warm
 from slipway.core.rollout.timing import in_flight
@@ -26,6 +28,10 @@ def building(turn: Turn) -> Turn:
     result, target = outcome(turn, build), turn.target
     if result is None:
         message = running_message(turn, build)
+        if waits_for(turn, build):
+            turn = turn.say("ImageBuilt", "False", "WaitingForSettings", message).at_latest(30.0)
+            turn = turn.say("Stalled", "True", "WaitingForSettings", message)
+            return turn.say("Progressing", "False", "WaitingForSettings", message)
         turn = turn.say("ImageBuilt", "Unknown", "Building", message).at_latest(30.0)
         return turn.say("Progressing", "True", "Building", f"version {target.version}: {message}")
     if result.reason:
@@ -44,6 +50,8 @@ def starting(turn: Turn) -> Turn:
     if warm(turn) and not turn.spec.paused:
         return enter(turn, 0) if turn.variant("stable") is not None else promote(turn)
     if not full(turn, candidate):
+        # It serves nobody yet, so that a Secret which is mended here restarts nothing that counts.
+        turn = turn.set_variant("candidate", template=pulled_with(candidate.template, pull_secret(turn.spec)))
         if turn.age(stage.since) >= turn.spec.progress_deadline.seconds:
             message = f"not ready within {turn.spec.progress_deadline}: {complaint(turn, candidate)}"
             return roll_back(turn, "Failed", "NotReady", message)

@@ -81,8 +81,8 @@ def _unusable(snapshot: Snapshot) -> str:
         return snapshot.invalid or "the spec is not valid"
     if spec.traffic is None or spec.traffic.gateway_api is None:
         return "spec.traffic must be of type GatewayAPI: this version routes nothing else"
-    if spec.model is None or spec.model.mlflow is None:
-        return "spec.model must be of type MLflow: this version serves nothing else"
+    if spec.model is None or spec.model.type == "Rules":
+        return "spec.model must be of type MLflow, Run or Image: this version serves nothing else"
     return ""
 
 

@@ -35,8 +35,9 @@ def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> 
     edges = sorted({gate.bound.value for gate in _latency_gates(spec) if gate.bound is not None})
     header = header_of(spec)
     served = Served(
-        target.revision, target.version, target.image, header, tuple(f"{edge.normalize():f}" for edge in edges)
-    )
+        target.revision, target.version, target.image, header, tuple(f"{edge.normalize():f}" for edge in edges),
+        pull_secret=pull_secret(spec),
+    )  # fmt: skip
     return Variant(
         name="candidate",
         role="Warming",
@@ -50,6 +51,11 @@ def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> 
         replicas=spec.predictor.min_replicas,
         template=predictor_template(identity, served, spec.predictor),
     )
+
+
+def pull_secret(spec: ModelRolloutSpec) -> str:
+    """Name of the Secret with which nodes pull; no part of a revision, since it changes no answer."""
+    return spec.image.pull_secret_ref.name if spec.image.pull_secret_ref else ""
 
 
 def _latency_gates(spec: ModelRolloutSpec) -> list[Gate]:

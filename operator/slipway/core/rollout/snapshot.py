@@ -28,12 +28,17 @@ class Installation:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A model version, pinned. Digest and evaluation come from its tags and may be empty."""
+    """A model, pinned. Digest and evaluation come from a version's tags and may be empty.
+
+    `version` is what people read: a number, the `runs:/` URI of a run's model, the short digest of a finished image.
+    `image` is set where there is nothing to build.
+    """
 
     name: str
     version: str
     digest: str = ""
     evaluation: str = ""
+    image: str = ""
 
 
 @dataclass(frozen=True)

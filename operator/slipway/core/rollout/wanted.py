@@ -12,6 +12,7 @@ from slipway.core.rollout.revision import intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved
 from slipway.core.rollout.turn import ROLLBACK, Turn
 
+_ABSENT = ("ModelVersionNotFound", "RunNotFound")
 ALIAS_SECONDS = 15.0
 """How often a moving alias is looked at; a pinned version moves by a change of the spec."""
 
@@ -23,7 +24,7 @@ def consider(turn: Turn) -> Turn:
     if not isinstance(model, Resolved):
         return _unresolved(turn, model)
     turn = turn if _pinned(turn) else turn.at_latest(ALIAS_SECONDS)
-    turn = turn.say("ModelResolved", "True", "Resolved", f"version {model.version} of {model.name} is asked for")
+    turn = turn.say("ModelResolved", "True", "Resolved", f"{label(model)} is asked for")
     if turn.status.target is not None:
         return _during(turn, model, turn.status.target)
     turn = turn.set(queued=None) if turn.status.queued else turn
@@ -37,7 +38,7 @@ def consider(turn: Turn) -> Turn:
 def _unresolved(turn: Turn, model: Unavailable | Resolved | None) -> Turn:
     reason = model.reason if isinstance(model, Unavailable) else "NotResolved"
     message = model.message if isinstance(model, Unavailable) else "the model is not resolved yet"
-    status = "False" if reason == "ModelVersionNotFound" else "Unknown"
+    status = "False" if reason in _ABSENT else "Unknown"
     turn = turn.say("ModelResolved", status, reason, message).at_latest(ALIAS_SECONDS)
     return turn.say("Stalled", "True", reason, message) if status == "False" else turn
 
@@ -49,6 +50,11 @@ def forget_rejected(turn: Turn) -> Turn:
     return turn if kept == turn.status.rejected else turn.set(rejected=kept)
 
 
+def label(model: Resolved) -> str:
+    """How messages name a model."""
+    return f"version {model.version} of {model.name}" if model.name else f"version {model.version}"
+
+
 def _is(model: Resolved, digest: str, version: str) -> bool:
     """The same model: by digest, or by version where the registry knows no digest."""
     return model.digest == digest if model.digest and digest else model.version == version
@@ -56,7 +62,7 @@ def _is(model: Resolved, digest: str, version: str) -> bool:
 
 def _pinned(turn: Turn) -> bool:
     source = turn.spec.model
-    return source is not None and source.mlflow is not None and source.mlflow.version is not None
+    return source is not None and (source.mlflow is None or source.mlflow.version is not None)
 
 
 def _during(turn: Turn, model: Resolved, target: Target) -> Turn:
@@ -125,7 +131,9 @@ def _kept(turn: Turn, model: Resolved) -> Turn | None:
 
 
 def _known_image(turn: Turn, model: Resolved) -> str:
-    """The image of a variant that holds the same model: only the predictor changed."""
+    """The image that the spec names, or that of a variant that holds the same model: only the predictor changed."""
+    if model.image:
+        return model.image
     for variant in turn.status.variants:
         if model.digest and variant.digest == model.digest:
             return variant.image

@@ -1,0 +1,175 @@
+"""What a rollout can be made from, and what its build needs: a run, a finished image, Secrets that come late."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from slipway.core.plan import ObjectKey
+
+from tests.unit.core.simulation import KEY, Simulation
+from tests.unit.core.specs import DIES, GOOD, in_stage, serves, serving, spec
+
+RUN = "runs:/0f3c/model"
+DIGEST = f"sha256:{'e' * 64}"
+IMAGE = f"registry.example.com/ml/fraud@{DIGEST}"
+WAIVER = {"waiver": "tried by the team"}
+# Whatever carries these versions answers.
+ANSWERING = dict.fromkeys((RUN, "runs:/0f3d/model", DIGEST[:19]), GOOD)
+INDEX = {"url": "https://packages.example.com/simple", "secretRef": {"name": "index"}, "caRef": {"name": "index-ca"}}
+
+
+def made(model: dict[str, Any], **changes: Any) -> Simulation:
+    return Simulation(spec(model=model, **{"certification": WAIVER, **changes}), {"1": GOOD, **ANSWERING})
+
+
+def jobs(sim: Simulation) -> list[dict[str, Any]]:
+    return [obj for key, obj in sim.objects.items() if key.kind == "Job"]
+
+
+def test_the_model_of_a_run_is_built_and_pinned_by_what_the_builder_found() -> None:
+    sim = made({"type": "Run", "run": {"uri": RUN}}).run(60, serves(RUN))
+    stable = sim.variants()["stable"]
+    assert (stable["digest"], stable["image"]) == (f"sha256:{'d' * 64}", f"registry:5000/ns/fraud@sha256:{'d' * 64}")
+    (job,) = jobs(sim)
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"][:2] == ["--model-uri", RUN]
+    assert sim.condition("Certified")[1] == "Waived"
+    sim.run(120)
+    assert len(jobs(sim)) == 1
+
+
+def test_a_run_that_does_not_exist_stalls_and_begins_when_it_does() -> None:
+    sim = made({"type": "Run", "run": {"uri": "runs:/0f3d/model"}}).run(20)
+    assert sim.condition("ModelResolved")[:2] == ("False", "RunNotFound")
+    assert (sim.condition("Stalled")[0], jobs(sim)) == ("True", [])
+    sim.runs.add("runs:/0f3d/model")
+    sim.run(60, serves("runs:/0f3d/model"))
+
+
+def test_a_finished_image_is_served_without_a_build() -> None:
+    sim = made({"type": "Image", "image": {"image": IMAGE}}).run(60, serves("sha256:eeeeeeeeeeee"))
+    stable = sim.variants()["stable"]
+    assert (stable["digest"], stable["image"], jobs(sim)) == (DIGEST, IMAGE, [])
+
+
+def test_a_finished_image_needs_a_waiver() -> None:
+    sim = made({"type": "Image", "image": {"image": IMAGE}}, certification=None).run(30)
+    assert sim.condition("Certified")[1] == "NotEvaluated"
+    assert sim.variants() == {}
+
+
+def test_a_finished_image_passes_the_stages_of_a_rollout_that_serves() -> None:
+    sim = serving(certification=WAIVER)
+    sim.versions |= ANSWERING
+    sim.edit(KEY, lambda s: s.update(model={"type": "Image", "image": {"image": IMAGE}}))
+    sim.run(120, in_stage("canary-50"))
+    sim.run(60, serves("sha256:eeeeeeeeeeee"))
+    assert sim.variants()["previous"]["version"] == "1"
+
+
+def test_an_image_that_the_spec_replaces_while_it_is_rolled_out_makes_way() -> None:
+    sim = serving(certification=WAIVER)
+    sim.versions |= ANSWERING
+    sim.edit(KEY, lambda s: s.update(model={"type": "Image", "image": {"image": IMAGE}}))
+    sim.run(120, in_stage("canary-10"))
+    sim.edit(KEY, lambda s: s.update(model={"type": "Run", "run": {"uri": RUN}}))
+    sim.run(300, serves(RUN))
+    assert "Superseded" in sim.notices
+
+
+def test_a_missing_secret_is_named_and_the_build_starts_when_it_appears() -> None:
+    image = {"pushSecretRef": {"name": "push"}, "packageIndex": INDEX, "caRef": {"name": "ca"}}
+    sim = made({"type": "Run", "run": {"uri": RUN}}, image=image)
+    sim.missing = 'secret "push" not found'
+    sim.run(10)
+    for kind in ("ImageBuilt", "Stalled", "Progressing"):
+        assert sim.condition(kind)[1] == "WaitingForSettings"
+        assert 'secret "push" not found' in sim.condition(kind)[2]
+    sim.missing = ""
+    sim.run(60, serves(RUN))
+    assert sim.condition("Stalled")[0] == "False"
+
+
+def test_a_build_that_waits_for_a_secret_outlives_its_jobs_deadline() -> None:
+    sim = made({"type": "Run", "run": {"uri": RUN}}, image={"pushSecretRef": {"name": "push"}})
+    sim.missing = 'secret "push" not found'
+    sim.run(10)
+    first = jobs(sim)[0]["metadata"]["uid"]
+    sim.now += timedelta(minutes=27)
+    sim.run(90)
+    assert [job["metadata"]["uid"] for job in jobs(sim)] != [first]
+    assert (sim.status.get("history"), sim.status.get("rejected")) == (None, None)
+
+
+def test_each_secret_reaches_the_builder_only() -> None:
+    image = {
+        "repository": "registry.example.com/ml",
+        "base": f"registry.example.com/base@{DIGEST}",
+        "pushSecretRef": {"name": "push"},
+        "pullSecretRef": {"name": "pull"},
+        "caRef": {"name": "ca", "key": "company.pem"},
+        "packageIndex": INDEX,
+    }
+    sim = made({"type": "MLflow", "mlflow": {"name": "fraud", "version": "1"}}, image=image).run(60, serves("1"))
+    (container,) = jobs(sim)[0]["spec"]["template"]["spec"]["containers"]
+    references = {one["name"]: one["valueFrom"] for one in container["env"] if "valueFrom" in one}
+    assert references == {
+        "SLIPWAY_DOCKER_CONFIG": {"secretKeyRef": {"name": "push", "key": ".dockerconfigjson"}},
+        "SLIPWAY_REGISTRY_CA": {"configMapKeyRef": {"name": "ca", "key": "company.pem"}},
+        "SLIPWAY_INDEX_USERNAME": {"secretKeyRef": {"name": "index", "key": "username"}},
+        "SLIPWAY_INDEX_PASSWORD": {"secretKeyRef": {"name": "index", "key": "password"}},
+        "SLIPWAY_INDEX_CA": {"configMapKeyRef": {"name": "index-ca", "key": "ca.crt"}},
+    }
+    arguments = container["args"]
+    assert arguments[arguments.index("--base-image") + 1] == image["base"]
+    assert "--dependency-repository" not in arguments
+    service = next(obj for key, obj in sim.objects.items() if key.kind == "InferenceService")
+    assert service["spec"]["predictor"]["imagePullSecrets"] == [{"name": "pull"}]
+    assert "push" not in str(service["spec"])
+
+
+def test_the_end_of_the_builders_log_is_in_the_condition() -> None:
+    sim = made({"type": "Run", "run": {"uri": RUN}})
+    sim.registry_up = False
+    sim.run(5)
+    error = {"step": "lock", "reason": "LockConflict", "message": "no solution", "log": "step resolve\nstep lock"}
+    sim.finish(jobs(sim)[0], "Failed", {"error": error})
+    sim.run(5)
+    status, reason, message = sim.condition("ImageBuilt")
+    assert (status, reason) == ("False", "LockConflict")
+    assert message.endswith("lock: no solution\nthe end of its log:\nstep resolve\nstep lock")
+
+
+def test_a_builder_that_was_killed_is_told_with_the_end_of_its_log() -> None:
+    sim = made({"type": "Run", "run": {"uri": RUN}})
+    sim.registry_up = False
+    sim.run(5)
+    (job,) = jobs(sim)
+    sim.finish(job, "Failed", {})
+    pod = sim.objects[ObjectKey("v1", "Pod", "ns", f"{job['metadata']['name']}-1")]
+    ended = {"reason": "OOMKilled", "exitCode": 137, "message": "step dependencies"}
+    pod["status"]["containerStatuses"][0]["state"]["terminated"] = ended
+    sim.run(5)
+    status, reason, message = sim.condition("ImageBuilt")
+    assert (status, reason) == ("False", "OOMKilled")
+    assert "exit code 137" in message
+    assert message.endswith("step dependencies")
+
+
+def test_a_pull_secret_that_is_mended_reaches_a_candidate_that_does_not_start() -> None:
+    sim = made({"type": "Run", "run": {"uri": RUN}}, image={"pullSecretRef": {"name": "wrong"}})
+    sim.versions[RUN] = DIES
+    sim.run(60, in_stage("start"))
+    sim.run(5)
+    sim.edit(KEY, lambda s: s["image"].update(pullSecretRef={"name": "right"}))
+    sim.run(5)
+    (service,) = [obj for key, obj in sim.objects.items() if key.kind == "InferenceService"]
+    assert service["spec"]["predictor"]["imagePullSecrets"] == [{"name": "right"}]
+
+
+def test_a_pull_secret_restarts_nothing_that_serves() -> None:
+    sim = serving()
+    before = {key: obj["spec"] for key, obj in sim.objects.items() if key.kind == "InferenceService"}
+    sim.edit(KEY, lambda s: s.update(image={"pullSecretRef": {"name": "new"}}))
+    sim.run(30)
+    assert {key: obj["spec"] for key, obj in sim.objects.items() if key.kind == "InferenceService"} == before
