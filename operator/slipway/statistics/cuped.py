@@ -7,7 +7,7 @@ before the exposure cannot be an effect of it, so arms differ there by chance al
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,29 +55,44 @@ def covariance(arm: Paired) -> Floats:
 def adjusted_difference(ours: Paired, theirs: Paired) -> Adjusted:
     """ours - theirs now, less theta times the difference before, with the theta that leaves the least variance."""
     now = difference(ratio_of_sums(ours.now), ratio_of_sums(theirs.now))
-    return _adjusted(now, covariance(ours) + covariance(theirs), ours, theirs)
-
-
-def adjusted_relative(ours: Paired, theirs: Paired) -> Adjusted:
-    """The same of ours / theirs - 1; its covariance with the past follows from the quotient's derivatives."""
-    mine, base = ratio_of_sums(ours.now), ratio_of_sums(theirs.now)
-    now = relative(mine, base)
-    safe = np.where(np.isfinite(now.variance), base.value, 1.0)
-    shared = covariance(ours) / safe + np.where(np.isfinite(now.variance), mine.value, 0.0) / safe**2 * covariance(
-        theirs
-    )
-    return _adjusted(now, shared, ours, theirs)
-
-
-def _adjusted(now: Estimate, shared: Floats, ours: Paired, theirs: Paired) -> Adjusted:
-    """Left as it is where there is no past: a theta of zero."""
     past = difference(ratio_of_sums(ours.before), ratio_of_sums(theirs.before))
-    usable = np.isfinite(past.variance) & np.isfinite(now.variance)
+    theta, reduction = _explained(now.variance, covariance(ours) + covariance(theirs), past)
+    return _without(replace(now, value=now.value - theta * _chance(past)), theta, reduction)
+
+
+def adjusted_relative(ours: Paired, theirs: Paired, limit: float = 0.0) -> Adjusted:
+    """ours / theirs - 1 (see `estimates.relative`) of values that both arms would have had with one past.
+
+    That past is the arms' mean, weighted by what is known of each; theta is the best one for ours - (1 + limit)·theirs.
+    """
+    mine, base = ratio_of_sums(ours.now), ratio_of_sums(theirs.now)
+    before, of_base = ratio_of_sums(ours.before), ratio_of_sums(theirs.before)
+    past = difference(before, of_base)
+    shared = covariance(ours) + (1 + limit) * covariance(theirs)
+    theta, reduction = _explained(mine.variance + (1 + limit) ** 2 * base.variance, shared, past)
+    weight = np.where(np.isfinite(past.variance), before.variance, 0.5)
+    weight = weight / np.where(np.isfinite(past.variance), past.variance, 1.0)  # of ours in what must be moved
+    step = theta / (weight + (1 + limit) * (1 - weight)) * _chance(past)
+    moved = replace(mine, value=mine.value - weight * step), replace(base, value=base.value + (1 - weight) * step)
+    return _without(relative(*moved, limit), theta, reduction)
+
+
+def _explained(variance: Floats, shared: Floats, past: Estimate) -> tuple[Floats, Floats]:
+    """Theta, and the share of the variance that it takes out; both zero where there is no past."""
+    usable = np.isfinite(past.variance) & np.isfinite(variance)
     spread = np.where(usable, past.variance, 1.0)
     theta = np.where(usable, shared / spread, 0.0)
-    variance = np.where(usable, now.variance, 1.0)
     # A sample correlation of one would claim a variance of zero.
-    reduction = np.where(usable, np.minimum(theta**2 * spread / variance, 1 - 1e-6), 0.0)
-    value = now.value - np.where(usable, theta * np.where(usable, past.value, 0.0), 0.0)
-    freedom = np.maximum(np.where(usable, now.freedom - 1, now.freedom), 0.0)
-    return Adjusted(Estimate(value, now.variance * (1 - reduction), freedom), theta, reduction)
+    explained = np.minimum(theta**2 * spread / np.where(usable, variance, 1.0), 1 - 1e-6)
+    return theta, np.where(usable, explained, 0.0)
+
+
+def _chance(past: Estimate) -> Floats:
+    """How far the arms were apart before, by chance."""
+    return np.where(np.isfinite(past.variance), past.value, 0.0)
+
+
+def _without(now: Estimate, theta: Floats, reduction: Floats) -> Adjusted:
+    """One degree of freedom is paid for theta."""
+    freedom = np.where(reduction > 0, np.maximum(now.freedom - 1, 0.0), now.freedom)
+    return Adjusted(Estimate(now.value, now.variance * (1 - reduction), freedom), theta, reduction)
