@@ -14,7 +14,7 @@ step = @started=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $
 # A test that lacks a program is skipped by `make check`; on the embedded cluster's machine all are there afterwards.
 whole = $(if $(KUBECONFIG),,SLIPWAY_NO_SKIPS=1) $(PYTEST)
 
-.PHONY: help demo check lint types layers unit test programs controlplane e2e lifecycle readme cluster install cluster-status cluster-down crds bench faults locks environments
+.PHONY: help demo check lint types layers unit test programs controlplane e2e lifecycle readme cluster install cluster-status cluster-down crds bench bench-decisions faults locks environments
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ crds: environments ## Write crds/ and the chart's copies from the models
 
 bench: environments ## Measure on the cluster what docs/figures.md promises; takes the cluster down and up again
 	$(call step,bench,$(PYTEST) -s tests/e2e/test_steady_state.py $(wildcard tests/bench))
+
+bench-decisions: environments ## Simulate A/B tests on six kinds of traffic: false promotions, power, sizes (RUNS=2000: 5 minutes)
+	$(call step,bench of decisions,nice -n 19 $(PYTHON) -m tests.bench_decisions --runs $(or $(RUNS),2000))
 
 faults: environments ## Kill, delete and cut off things while models are served, on the cluster
 	$(call step,faults,$(PYTEST) $(wildcard tests/e2e/test_faults_*.py))

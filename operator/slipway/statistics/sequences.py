@@ -1,7 +1,10 @@
 """Asymptotic confidence sequences: intervals that stay valid however often one looks.
 
 Source: Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, "Time-uniform central limit theory and asymptotic confidence
-sequences" (2021), theorem 2.2 and appendix B.2 for the tuning of rho.
+sequences" (2021): theorem 2.2 for the two-sided boundary, proposition 2.5 for an intrinsic time that is the estimated
+variance itself, appendix B for the one-sided boundary and for the tuning of rho.
+
+Only observed / planned counts, so both may be counts or both Fisher information (1 / variance of the estimate).
 """
 
 from __future__ import annotations
@@ -31,11 +34,36 @@ def boundary(observed: float, planned: float, alpha: float) -> float:
     return math.sqrt(2 * grown / (observed * rho2) * math.log(math.sqrt(grown) / alpha))
 
 
-def few_clusters(multiple: float, clusters: int) -> float:
+def one_sided_boundary(observed: float, planned: float, alpha: float) -> float:
+    """Radius in standard errors of the sequence that is bounded on one side only, with error `alpha` < 0.5 there.
+
+    Tuned like the two-sided one of twice the error, which it nearly equals.
+    """
+    rho2 = tuned_rho(planned, 2 * alpha) ** 2
+    if not observed > 0:
+        return math.inf
+    grown = observed * rho2 + 1
+    return math.sqrt(2 * grown / (observed * rho2) * math.log1p(math.sqrt(grown) / (2 * alpha)))
+
+
+def always_valid_p_value(z: float, observed: float, planned: float, alpha: float) -> float:
+    """The smallest error probability at which the sequence tuned for `alpha` excludes the hypothesis; at most 1.
+
+    One over the mixture likelihood ratio of a score whose estimate is `z` standard errors away: below `alpha` exactly
+    where |z| exceeds `boundary`. Valid at every look, so it may be corrected like any other p-value.
+    """
+    rho2 = tuned_rho(planned, alpha) ** 2
+    if not observed > 0:
+        return 1.0
+    grown = observed * rho2 + 1
+    return min(1.0, math.sqrt(grown) * math.exp(-z * z * observed * rho2 / (2 * grown)))
+
+
+def few_clusters(multiple: float, clusters: float) -> float:
     """Widens a multiple of the normal standard error to the same tail of Student's t with `clusters` - 1 degrees.
 
     The standard error is itself estimated from the clusters: with 30 of them the normal tail is too thin by a tenth.
     """
     if clusters < 2 or math.isinf(multiple):
         return math.inf
-    return -float(stdtrit(clusters - 1, ndtr(-multiple)))
+    return -float(stdtrit(clusters - 1, float(ndtr(-multiple))))
