@@ -68,14 +68,16 @@ def _s3(bucket: str, prefix: str, settings: LogSettings) -> S3Store:
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         if not settings.secret_value(key):
             raise ValueError(f"the Secret that predictionLog.secretRef names has no key {key}")
+    place: Any = {"region": settings.secret_value("AWS_REGION") or "us-east-1"}
+    if endpoint:
+        place["endpoint"] = endpoint
     client: Any = {"allow_http": True, "connect_timeout": "5s", "timeout": "60s"}
     if authority:
         client["root_certificate"] = authority
     return S3Store(
         bucket,
         prefix=prefix or None,
-        region=settings.secret_value("AWS_REGION") or "us-east-1",
-        **({"endpoint": endpoint} if endpoint else {}),
+        config=place,
         client_options=client,
         # One attempt's retries are short: the uploader itself tries for as long as the spool lasts.
         retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=20)},
