@@ -42,20 +42,19 @@ class Writer(Thread):
         self._rows = 0
 
     def run(self) -> None:
-        """Writes file after file; a fault costs the rows of its file, never the thread."""
+        """Writes file after file; a fault costs the rows that its file held already, never the thread."""
         while True:
-            entries = self._take(_LOOK_SECONDS)
-            if entries:
-                self._write(entries)
+            self._held = self._take(_LOOK_SECONDS)
+            if self._held:
+                self._write(_day(self._held[0]))
             elif self._queue.closed:
                 return
 
-    def _write(self, entries: list[Entry]) -> None:
+    def _write(self, day: int) -> None:
         path = self._spool.begin()
-        day = _day(entries[0])
         self._rows = 0
         try:
-            reader = RecordBatchReader.from_batches(self._layout.schema, self._batches(entries, day, path))
+            reader = RecordBatchReader.from_batches(self._layout.schema, self._batches(day, path))
             write_parquet(
                 reader,
                 path,
@@ -74,14 +73,15 @@ class Writer(Thread):
         except Exception as error:
             self._counters.dropped(FAULT, self._rows)
             self._counters.failing("writer", str(error))
-            logger.error("%d rows of the prediction log are lost: %s", self._rows, error)
+            logger.error("a file of the prediction log cannot be written, %d rows are lost: %s", self._rows, error)
             path.unlink(missing_ok=True)
             time.sleep(_RETRY_SECONDS)
 
-    def _batches(self, entries: list[Entry], day: int, path: Path) -> Iterator[RecordBatch]:
+    def _batches(self, day: int, path: Path) -> Iterator[RecordBatch]:
         """What one file will hold, pulled by the one who writes it: nothing is kept but a group of rows."""
         until = time.monotonic() + self._settings.rotate_seconds
         while True:
+            entries = self._take(min(_LOOK_SECONDS, max(0.0, until - time.monotonic())))
             same = list(takewhile(lambda entry: _day(entry) == day, entries))
             self._held = entries[len(same) :]
             batch = self._batch(same) if same else None
@@ -92,7 +92,6 @@ class Writer(Thread):
             ended = self._queue.closed and not self._queue.waiting
             if self._held or ended or time.monotonic() >= until or _size(path) >= self._settings.rotate_bytes:
                 return
-            entries = self._take(min(_LOOK_SECONDS, max(0.0, until - time.monotonic())))
 
     def _take(self, seconds: float) -> list[Entry]:
         held, self._held = self._held, []
