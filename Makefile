@@ -14,7 +14,7 @@ step = @started=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $
 # A test that lacks a program is skipped by `make check`; on the embedded cluster's machine all are there afterwards.
 whole = $(if $(KUBECONFIG),,SLIPWAY_NO_SKIPS=1) $(PYTEST)
 
-.PHONY: help demo check lint types layers unit test programs controlplane e2e lifecycle readme cluster install cluster-status cluster-down crds bench bench-decisions faults locks environments
+.PHONY: help demo check lint types layers unit test programs controlplane e2e lifecycle readme cluster install cluster-status cluster-down crds bench bench-decisions faults locks environments stores bench-image
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,11 +36,15 @@ layers: environments
 unit: environments
 	$(call step,unit tests,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile tests/unit)
 
-test: check programs controlplane install e2e lifecycle readme ## Everything: check, then tests on a real API server, then on a whole cluster
+test: check programs stores controlplane install e2e lifecycle readme ## Everything: check, then tests on a real API server, then on a whole cluster
 
 # What takes minutes on a cold machine is made before the tests that need it, whose time limits it would break.
 programs: environments
 	$(call step,programs of the control plane,$(PYTHON) -c 'from tests.cluster.bare import control_plane_binaries; control_plane_binaries()')
+	$(call step,the S3 server of the tests,$(PYTHON) -m tests.stores)
+
+stores: environments
+	$(call step,tests of stores,$(whole) tests/stores)
 
 # With the chart's unit tests once more: a `make check` before helm was built had to skip them.
 controlplane: environments
@@ -83,6 +87,9 @@ bench: environments ## Measure on the cluster what docs/figures.md promises; tak
 
 bench-decisions: environments ## Simulate A/B tests on six kinds of traffic: false promotions, power, sizes (RUNS=2000: 5 minutes)
 	$(call step,bench of decisions,nice -n 19 $(PYTHON) -m tests.bench_decisions --runs $(or $(RUNS),2000))
+
+bench-image: environments ## Measure the server of images: what measuring and logging cost a request (2 minutes)
+	$(call step,bench of images,$(PYTEST) -s tests/bench_image)
 
 faults: environments ## Kill, delete and cut off things while models are served, on the cluster
 	$(call step,faults,$(PYTEST) $(wildcard tests/e2e/test_faults_*.py))

@@ -86,6 +86,9 @@ TOOLS = {
         Tool("gateway", "github.com/envoyproxy/gateway", ("envoy-gateway",), assets=("charts/gateway-helm",)),
     )
 }
+# Not of the cluster: only tests want it.
+TEST_TOOLS = {"versitygw": Tool("versitygw", "github.com/versity/versitygw", ("versitygw",))}
+_KNOWN = TOOLS | TEST_TOOLS
 
 
 class GoTools:
@@ -104,7 +107,7 @@ class GoTools:
 
     def directory(self, name: str) -> Path:
         """Where a tool's programs lie once it is built."""
-        return self._bin / f"{name}-{TOOLS[name].key}"
+        return self._bin / f"{name}-{_KNOWN[name].key}"
 
     def built(self, name: str) -> bool:
         return self.directory(name).is_dir()
@@ -117,7 +120,7 @@ class GoTools:
         go = find_go()
         with exclusive(self._bin / ".lock", self._progress.say):
             if not target.is_dir():
-                self._build(TOOLS[name], target, go)
+                self._build(_KNOWN[name], target, go)
         return target
 
     def _build(self, tool: Tool, target: Path, go: str) -> None:

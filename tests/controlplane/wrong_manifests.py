@@ -163,6 +163,28 @@ ROLLOUTS = (
     Wrong(
         "version", _SMALL, "spec/model/mlflow", {"name": "a", "version": "latest"}, ("mlflow.version", "version number")
     ),
+    Wrong(
+        "log scheme", _SMALL, "spec/predictionLog", {"uri": "gs://lake/x"}, ("predictionLog.uri", "s3://bucket/prefix")
+    ),
+    Wrong("log without bucket", _SMALL, "spec/predictionLog", {"uri": "s3:///x"}, ("predictionLog.uri", "s3://bucket")),
+    Wrong("log without Secret", _SMALL, "spec/predictionLog", {"uri": "s3://lake/x"}, ("secretRef is required",)),
+    Wrong("log without volume", _SMALL, "spec/predictionLog", {"uri": "file:///x"}, ("persistentVolumeClaim",)),
+    Wrong(
+        "log outside of its volume",
+        _SMALL,
+        "spec/predictionLog",
+        {"uri": "file:///x/../../etc", "persistentVolumeClaim": {"claimName": "log"}},
+        ("predictionLog.uri", "must not contain"),
+    ),
+    Wrong(
+        "hash without a key",
+        _SMALL,
+        "spec/predictionLog",
+        {"uri": "file:///x", "persistentVolumeClaim": {"claimName": "log"}, "hash": ["card_id"]},
+        ("secretRef is required with hash", "hash-key"),
+    ),
+    Wrong("log in a hurry", _ROLLOUT, "spec/predictionLog/rotate/every", "500ms", ("rotate.every", "at least 1s")),
+    Wrong("log rotated by much", _ROLLOUT, "spec/predictionLog/rotate/size", "1Ti", ("rotate.size", "64Mi")),
     Wrong("onNewVersion", _SMALL, "spec/model/onNewVersion", "Panic", ('"Queue", "Supersede", "Ignore"',)),
     Wrong("stage type", _SMALL, "spec/stages/0/type", "BlueGreen", ("stages[0].type", '"Shadow", "Canary"')),
     Wrong(

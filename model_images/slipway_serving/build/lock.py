@@ -23,7 +23,7 @@ from slipway_serving.build.installer import PackageIndex, run_uv
 _MLFLOW = {"mlflow", "mlflow-skinny"}
 _IGNORED = {"pip", "setuptools", "wheel"}
 # What the server itself imports.
-_SERVER = ("bentoml", "httptools", "pandas", "prometheus-client", "pyyaml")
+_SERVER = ("arro3-core", "arro3-io", "bentoml", "httptools", "obstore", "pandas", "prometheus-client", "pyyaml")
 # What packages need that they do not ask for: both for their estimators, LightGBM also for its library libgomp, which
 # scikit-learn's wheel brings (installer.py).
 _BESIDE = {"lightgbm": "scikit-learn", "xgboost": "scikit-learn", "xgboost-cpu": "scikit-learn"}

@@ -23,6 +23,9 @@ from starlette.applications import Starlette
 
 from slipway_serving.service.bento import Model, application, settings
 
+# A pod has 45 s from the word to its end, of which 5 s before SIGTERM and 5 s after it pass with draining.
+_CLOSE_SECONDS = 20.0
+
 
 class DrainingServer(uvicorn.Server):
     """Takes requests for a while after SIGTERM: gateways learn late that a pod leaves.
@@ -74,6 +77,7 @@ def main() -> None:
         lifespan="on",
     )
     DrainingServer(config).run()
+    application.close(_CLOSE_SECONDS)
 
 
 if __name__ == "__main__":

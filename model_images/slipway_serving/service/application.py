@@ -12,16 +12,18 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import REGISTRY, generate_latest
 
 from slipway_serving.service import protocol
-from slipway_serving.service.assignment import REVISION_HEADER, read_origin
+from slipway_serving.service.answers import Answer
+from slipway_serving.service.assignment import REVISION_HEADER, Origin, entity_of, read_origin
 from slipway_serving.service.exposition import CONTENT_TYPE
 from slipway_serving.service.http import (
     ClientGone,
@@ -37,23 +39,34 @@ from slipway_serving.service.http import (
 )
 from slipway_serving.service.measure import Measurements
 from slipway_serving.service.model import ServedModel
+from slipway_serving.service.predictionlog.queue import Entry, request_id
 from slipway_serving.service.schema import InvalidInput
 from slipway_serving.service.settings import Settings
+
+if TYPE_CHECKING:
+    from slipway_serving.service.predictionlog.log import PredictionLog
 
 logger = logging.getLogger("slipway.serving")
 
 _PREDICT = re.compile(r"/predict|/v1/models/([^/:]+):predict|/v2/models/([^/]+)(?:/versions/[^/]+)?/infer")
 _DESCRIBE = re.compile(r"/v([12])/models/([^/:]+)(?:/versions/[^/]+)?(/ready)?")
 PREDICTION_HEADER = "x-slipway-prediction-id"
+REQUEST_HEADER = "x-request-id"
 
 
 @dataclass
 class _Outcome:
-    """What one prediction request came to: the answer and what is counted of it."""
+    """What one prediction request came to: the answer, what is counted of it, and what is logged.
+
+    A refused request has no `columns` and is not logged; one that the model failed on has no `answer`.
+    """
 
     response: Response
-    classes: NDArray[np.intp] | None = None
+    answer: Answer | None = None
     rows: NDArray[np.float64] | None = None
+    columns: Sequence[list[Any]] = ()
+    keys: Sequence[list[Any]] = ()
+    size: int = 0
 
 
 class Application:
@@ -63,6 +76,7 @@ class Application:
         self._settings = settings
         self._model: ServedModel | None = None
         self._measurements: Measurements | None = None
+        self._log: PredictionLog | None = None
         self._workers = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
         self._next_traceback = 0.0
         self.draining = False
@@ -73,9 +87,18 @@ class Application:
         return self._model is not None and not self.draining
 
     def serve(self, model: ServedModel) -> None:
-        """From now on requests are answered by `model`."""
+        """From now on requests are answered by `model`. Raises ValueError for a prediction log that cannot work."""
         self._measurements = Measurements(self._settings, model.class_names, model.features)
+        if self._settings.log is not None:
+            from slipway_serving.service.predictionlog.log import PredictionLog  # its libraries cost 10 MiB
+
+            self._log = PredictionLog(self._settings.log, self._settings, model.schema)
         self._model = model
+
+    def close(self, seconds: float) -> None:
+        """Stores what was logged, in at most `seconds`, once the last request is answered."""
+        if self._log is not None:
+            self._log.close(seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -90,7 +113,7 @@ class Application:
             await send_response(self._describe(path, method), send)
 
     async def _predict(self, scope: Scope, receive: Receive, send: Send, name: str, v2: bool) -> None:
-        start = time.perf_counter()
+        start, now = time.perf_counter(), time.time_ns()
         headers = read_headers(scope)
         if scope["method"] != "POST":
             return await send_response(json_response(405, {"error": "use POST"}, {"allow": "POST"}), send)
@@ -107,7 +130,10 @@ class Application:
             return None
         origin = read_origin(headers, self._settings.revision, self._settings.bucket_header)
         seconds = time.perf_counter() - start
-        measurements.add(origin, outcome.response.status, seconds, outcome.classes, outcome.rows)
+        classes = outcome.answer.classes if outcome.answer else None
+        measurements.add(origin, outcome.response.status, seconds, classes, outcome.rows)
+        if self._log is not None and outcome.columns:
+            self._log.add(self._entry(now, headers, identifier, origin, outcome, seconds))
         await send_response(self._named(outcome.response, identifier), send)
 
     async def _outcome(self, model: ServedModel, body: bytes, name: str, identifier: str, v2: bool) -> _Outcome:
@@ -116,6 +142,7 @@ class Application:
         instances = protocol.read_v2(document, model.schema, most) if v2 else protocol.read_v1(document, most)
         columns, parameters = model.schema.read(instances), model.parameters.read(document)
         rows = model.measured(columns)
+        keys = model.schema.keys(instances) if self._log is not None else ()
         try:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._workers, model.answer, columns, parameters)
@@ -125,10 +152,20 @@ class Application:
                 content = protocol.write_v2(name, version, said, answer.labels)
             else:
                 content = protocol.write_v1(answer.labels, version)
-            return _Outcome(json_response(200, content), answer.classes, rows)
+            return _Outcome(json_response(200, content), answer, rows, columns, keys, len(body))
         except Exception:  # foreign code may raise anything: one request fails, not the process
             self._log_failure(identifier)
-            return _Outcome(json_response(500, {"error": "the model failed", "id": identifier}), None, rows)
+            failure = json_response(500, {"error": "the model failed", "id": identifier})
+            return _Outcome(failure, None, rows, columns, keys, len(body))
+
+    def _entry(
+        self, now: int, headers: Mapping[str, str], identifier: str, origin: Origin, outcome: _Outcome, seconds: float
+    ) -> Entry:
+        return Entry(
+            now, request_id(headers.get(REQUEST_HEADER)), identifier, origin,
+            entity_of(headers, self._settings.bucket_header), outcome.response.status, seconds,
+            outcome.columns, outcome.keys, outcome.answer, len(outcome.columns[0]), outcome.size,
+        )  # fmt: skip
 
     def _log_failure(self, identifier: str) -> None:
         """A traceback at most every five seconds: a model that always fails must not fill the node's disk."""
@@ -147,7 +184,7 @@ class Application:
         return Response(response.status, response.body, response.media_type, headers)
 
     def _metrics(self, headers: dict[str, str]) -> Response:
-        text = self._measurements.render() if self._measurements else ""
+        text = self._measurements.render(self._log) if self._measurements else ""
         page = text.encode() + generate_latest(REGISTRY)
         if "gzip" not in headers.get("accept-encoding", ""):
             return Response(200, page, CONTENT_TYPE)

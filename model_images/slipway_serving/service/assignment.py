@@ -60,6 +60,12 @@ def read_origin(headers: Mapping[str, str], revision: str, bucket_header: str) -
     return Origin(traffic, epoch, cluster_of(bucket, number), register, rank)
 
 
+def entity_of(headers: Mapping[str, str], bucket_header: str) -> str | None:
+    """The hash of the entity that a request names, in lower case; None where it names none."""
+    bucket = headers.get(bucket_header, "")
+    return bucket.lower() if _BUCKET.fullmatch(bucket) else None
+
+
 def cluster_of(bucket: str, number: int) -> int:
     """The analysis cluster (0..255) of an entity for revision number `number`."""
     offset = 5 * number % 60 + 3

@@ -22,7 +22,8 @@ logger = logging.getLogger("slipway.serving")
 settings = read_settings(os.environ)
 application = Application(settings)
 
-_LOAD_FAILED = 70  # EX_SOFTWARE of sysexits.h
+# EX_SOFTWARE and EX_CONFIG of sysexits.h
+_LOAD_FAILED, _MISCONFIGURED = 70, 78
 
 
 class ModelService:
@@ -45,7 +46,12 @@ def _load() -> None:
         os._exit(_LOAD_FAILED)
     gc.collect()
     gc.freeze()  # the 200 MiB that never die again are not searched while requests wait
-    application.serve(model)
+    try:
+        application.serve(model)
+    except Exception as error:
+        logger.error("the model cannot be served: %s", error)
+        logging.shutdown()
+        os._exit(_MISCONFIGURED)
     logger.info("the model in %s is loaded: %d features", settings.model, len(model.schema.columns))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,13 @@ OTHER = "other"
 def bounded_classes(classes: Sequence[str]) -> tuple[str, ...]:
     """Labels of at most 20 classes; all further ones share `other`, so that a label's cardinality is bounded."""
     return tuple(classes) if len(classes) <= MOST_CLASSES else (*classes[:MOST_CLASSES], OTHER)
+
+
+class Rendered(Protocol):
+    """What has metrics of its own."""
+
+    def render(self, page: Page) -> None:
+        """Writes its families."""
 
 
 class Measurements:
@@ -55,12 +63,14 @@ class Measurements:
             self._lifelong.add(origin.traffic, code, seconds, counts, rows)
             self._evidence.add(origin, code, seconds, counts)
 
-    def render(self) -> str:
-        """One scrape in Prometheus' text format."""
+    def render(self, log: Rendered | None = None) -> str:
+        """One scrape in Prometheus' text format, with that of the prediction log where there is one."""
         page = Page(self._constant)
         info = labels({"version": self._version})
         with self._lock:
             page.family("slipway_serving_info", "gauge", "This pod's model.", [(info, 1)])
             self._lifelong.render(page)
             self._evidence.render(page)
+        if log is not None:
+            log.render(page)
         return page.text()

@@ -76,6 +76,13 @@ class Schema:
                 check_equal_shapes(column, values)
         return columns
 
+    def keys(self, instances: Sequence[Any]) -> list[list[Any]]:
+        """What instances say beside the features: a list for each of the `tolerated` names, in their order."""
+        return [
+            [instance.get(name) if isinstance(instance, Mapping) else None for instance in instances]
+            for name in sorted(self.tolerated)
+        ]
+
     def _row(self, instance: Any, position: int) -> Sequence[Any]:
         if self.form is Form.TENSOR:
             return [instance]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from slipway_serving.service.predictionlog.settings import LogSettings, read_log_settings
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -13,7 +15,7 @@ class Settings:
 
     `latency_edges` are further edges of the latency histogram in seconds (a gate's limit, so that the share above it
     is counted exactly); `drain_seconds` is how long a stopping pod still takes requests, for gateways that have not
-    yet heard that it leaves.
+    yet heard that it leaves; `log` is None where predictions are not logged.
     """
 
     rollout: str = "none/none"
@@ -29,6 +31,7 @@ class Settings:
     max_body: int = 4 << 20
     max_instances: int = 4096
     drain_seconds: float = 5.0
+    log: LogSettings | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -61,4 +64,5 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         max_body=int(number("SLIPWAY_MAX_BODY", default.max_body)),
         max_instances=int(number("SLIPWAY_MAX_INSTANCES", default.max_instances)),
         drain_seconds=number("SLIPWAY_DRAIN_SECONDS", default.drain_seconds),
+        log=read_log_settings(environment),
     )

@@ -35,7 +35,8 @@ def rendered(manifest: Mapping[str, Any]) -> dict[str, Any]:
     metadata = manifest["metadata"]
     identity = Identity(metadata.get("namespace", "default"), metadata.get("name", "rollout"), _UID)
     assignment = spec.traffic.assignment if spec.traffic else None
-    served = Served(_REVISION, "1", _IMAGE, header=assignment.header if assignment else "")
+    header = assignment.header if assignment else ""
+    served = Served(_REVISION, "1", _IMAGE, header, log=spec.prediction_log)
     template = predictor_template(identity, served, spec.predictor)
     name = inference_service_name(identity.name, _REVISION)
     return inference_service(identity, name, _REVISION, template, spec.predictor.min_replicas)

@@ -10,6 +10,7 @@ from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.controllers.reading import read_spec
 from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_evidence import gather
+from slipway.controllers.rollout_log import logged
 from slipway.core.plan import Plan, Unavailable
 from slipway.core.rollout import Installation, Resolved, Snapshot, decide
 from slipway.runtime.world import Object, Settings, World
@@ -27,7 +28,8 @@ class RolloutController:
             return snapshot
         task, positive = task_of(snapshot.spec.task_ref.name, snapshot.namespace, world)
         snapshot = replace(snapshot, task=task, positive=positive, model=await _model(snapshot.spec, world))
-        return replace(snapshot, evidence=await gather(snapshot, world, now))
+        evidence, log = await gather(snapshot, world, now), await logged(snapshot, world, now)
+        return replace(snapshot, evidence=evidence, log=log)
 
     def decide(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Pure."""

@@ -61,7 +61,6 @@ def test_the_full_rollout_names_each_field() -> None:
         "spec.predictor.nodeSelector",
         "spec.predictor.tolerations",
         "spec.traffic.globalHoldout",
-        "spec.predictionLog",
         "spec.qaHeader",
         "spec.hooks",
         "spec.notifications",

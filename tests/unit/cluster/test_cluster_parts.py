@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.build import TOOLS
+from tests.cluster.build import TEST_TOOLS, TOOLS
 from tests.cluster.certificates import Authority, Identity
 from tests.cluster.discovery import targets
 from tests.cluster.environment import Environment, Gateway
@@ -25,7 +25,7 @@ def test_kubernetes_is_stamped_with_the_version_of_its_module() -> None:
 
 
 def test_every_tool_has_its_module_and_sums() -> None:
-    for tool in TOOLS.values():
+    for tool in (TOOLS | TEST_TOOLS).values():
         assert tool.version.startswith("v")
         assert (tool.directory / "go.sum").stat().st_size > 0
         assert len(tool.key) == 12

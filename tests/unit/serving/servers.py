@@ -68,7 +68,7 @@ class Served:
 
 
 @contextmanager
-def serving(model: Path, home: Path, **environment: str) -> Iterator[Served]:
+def serving(model: Path, home: Path, module: str = "slipway_serving.service", **environment: str) -> Iterator[Served]:
     """Starts a server for `model`, and ends it."""
     port = free_port()
     own = {
@@ -86,7 +86,7 @@ def serving(model: Path, home: Path, **environment: str) -> Iterator[Served]:
     }
     log = home / "server.log"
     with log.open("wb") as sink:
-        command = [sys.executable, "-m", "slipway_serving.service"]
+        command = [sys.executable, "-m", module]
         process = subprocess.Popen(command, env={**os.environ, **own}, stdout=sink, stderr=sink)
     try:
         yield Served(port, process, log)

@@ -139,7 +139,7 @@ class ModelRolloutSpec(Spec):
         "before it gets "
         "traffic. ServeDirectly: it serves as soon as it is ready.",
     )
-    prediction_log: Annotated[PredictionLog | None, Later("predictions are not logged")] = Field(
+    prediction_log: PredictionLog | None = Field(
         None, description="Keeps requests, answers and variants, for labels, backtests and skew checks."
     )
     qa_header: Annotated[QaHeader | None, Later("the header is not routed")] = Field(

@@ -53,6 +53,12 @@ class NamespacedSecretReference(Spec):
     namespace: ObjectName = Field(description="Namespace of the Secret.")
 
 
+class VolumeClaim(Spec):
+    """A PersistentVolumeClaim."""
+
+    claim_name: ObjectName = Field(description="Name of the claim, in the same namespace.")
+
+
 class ConfigMapKey(Spec):
     """Names one key of a ConfigMap of the same namespace."""
 

@@ -18,10 +18,9 @@ from slipway.api.v1alpha1.constraints import (
     ObjectName,
     SetOf,
     Text,
-    Uri,
     later_values,
 )
-from slipway.api.v1alpha1.references import LocalReference, Quantity, SecretReference
+from slipway.api.v1alpha1.references import LocalReference, SecretReference, VolumeClaim
 from slipway.api.v1alpha1.scalars import Duration, Number, Share
 
 Hostname = Annotated[
@@ -142,15 +141,70 @@ class Traffic(Spec):
 class LogRotation(Spec):
     """When a file of the prediction log is closed and uploaded."""
 
-    size: Quantity = Field("64Mi", description="At this size, such as 64Mi.")
-    every: Duration = Field(Duration("5m"), description="At the latest after this time.")
+    laws = (
+        Rule(
+            "self.every >= duration('1s')",
+            "every must be at least 1s: each file is an object of the store",
+            lambda rotate: rotate.every.milliseconds >= 1000,
+            field=".every",
+        ),
+    )
+
+    size: Annotated[str, Text(8, r"^[1-9][0-9]{0,3}(Ki|Mi)$", "a size between 1Ki and 9999Mi, such as 64Mi")] = Field(
+        "64Mi", description="At this size, such as 64Mi."
+    )
+    every: Duration = Field(
+        Duration("5m"), description="At the latest after this time; less than a second counts as one."
+    )
+
+
+LogUri = Annotated[
+    str,
+    Text(
+        1024,
+        r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/[^\s/?#]+)*/?$",
+        "s3://bucket/prefix, or file:///directory of the volume that persistentVolumeClaim names",
+    ),
+]
 
 
 class PredictionLog(Spec):
     """Keeps requests, answers and variants, for labels, backtests and skew checks."""
 
-    uri: Uri = Field(description="Directory of the log, such as s3://lake/predictions/card-fraud/.")
-    secret_ref: SecretReference | None = Field(None, description="Secret with the credentials of the store.")
+    laws = (
+        Rule(
+            "!self.uri.startsWith('s3://') || has(self.secretRef)",
+            "secretRef is required with an s3:// uri: a Secret with the keys AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, and if need be AWS_ENDPOINT_URL, AWS_REGION and ca.crt",
+            lambda log: not log.uri.startswith("s3://") or log.secret_ref is not None,
+        ),
+        Rule(
+            "self.uri.startsWith('file://') == has(self.persistentVolumeClaim)",
+            "persistentVolumeClaim is required with, and only legal with, a file:// uri, a path in that volume",
+            lambda log: log.uri.startswith("file://") == (log.persistent_volume_claim is not None),
+        ),
+        Rule(
+            "!has(self.hash) || self.hash.size() == 0 || has(self.secretRef)",
+            "secretRef is required with hash: the key hash-key of that Secret is the key of the hash",
+            lambda log: not log.hash or log.secret_ref is not None,
+        ),
+        Rule(
+            "!self.uri.contains('/../') && !self.uri.endsWith('/..') && !self.uri.contains('/./')",
+            "uri must not contain . or .. as a directory",
+            lambda log: not {".", ".."} & set(log.uri.split("/")),
+            field=".uri",
+        ),
+    )
+
+    uri: LogUri = Field(
+        description="Directory of the log: s3://lake/predictions/card-fraud/, or file:///card-fraud in the volume."
+    )
+    secret_ref: SecretReference | None = Field(
+        None, description="Secret with the credentials of the store, and with hash-key where columns are hashed."
+    )
+    persistent_volume_claim: VolumeClaim | None = Field(
+        None, description="With a file:// uri: the volume of the log, which all pods of the service mount."
+    )
     rotate: LogRotation = Field(LogRotation(), description="When a file is closed and uploaded.")
     retention: Duration | None = Field(None, description="Delete entries of this age, such as 180d. Absent: keep all.")
     omit: Annotated[tuple[ColumnName, ...], SetOf(100)] = Field((), description="Columns that are never written.")

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec, exactly_one, goes_with
-from slipway.api.v1alpha1.constraints import ColumnName, Later, Line, MapBy, Name, ObjectName, Text, Uri
-from slipway.api.v1alpha1.references import LocalReference, SecretReference
+from slipway.api.v1alpha1.constraints import ColumnName, Later, Line, MapBy, Name, Text, Uri
+from slipway.api.v1alpha1.references import LocalReference, SecretReference, VolumeClaim
 from slipway.api.v1alpha1.scalars import DURATION, Duration, Number, Share, share_cel
 
 Query = Annotated[str, Text(8192)]
@@ -103,12 +103,6 @@ class Window(Spec):
         description="Sliding: the last so long. Growing: all. SinceChange: since the last confirmed drift."
     )
     last: Duration | None = Field(None, description="With type Sliding: how far back, such as 180d.")
-
-
-class VolumeClaim(Spec):
-    """A PersistentVolumeClaim."""
-
-    claim_name: ObjectName = Field(description="Name of the claim, in the same namespace.")
 
 
 class ObjectStore(Spec):

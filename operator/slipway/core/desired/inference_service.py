@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.api.v1alpha1.rollout_model import Predictor
+from slipway.api.v1alpha1.rollout_traffic import PredictionLog
 from slipway.core.desired.names import FINALIZER, REVISION_LABEL, Identity, canonical
+from slipway.core.desired.prediction_log import VARIABLE, log_description, log_mounts, log_volumes
 
 PORT = 8080
 DRAIN_SECONDS = 5
@@ -28,6 +30,7 @@ class Served:
     header: str = ""
     latency_edges: tuple[str, ...] = ()
     pull_secret: str = ""
+    log: PredictionLog | None = None
 
 
 def predictor_template(identity: Identity, served: Served, predictor: Predictor) -> str:
@@ -46,7 +49,7 @@ def predictor_template(identity: Identity, served: Served, predictor: Predictor)
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
-        "volumes": [{"name": "tmp", "emptyDir": {}}],
+        "volumes": [{"name": "tmp", "emptyDir": {}}, *(log_volumes(served.log) if served.log else ())],
     }
     return pulled_with(canonical(pod), served.pull_secret)
 
@@ -74,7 +77,7 @@ def _container(identity: Identity, served: Served, predictor: Predictor) -> dict
             "readOnlyRootFilesystem": True,
             "runAsNonRoot": True,
         },
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *(log_mounts(served.log) if served.log else ())],
     }
     if predictor.resources is not None:
         container["resources"] = predictor.resources.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -92,6 +95,8 @@ def _environment(identity: Identity, served: Served, predictor: Predictor) -> li
         ours["SLIPWAY_BUCKET_HEADER"] = served.header
     if served.latency_edges:
         ours["SLIPWAY_LATENCY_EDGES"] = ",".join(served.latency_edges)
+    if served.log is not None:
+        ours[VARIABLE] = log_description(served.log)
     theirs = [e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in predictor.env if e.name not in ours]
     return [{"name": name, "value": value} for name, value in ours.items()] + theirs
 

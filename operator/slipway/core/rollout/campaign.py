@@ -31,7 +31,7 @@ def begin(turn: Turn, model: Resolved, image: str = "") -> Turn:
 def add_candidate(turn: Turn, image: str, digest: str) -> Turn:
     """The image is known, so the revision is: it becomes the candidate, or turns out to be what already serves."""
     target, stable = turn.target, turn.variant("stable")
-    revision = revision_of(digest, image, turn.spec.predictor)
+    revision = revision_of(digest, image, turn.spec)
     if stable is not None and revision == stable.revision:
         return end(turn.set_variant("stable", version=target.version, digest=digest))
     previous = turn.variant("previous")

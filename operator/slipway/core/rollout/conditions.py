@@ -8,6 +8,7 @@ from slipway.api.v1alpha1.conditions import Condition
 from slipway.api.v1alpha1.modelrollout import FIRST_REVISION
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.core.kstatus import NOT_YET_ACTIVE, inactive
+from slipway.core.rollout.logged import predictions_logged
 from slipway.core.rollout.presence import answers, complaint
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.snapshot import Resolved
@@ -16,7 +17,7 @@ from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_S
 
 ORDER = (
     "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "ModelResolved", "Certified", "ImageBuilt",
-    "SplitAgrees", "EvidenceAvailable", "InitialRevisionGated", "InactiveFields", "ShortStages",
+    "SplitAgrees", "EvidenceAvailable", "PredictionsLogged", "InitialRevisionGated", "InactiveFields", "ShortStages",
 )  # fmt: skip
 Statement = tuple[str, str, str]
 _PHASES = {
@@ -96,6 +97,7 @@ def _derived(turn: Turn, route: RouteView) -> dict[str, Statement]:
     stated |= _of_model(turn)
     stated |= {said.type: (said.status, said.reason, said.message) for said in inactive(turn.snapshot.inactive)}
     stated |= _of_first_revision(turn)
+    stated |= predictions_logged(turn)
     short = [s.name for s in turn.spec.stages if s.type in TRAFFIC_STAGES and is_short(s)]
     if short:
         message = f"stages of less than ten minutes are for trying out, not for production: {', '.join(short)}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from slipway.api.v1alpha1.gates import Gate
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
-from slipway.api.v1alpha1.rollout_model import Predictor
 from slipway.api.v1alpha1.rollout_status import Target, Variant
 from slipway.core.desired.inference_service import Served, predictor_template
 from slipway.core.desired.names import Identity, inference_service_name, short_hash
@@ -13,14 +14,18 @@ from slipway.core.rollout.route import header_of
 _SIZE = {"min_replicas", "max_replicas", "scale_metric", "scale_target"}
 
 
-def revision_of(digest: str, image: str, predictor: Predictor) -> str:
-    """First 10 hex digits over model digest, image digest, decision layer and predictor without its size.
+def revision_of(digest: str, image: str, spec: ModelRolloutSpec) -> str:
+    """First 10 hex digits over model digest, image digest, decision layer, predictor without its size, and the
+    prediction log where there is one: its settings, the Secret's name among them, are part of the pods.
 
     The decision layer (threshold, calibration, rules) travels inside the model's directory in this version, so that
     the model's digest covers it.
     """
-    template = predictor.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_SIZE)
-    return short_hash([digest, image.rpartition("@")[2], {}, template])
+    template = spec.predictor.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_SIZE)
+    parts: list[Any] = [digest, image.rpartition("@")[2], {}, template]
+    if spec.prediction_log is not None:
+        parts.append(spec.prediction_log.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+    return short_hash(parts)
 
 
 def intent_hash(spec: ModelRolloutSpec) -> str:
@@ -34,9 +39,10 @@ def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> 
     """The variant that a target with an image becomes, its predictor written once and for all."""
     edges = sorted({gate.bound.value for gate in _latency_gates(spec) if gate.bound is not None})
     header = header_of(spec)
+    limits = tuple(f"{edge.normalize():f}" for edge in edges)
     served = Served(
-        target.revision, target.version, target.image, header, tuple(f"{edge.normalize():f}" for edge in edges),
-        pull_secret=pull_secret(spec),
+        target.revision, target.version, target.image, header, limits,
+        pull_secret=pull_secret(spec), log=spec.prediction_log,
     )  # fmt: skip
     return Variant(
         name="candidate",

@@ -11,6 +11,7 @@ from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.core.desired.names import GROUP, Identity
 from slipway.core.evidence import Evidence
 from slipway.core.plan import ObjectKey, Unavailable
+from slipway.core.prediction_log import LogHealth
 
 Object = Mapping[str, Any]
 
@@ -70,6 +71,7 @@ class Snapshot:
     jobs: Mapping[str, Object] = field(default_factory=dict)
     job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     evidence: Evidence | Unavailable | None = None
+    log: LogHealth | Unavailable | None = None
     installation: Installation = Installation()
 
     @property

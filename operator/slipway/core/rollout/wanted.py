@@ -86,7 +86,7 @@ def _serves_already(turn: Turn, model: Resolved) -> Turn | None:
     stable = turn.variant("stable")
     if stable is None or not _is(model, stable.digest, stable.version):
         return None
-    return turn if revision_of(stable.digest, stable.image, turn.spec.predictor) == stable.revision else None
+    return turn if revision_of(stable.digest, stable.image, turn.spec) == stable.revision else None
 
 
 def _refused(turn: Turn, model: Resolved) -> Turn | None:
@@ -122,7 +122,7 @@ def _kept(turn: Turn, model: Resolved) -> Turn | None:
     previous, stable = turn.variant("previous"), turn.variant("stable")
     if previous is None or stable is None or not _is(model, previous.digest, previous.version):
         return None
-    if revision_of(previous.digest, previous.image, turn.spec.predictor) != previous.revision:
+    if revision_of(previous.digest, previous.image, turn.spec) != previous.revision:
         return None
     if not answers(turn, previous):
         message = f"version {previous.version} is asked for and kept, but has no ready replica yet"

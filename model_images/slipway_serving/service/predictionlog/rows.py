@@ -1,0 +1,220 @@
+"""Requests as columns of Arrow: the one place that knows the log's schema (docs/prediction-log.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+from arro3.core import Array, DataType, Field, RecordBatch, list_array
+from arro3.core import Schema as ArrowSchema
+
+from slipway_serving.service.predictionlog.queue import Entry
+from slipway_serving.service.predictionlog.settings import LogSettings
+from slipway_serving.service.schema import Column, Schema
+from slipway_serving.service.tensors import TensorInput
+
+FEATURE, KEY = "feature_", "key_"
+_LONGEST_TEXT = 1024
+_INSTANT = DataType.timestamp("us", tz="UTC")
+_TEXT = DataType.utf8()
+_TYPES = {
+    "double": DataType.float64(),
+    "float": DataType.float32(),
+    "long": DataType.int64(),
+    "integer": DataType.int32(),
+    "boolean": DataType.bool(),
+    "string": _TEXT,
+    "datetime": _INSTANT,
+}
+_NUMPY = {"double": np.float64, "float": np.float32}
+Values = list[Any]
+
+
+class LogColumn(NamedTuple):
+    """A column of the log: its name and type, and how the entries of a batch fill it."""
+
+    name: str
+    type: DataType
+    fill: Callable[[Sequence[Entry]], Array]
+
+
+class RowLayout:
+    """The columns of one model's log."""
+
+    def __init__(self, schema: Schema, version: str, settings: LogSettings) -> None:
+        hashed = _Hashed(settings.hash_key())
+        columns = [*_request_columns(version), *_answer_columns()]
+        for position, name in enumerate(sorted(schema.tolerated)):
+            if name not in settings.omit:
+                columns.append(_key(name, position, hashed if name in settings.hash else text_of))
+        for position, column in enumerate(schema.columns):
+            if column.name not in settings.omit:
+                chosen = _hashed_feature if column.name in settings.hash else _feature
+                columns.append(chosen(column, position, hashed))
+        self._columns = tuple(columns)
+        self.schema = ArrowSchema([Field(one.name, one.type, nullable=True) for one in columns])
+        self.texts = tuple(one.name for one in columns if one.type == _TEXT)
+        # A group of rows is kept in memory until it is complete: few rows where a row is wide.
+        width = len(columns) + sum(_extent(one) for one in schema.columns)
+        self.group_rows = max(64, min(4096, 400_000 // width))
+
+    def batch(self, entries: Sequence[Entry]) -> RecordBatch:
+        """A row for each instance of each entry. Raises whatever a value does that its column cannot hold."""
+        return RecordBatch.from_arrays([one.fill(entries) for one in self._columns], schema=self.schema)
+
+
+def text_of(value: Any) -> str | None:
+    """A value as text, as JSON writes it and without quotes; None stays None."""
+    if value is None or value != value:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()
+
+
+class _Hashed:
+    """HMAC-SHA256 (RFC 2104) of a value's text, its first 32 hex digits: equal values stay equal, and only who has
+    the key can tell which they were."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __call__(self, value: Any) -> str | None:
+        text = text_of(value)
+        return None if text is None else hmac.digest(self._key, text.encode(), hashlib.sha256).hex()[:32]
+
+
+def _request_columns(version: str) -> list[LogColumn]:
+    def each(of: Callable[[Entry], Any], type: DataType) -> Callable[[Sequence[Entry]], Array]:
+        return lambda entries: Array(_repeated(entries, of), type)
+
+    return [
+        LogColumn("request_id", _TEXT, each(lambda entry: entry.request, _TEXT)),
+        LogColumn("prediction_id", _TEXT, each(lambda entry: entry.prediction, _TEXT)),
+        LogColumn("instance", DataType.int32(), _instances),
+        LogColumn("time", _INSTANT, _times),
+        LogColumn("traffic", _TEXT, each(lambda entry: entry.origin.traffic, _TEXT)),
+        LogColumn("version", _TEXT, each(lambda entry: version, _TEXT)),
+        LogColumn("epoch", DataType.int64(), each(lambda entry: entry.origin.epoch, DataType.int64())),
+        LogColumn("entity", _TEXT, each(lambda entry: entry.entity, _TEXT)),
+        LogColumn("status", DataType.int32(), each(lambda entry: entry.status, DataType.int32())),
+        LogColumn("latency_seconds", DataType.float64(), each(lambda entry: entry.seconds, DataType.float64())),
+    ]
+
+
+def _answer_columns() -> list[LogColumn]:
+    def answers(entries: Sequence[Entry]) -> Array:
+        labels = (entry.answer.labels if entry.answer else [None] * entry.rows for entry in entries)
+        return Array([text_of(one) for one in chain.from_iterable(labels)], _TEXT)
+
+    def scores(entries: Sequence[Entry]) -> Array:
+        values = (
+            entry.answer.scores.tolist() if entry.answer and entry.answer.scores is not None else [None] * entry.rows
+            for entry in entries
+        )
+        return Array(list(chain.from_iterable(values)), DataType.float64())
+
+    def thresholds(entries: Sequence[Entry]) -> Array:
+        values = _repeated(entries, lambda entry: entry.answer.threshold if entry.answer else None)
+        return Array(values, DataType.float64())
+
+    def unknown(entries: Sequence[Entry]) -> Array:
+        return Array([None] * sum(entry.rows for entry in entries), DataType.float64())
+
+    return [
+        LogColumn("answer", _TEXT, answers),
+        LogColumn("score", DataType.float64(), scores),
+        LogColumn("threshold", DataType.float64(), thresholds),
+        LogColumn("propensity", DataType.float64(), unknown),  # nothing is explored
+    ]
+
+
+def _key(name: str, position: int, read: Callable[[Any], str | None]) -> LogColumn:
+    def fill(entries: Sequence[Entry]) -> Array:
+        texts = (read(value) for entry in entries for value in entry.keys[position])
+        return Array([text and text[:_LONGEST_TEXT] for text in texts], _TEXT)
+
+    return LogColumn(KEY + name, _TEXT, fill)
+
+
+def _hashed_feature(column: Column | TensorInput, position: int, hashed: _Hashed) -> LogColumn:
+    def fill(entries: Sequence[Entry]) -> Array:
+        values = _values(entries, position)
+        if isinstance(column, TensorInput):
+            values = (value.tolist() for value in values)
+        return Array([hashed(value) for value in values], _TEXT)
+
+    return LogColumn(FEATURE + column.name, _TEXT, fill)
+
+
+def _feature(column: Column | TensorInput, position: int, _: _Hashed) -> LogColumn:
+    name = FEATURE + column.name
+    if isinstance(column, TensorInput):
+        element = _element(column)
+        kind = DataType.list(Field("item", element, nullable=True))
+        return LogColumn(name, kind, lambda entries: _flat(_values(entries, position), element, kind))
+    if column.type in _NUMPY:
+        return LogColumn(name, _TYPES[column.type], lambda entries: _numbers(_values(entries, position), column.type))
+    if column.type == "datetime":
+        return LogColumn(name, _INSTANT, lambda entries: _instants(_values(entries, position)))
+    kind = _TYPES[column.type]
+    return LogColumn(name, kind, lambda entries: Array(_present(_values(entries, position)), kind))
+
+
+def _numbers(values: Iterable[Any], kind: str) -> Array:
+    """Missing numbers arrive as NaN and are stored as null."""
+    array = np.fromiter(values, _NUMPY[kind])
+    missing = np.isnan(array)
+    if not missing.any():
+        return Array(array)
+    return Array([None if value != value else value for value in array.tolist()], _TYPES[kind])
+
+
+def _instants(values: Iterable[Any]) -> Array:
+    """Times without a zone are UTC, as the reader of requests made them."""
+    ticks = [None if one is None else int(np.datetime64(one, "us").astype(np.int64)) for one in values]
+    return Array(ticks, DataType.int64()).cast(_INSTANT)
+
+
+def _flat(values: Iterable[Any], element: DataType, kind: DataType) -> Array:
+    """Tensors as lists in row-major order."""
+    arrays = [array.reshape(-1) for array in values]
+    offsets = np.cumsum([0, *(len(array) for array in arrays)]).astype(np.int32)
+    joined = np.concatenate(arrays)
+    inner = Array(joined.tolist(), element) if joined.dtype.kind in "Ob" else Array(joined)
+    return list_array(Array(offsets), inner, type=kind)
+
+
+def _element(column: TensorInput) -> DataType:
+    kind = column.array_type
+    if kind.kind == "b":
+        return DataType.bool()
+    return _TEXT if kind.kind == "O" else Array(np.empty(0, kind)).type
+
+
+def _extent(column: Column | TensorInput) -> int:
+    return int(np.prod([abs(extent) for extent in column.shape])) if isinstance(column, TensorInput) else 0
+
+
+def _values(entries: Sequence[Entry], position: int) -> Iterable[Any]:
+    return chain.from_iterable(entry.columns[position] for entry in entries)
+
+
+def _present(values: Iterable[Any]) -> Values:
+    return [None if value is None or value != value else value for value in values]
+
+
+def _repeated(entries: Sequence[Entry], of: Callable[[Entry], Any]) -> Values:
+    return [value for entry in entries for value in [of(entry)] * entry.rows]
+
+
+def _instances(entries: Sequence[Entry]) -> Array:
+    return Array(np.concatenate([np.arange(entry.rows, dtype=np.int32) for entry in entries]))
+
+
+def _times(entries: Sequence[Entry]) -> Array:
+    return Array(np.array(_repeated(entries, lambda entry: entry.time // 1000), np.int64)).cast(_INSTANT)

@@ -1,0 +1,118 @@
+"""The thread that makes files of entries: a file is closed by size, by age, at midnight (UTC) and at the end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+from threading import Thread
+
+from arro3.core import RecordBatch, RecordBatchReader
+from arro3.io import write_parquet
+
+from slipway_serving.service.predictionlog.counters import FAULT, SPOOL, Counters
+from slipway_serving.service.predictionlog.queue import Entry, EntryQueue
+from slipway_serving.service.predictionlog.rows import RowLayout
+from slipway_serving.service.predictionlog.settings import LogSettings
+from slipway_serving.service.predictionlog.spool import NANOSECONDS_A_DAY, Spool, partition
+
+logger = logging.getLogger("slipway.predictionlog")
+
+# Rows become columns under Python's lock: a batch holds it for a millisecond or two, which requests do not feel.
+_BATCH_ROWS = 256
+_LOOK_SECONDS = 0.25
+_PAUSE_SECONDS = 0.0005
+_RETRY_SECONDS = 1.0
+
+
+class Writer(Thread):
+    """Runs until the queue is closed and empty."""
+
+    def __init__(
+        self, queue: EntryQueue, layout: RowLayout, spool: Spool, counters: Counters, settings: LogSettings,
+        metadata: dict[str, str],
+    ) -> None:  # fmt: skip
+        super().__init__(name="prediction-log-writer", daemon=True)
+        self._queue, self._layout, self._spool, self._counters = queue, layout, spool, counters
+        self._settings = settings
+        self._metadata = metadata
+        self._held: list[Entry] = []
+        self._rows = 0
+
+    def run(self) -> None:
+        """Writes file after file; a fault costs the rows that its file held already, never the thread."""
+        while True:
+            self._held = self._take(_LOOK_SECONDS)
+            if self._held:
+                self._write(_day(self._held[0]))
+            elif self._queue.closed:
+                return
+
+    def _write(self, day: int) -> None:
+        path = self._spool.begin()
+        self._rows = 0
+        try:
+            reader = RecordBatchReader.from_batches(self._layout.schema, self._batches(day, path))
+            write_parquet(
+                reader,
+                path,
+                compression="zstd(1)",
+                dictionary_enabled=False,  # of numbers it costs more than it saves
+                column_dictionary_enabled=dict.fromkeys(self._layout.texts, True),
+                max_row_group_size=self._layout.group_rows,
+                key_value_metadata=self._metadata,
+            )
+            if self._rows:
+                directory = partition(day, self._metadata["slipway.revision"])
+                lost = self._spool.finish(path, directory, self._rows)
+                self._counters.dropped(SPOOL, lost)
+            path.unlink(missing_ok=True)
+            self._counters.failing("writer", "")
+        except Exception as error:
+            self._counters.dropped(FAULT, self._rows)
+            self._counters.failing("writer", str(error))
+            logger.error("a file of the prediction log cannot be written, %d rows are lost: %s", self._rows, error)
+            path.unlink(missing_ok=True)
+            time.sleep(_RETRY_SECONDS)
+
+    def _batches(self, day: int, path: Path) -> Iterator[RecordBatch]:
+        """What one file will hold, pulled by the one who writes it: nothing is kept but a group of rows."""
+        until = time.monotonic() + self._settings.rotate_seconds
+        while True:
+            entries = self._take(min(_LOOK_SECONDS, max(0.0, until - time.monotonic())))
+            same = list(takewhile(lambda entry: _day(entry) == day, entries))
+            self._held = entries[len(same) :]
+            batch = self._batch(same) if same else None
+            if batch is not None:
+                self._rows += batch.num_rows
+                yield batch
+                time.sleep(_PAUSE_SECONDS)  # lets a waiting request have its turn
+            ended = self._queue.closed and not self._queue.waiting
+            if self._held or ended or time.monotonic() >= until or _size(path) >= self._settings.rotate_bytes:
+                return
+
+    def _take(self, seconds: float) -> list[Entry]:
+        held, self._held = self._held, []
+        return held or self._queue.take(_BATCH_ROWS, seconds)
+
+    def _batch(self, entries: list[Entry]) -> RecordBatch | None:
+        try:
+            return self._layout.batch(entries)
+        except Exception as error:  # a value that its column cannot hold: these rows, not the file
+            rows = sum(entry.rows for entry in entries)
+            self._counters.dropped(FAULT, rows)
+            logger.error("%d predictions cannot be logged: %s", rows, error)
+            return None
+
+
+def _day(entry: Entry) -> int:
+    return entry.time // NANOSECONDS_A_DAY
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

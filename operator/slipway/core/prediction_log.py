@@ -1,0 +1,48 @@
+"""Whether predictions are logged, by what the pods say of themselves: one answer for all rollouts (rule 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from slipway.core.plan import Unavailable
+
+FAILING = "max by (rollout) (slipway_prediction_log_failing)"
+"""Above 0 where rows of a pod cannot be written or stored now: they wait, and are not lost yet."""
+
+DROPPED = "sum by (rollout) (increase(slipway_prediction_log_dropped_total[10m]))"
+"""Rows that were lost in ten minutes."""
+
+
+class Sample(Protocol):
+    """One element of an instant vector."""
+
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def value(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class LogHealth:
+    """What is known of one rollout's log; None where no pod has reported."""
+
+    failing: bool | None
+    dropping: bool | None
+
+
+def log_health(
+    rollout: str, failing: Sequence[Sample] | Unavailable, dropped: Sequence[Sample] | Unavailable
+) -> LogHealth | Unavailable:
+    """One rollout's part of the answers to both questions."""
+    if isinstance(failing, Unavailable):
+        return failing
+    if isinstance(dropped, Unavailable):
+        return dropped
+    return LogHealth(_positive(rollout, failing), _positive(rollout, dropped))
+
+
+def _positive(rollout: str, vector: Sequence[Sample]) -> bool | None:
+    values = [sample.value for sample in vector if sample.labels.get("rollout") == rollout]
+    return any(value > 0 for value in values) if values else None

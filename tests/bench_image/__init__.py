@@ -1,0 +1,1 @@
+"""What images cost, as ratios within one run: `make bench-image`."""
