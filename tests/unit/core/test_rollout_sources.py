@@ -173,3 +173,12 @@ def test_a_pull_secret_restarts_nothing_that_serves() -> None:
     sim.edit(KEY, lambda s: s.update(image={"pullSecretRef": {"name": "new"}}))
     sim.run(30)
     assert {key: obj["spec"] for key, obj in sim.objects.items() if key.kind == "InferenceService"} == before
+
+
+def test_another_predictor_serves_the_files_that_were_built_before() -> None:
+    sim = made({"type": "Run", "run": {"uri": RUN}}).run(60, serves(RUN))
+    before = sim.variants()["stable"]
+    sim.edit(KEY, lambda s: s.update(predictor={"minReplicas": 1, "env": [{"name": "MODE", "value": "fast"}]}))
+    sim.run(200, lambda s: serves(RUN)(s) and s.variants()["stable"]["revision"] != before["revision"])
+    stable = sim.variants()["stable"]
+    assert (stable["image"], stable["digest"], len(jobs(sim))) == (before["image"], before["digest"], 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from slipway.api.v1alpha1.rollout_status import Queued, Target
 from slipway.core.plan import Unavailable
@@ -23,6 +24,7 @@ def consider(turn: Turn) -> Turn:
     model = turn.snapshot.model
     if not isinstance(model, Resolved):
         return _unresolved(turn, model)
+    model = _known(turn, model)
     turn = turn if _pinned(turn) else turn.at_latest(ALIAS_SECONDS)
     turn = turn.say("ModelResolved", "True", "Resolved", f"{label(model)} is asked for")
     if turn.status.target is not None:
@@ -48,6 +50,12 @@ def forget_rejected(turn: Turn) -> Turn:
     intent = intent_hash(turn.spec)
     kept = tuple(r for r in turn.status.rejected if r.intent == intent)
     return turn if kept == turn.status.rejected else turn.set(rejected=kept)
+
+
+def _known(turn: Turn, model: Resolved) -> Resolved:
+    """With the digest that the builder found when a variant of the same version was built: nothing else tells it."""
+    found = next((v.digest for v in turn.status.variants if v.version == model.version and v.digest), "")
+    return model if model.digest else replace(model, digest=found)
 
 
 def label(model: Resolved) -> str:
