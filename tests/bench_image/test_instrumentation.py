@@ -23,7 +23,7 @@ from tests.unit.serving.models import save_sklearn
 from tests.unit.serving.servers import SOURCES, Served, serving
 
 ROOT = Path(__file__).resolve().parents[2]
-ROUNDS, REQUESTS = 10, 300
+ROUNDS, REQUESTS = 40, 100
 MOST = 1.10
 FEATURES = 20
 HEADERS = {
@@ -83,8 +83,8 @@ def servers(case: Case, tmp_path: Path) -> Iterator[tuple[Served, Served]]:
     path = os.pathsep.join((str(SOURCES), str(ROOT)))
     bare = serving(case.directory, places[1], module="tests.bench_image.bare", PYTHONPATH=path)
     with whole as first, bare as second:
-        first.wait()
-        second.wait()
+        for server in (first, second):
+            server.wait(seconds=300)  # other work may be on the machine
         yield first, second
 
 

@@ -39,7 +39,7 @@ def request_id(text: str | None) -> str | None:
 class EntryQueue:
     """One thread puts, another takes. Each side has counters of its own, so that no lock is needed."""
 
-    def __init__(self, most_rows: int = 20_000, most_bytes: int = 8 << 20) -> None:
+    def __init__(self, most_rows: int = 20_000, most_bytes: int = 16 << 20) -> None:
         self._entries: deque[Entry] = deque()
         self._most_rows, self._most_bytes = most_rows, most_bytes
         self._put_rows = self._put_bytes = self._taken_rows = self._taken_bytes = 0
@@ -66,11 +66,12 @@ class EntryQueue:
         return True
 
     def take(self, most: int, seconds: float) -> list[Entry]:
-        """Entries of about `most` rows; waits up to `seconds` for the first one, and less once it is closed.
+        """Entries of about `most` rows; with fewer it waits for `seconds`, and takes what there is when it is closed.
 
-        It looks now and then instead of being told: telling would cost every request.
+        It looks now and then instead of being told: telling would cost every request. Few rows at a time would cost
+        more than the rows themselves.
         """
-        if not self._entries:
+        if self.waiting < most:
             self._closed.wait(seconds)
         taken: list[Entry] = []
         rows = 0

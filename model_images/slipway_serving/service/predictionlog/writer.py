@@ -22,7 +22,7 @@ logger = logging.getLogger("slipway.predictionlog")
 
 # Rows become columns under Python's lock: a batch holds it for a millisecond or two, which requests do not feel.
 _BATCH_ROWS = 256
-_LOOK_SECONDS = 0.25
+_LOOK_SECONDS = 2.0
 _PAUSE_SECONDS = 0.0005
 _RETRY_SECONDS = 1.0
 

@@ -1,0 +1,123 @@
+"""spec.predictionLog on a cluster: all that was answered is in the store once the pods have ended.
+
+Rows of the shadow pair with those of stable by the request's id. The store is a real S3 server on the node's address.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+import pyarrow.dataset as dataset
+import pytest
+from pyarrow.fs import S3FileSystem
+
+from tests.cluster import addresses
+from tests.cluster.places import Places, given_kubeconfig
+from tests.demo import view
+from tests.demo.data import Row
+from tests.demo.kube import Cluster, condition
+from tests.rows.service import Service, shadow
+from tests.stores.s3 import S3Server, new_server
+
+pytestmark = pytest.mark.skipif(
+    bool(given_kubeconfig(Places.of_environment())), reason="pods of another machine's cluster do not reach this one"
+)
+# Only the end of a pod closes a file: what is in the store afterwards was kept by an orderly end.
+ROTATE = {"every": "1h"}
+DIRECTORY = "lake/predictions"
+
+
+@pytest.fixture(scope="module")
+def store(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A running server, and the Secret that a user would make for it."""
+    server = new_server(tmp_path_factory.mktemp("store") / "s3", addresses.NODE)
+    server.bucket("lake")
+    meta = {"name": "lake", "namespace": namespace}
+    data = {**server.secret_data(), "hash-key": "a key of this test alone"}
+    cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data})
+    with server.running():
+        yield server
+
+
+def stored(server: S3Server) -> pa.Table | None:
+    """All rows so far; None before the first file."""
+    files = S3FileSystem(
+        access_key=server.access, secret_key=server.secret, endpoint_override=f"{server.host}:{server.port}",
+        scheme="http", region="us-east-1",
+    )  # fmt: skip
+    if not list((server.home / "data" / DIRECTORY).rglob("*.parquet")):
+        return None
+    return dataset.dataset(DIRECTORY, filesystem=files, format="parquet", partitioning="hive").to_table()
+
+
+def rows_after(server: S3Server, live: int, seconds: float = 120) -> pa.Table:
+    """The rows once so many live ones are there; or those of the last look."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = stored(server)
+        if found is not None and found["traffic"].to_pylist().count("live") >= live:
+            return found
+        assert time.monotonic() < deadline, f"{found.num_rows if found else 0} rows, {live} live ones were answered"
+        time.sleep(1)
+
+
+@pytest.mark.timeout(900)
+def test_what_was_answered_is_stored_and_the_shadow_pairs_with_it(
+    store: S3Server, serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...]
+) -> None:
+    service = serve("prediction-log")
+    log = {"uri": f"s3://{DIRECTORY}/", "secretRef": {"name": "lake"}, "rotate": ROTATE}
+    log |= {"omit": ["is_popular"], "hash": ["long_url"]}
+    service.create(models["first"], [shadow(seconds=3600, samples=60)], predictionLog=log)
+    with service.client(rows) as client:
+        service.pin(models["better"])
+        service.in_stage("shadow", models["better"])
+        seen = service.wait(
+            lambda found: (found["status"].get("stage") or {}).get("samples", 0) >= 60, 120, "60 mirrored requests"
+        )
+        service.wait(
+            lambda found: condition(found, "PredictionsLogged").get("status") == "True", 180, "PredictionsLogged"
+        )
+    tally = client.read()
+    stable, candidate = (view.variant(seen, name)["revision"] for name in ("stable", "candidate"))
+    assert "spec.predictionLog" not in str(condition(seen, "InactiveFields"))
+    service.delete()
+
+    found = rows_after(store, sum(tally.answered.values()))
+    live = {row["request_id"]: row for row in found.to_pylist() if row["traffic"] == "live"}
+    mirrored = {row["request_id"]: row for row in found.to_pylist() if row["traffic"] == "shadow"}
+    assert tally.failed == 0, tally.failures
+    assert set(tally.answered) == {stable}
+    assert found["traffic"].to_pylist().count("live") == len(live) == tally.answered[stable]
+    assert None not in live
+    assert len(mirrored) >= 60
+    assert {row["revision"] for row in live.values()} == {stable}
+    assert {row["revision"] for row in mirrored.values()} == {candidate}
+    for request, row in mirrored.items():
+        pair = live[request]
+        assert (row["entity"], row["feature_https"]) == (pair["entity"], pair["feature_https"])
+        assert row["prediction_id"] != pair["prediction_id"]
+    assert "feature_is_popular" not in found.column_names
+    assert all(len(row["feature_long_url"]) == 32 for row in live.values())
+    positives = sum(row["answer"] == "1" for row in live.values())
+    assert positives == tally.positives[stable]
+
+
+def test_a_store_that_is_away_is_told_and_no_request_fails(
+    store: S3Server, serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...], cluster: Cluster
+) -> None:
+    service = serve("prediction-log-away")
+    meta = {"name": "nowhere", "namespace": service.namespace}
+    away = {**store.secret_data(), "AWS_ENDPOINT_URL": f"http://{addresses.NODE}:9"}
+    cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": away})
+    log = {"uri": f"s3://{DIRECTORY}/away/", "secretRef": {"name": "nowhere"}, "rotate": {"every": "1s"}}
+    service.create(models["first"], [shadow(seconds=3600)], predictionLog=log)
+    with service.client(rows) as client:
+        told = service.wait(
+            lambda found: condition(found, "PredictionsLogged").get("reason") == "StoreUnreachable",
+            240, "the condition PredictionsLogged",
+        )  # fmt: skip
+    assert condition(told, "Ready")["status"] == "True"
+    assert client.read().failed == 0, client.read().failures
