@@ -104,7 +104,8 @@ class Run:
     def _part(self, first: int, last: int, copied: Any) -> tuple[pa.Table, Scored]:
         """Rows from `first` up to `last`."""
         if self._reader is None or self._next != first:
-            self._reader = self._source.reader(first, [*self._instances.columns, *copied], PIECE)
+            piece = min(PIECE, self._request.rows_per_part)
+            self._reader = self._source.reader(first, [*self._instances.columns, *copied], piece)
         tables, scored, at = [], Scored(), first
         while at < last:
             table = self._reader.take(min(PIECE, last - at))
