@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from datetime import date, time
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ class Instances:
             named = [(one.name, one) for one in schema.columns]
         else:
             known = list(request.features) or [one.name for one in schema.columns]
-            named = list(zip(known, [*schema.columns, *[None] * len(known)], strict=False))
+            named = list(zip_longest(known, schema.columns[: len(known)]))
         wanted = [(name, request.source(name), column) for name, column in named]
         for name, source, column in wanted:
             if source not in available and not _may_lack(column):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class Scorer:
         except Exception:  # any exception of foreign code means the same here
             rows: list[_Row] = []
             for instance, place in zip(good, places, strict=True):
-                rows.append(self._alone(instance, lambda reason, place=place: tell(place, reason)))
+                rows.append(self._alone(instance, partial(tell, place)))
             return rows
 
     def _alone(self, instance: Any, tell: Callable[[str], None]) -> _Row:
