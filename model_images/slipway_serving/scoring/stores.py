@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -211,9 +212,19 @@ def _s3(credentials: Mapping[str, str]) -> Any:
         region=credentials.get("AWS_REGION") or credentials.get("AWS_DEFAULT_REGION") or "us-east-1",
         endpoint_override=endpoint.netloc or None,
         scheme=endpoint.scheme or "https",
+        tls_ca_file_path=_authority(credentials.get("ca.crt", "")),
         connect_timeout=10,
         request_timeout=60,
     )
+
+
+def _authority(certificates: str) -> str | None:
+    """A file with the certificates of a private authority, which Arrow wants by its path."""
+    if not certificates:
+        return None
+    with tempfile.NamedTemporaryFile("w", suffix=".crt", delete=False) as file:
+        file.write(certificates)
+    return file.name
 
 
 def credentials_of(environment: Mapping[str, str], prefix: str) -> dict[str, str]:

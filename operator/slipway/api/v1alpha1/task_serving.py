@@ -21,7 +21,7 @@ class BatchData(Spec):
     secret_ref: SecretReference | None = Field(
         None,
         description="Secret with the credentials of the store. Of s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, "
-        "where needed, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL. Of http(s): username, password.",
+        "where needed, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL, ca.crt. Of http(s): username, password.",
     )
 
 
