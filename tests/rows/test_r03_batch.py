@@ -114,6 +114,7 @@ def rollout(namespace: str, version: str) -> Object:
             "taskRef": {"name": NAME},
             "model": {"type": "MLflow", "mlflow": {"name": "phishing-tests", "version": version}},
             "predictor": {"resources": SMALL},
+            "stages": [],
         },
     }
 

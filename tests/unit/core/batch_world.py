@@ -24,6 +24,7 @@ BATCH: Mapping[str, Any] = {
 SPEC: Mapping[str, Any] = {
     "taskRef": {"name": "fraud"},
     "model": {"type": "MLflow", "mlflow": {"name": "fraud", "version": "1"}},
+    "stages": [],
     "predictor": {"resources": {"limits": {"memory": "1Gi"}}},
     "promotion": {"keepPrevious": {"atLeast": "5m", "atMost": "1h"}},
 }

@@ -156,9 +156,8 @@ class ModelRolloutSpec(Spec):
         (), description="Channels to tell people."
     )
     stages: Stages = Field(
-        (),
-        description="The steps that a candidate passes, in this order, before it serves everyone. None for a task with "
-        "serving.mode Batch.",
+        description="The steps that a candidate passes, in this order, before it serves everyone. Empty for a task "
+        "with serving.mode Batch."
     )
     gates: Gates = Field(
         (), description="Limits that hold in every stage and, while the previous variant is kept, after promotion."

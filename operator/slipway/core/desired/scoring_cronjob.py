@@ -37,6 +37,7 @@ class Scoring:
     version: str
     image: str
     task: BatchTask
+    pull_secret: str = ""
 
 
 def cron_job_name(rollout: str) -> str:
@@ -98,7 +99,9 @@ def _pod(identity: Identity, scoring: Scoring, predictor: Predictor, trial: bool
     if claim is not None:
         name = claim.persistent_volume_claim.claim_name
         volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": name}})
+    pull = {"imagePullSecrets": [{"name": scoring.pull_secret}]} if scoring.pull_secret else {}
     return {
+        **pull,
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

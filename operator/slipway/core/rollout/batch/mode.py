@@ -22,8 +22,8 @@ def unusable_for_batch(snapshot: Snapshot, spec: ModelRolloutSpec) -> str:
         return f"ModelTask {task} is not valid: {snapshot.batch_invalid}"
     if any(variant.inference_service for variant in snapshot.status.variants):
         return mode_changed(task, "Inline", "Batch")
-    if spec.model is None or spec.model.mlflow is None:
-        return "spec.model must be of type MLflow: this version serves nothing else"
+    if spec.model is None or spec.model.type not in ("MLflow", "Run"):
+        return "spec.model must be of type MLflow or Run: this version scores batches with images that it builds"
     return "; ".join(str(finding) for finding in errors(without_requests(spec)))
 
 

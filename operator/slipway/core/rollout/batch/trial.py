@@ -6,6 +6,7 @@ from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.desired.scoring_cronjob import Scoring, trial_name
 from slipway.core.rollout.batch.jobs import Run, read, trouble
 from slipway.core.rollout.campaign import end, promoted, roll_back
+from slipway.core.rollout.revision import pull_secret
 from slipway.core.rollout.turn import Turn
 
 RETRY_SECONDS = 300.0
@@ -18,7 +19,9 @@ _CANDIDATES_FAULT = ("ModelNotLoaded",)
 def scoring_of(turn: Turn, variant: Variant) -> Scoring | None:
     """A variant as what scores; None while the task is missing."""
     task = turn.snapshot.batch
-    return Scoring(variant.revision, variant.version, variant.image, task) if task is not None else None
+    if task is None:
+        return None
+    return Scoring(variant.revision, variant.version, variant.image, task, pull_secret(turn.spec))
 
 
 def trial(turn: Turn, candidate: Variant) -> Run | None:
