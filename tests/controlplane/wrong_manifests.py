@@ -118,6 +118,15 @@ TASKS = (
     ),
 )
 
+_BATCH = "spec/serving/batch"
+BATCHES = (
+    Wrong("input", "modeltask-demand", f"{_BATCH}/input/uri", "gs://a/b", ("batch.input", "file:///data/", "s3://")),
+    Wrong("output", "modeltask-demand", f"{_BATCH}/output/uri", "https://a/b", ("batch.output", "s3://BUCKET/")),
+    Wrong("no volume", "modeltask-demand", f"{_BATCH}/input/uri", "file:///data/a", ("volume is required",)),
+    Wrong("same place", "modeltask-demand", f"{_BATCH}/output/uri", "s3://lake/articles", ("another place",)),
+    Wrong("no parts", "modeltask-demand", f"{_BATCH}/rowsPerPart", 0, ("rowsPerPart", "greater than or equal to 1")),
+)
+
 RUNS = (
     Wrong("no sources", _RUN, "spec/data/sources", [], ("spec.data.sources", "at least 1")),
     Wrong("two kinds of source", _RUN, "spec/data/sources/1/uri", "s3://x/y", ("data.sources[1]", "uri, sql, delta")),
@@ -333,4 +342,4 @@ NAMES = (
     Wrong("no spec", _SMALL, "spec", ABSENT, ("spec", "Required value")),
 )
 
-SPECS = (*TASKS, *RUNS, *ROLLOUTS, *GATES, *OTHERS)
+SPECS = (*TASKS, *BATCHES, *RUNS, *ROLLOUTS, *GATES, *OTHERS)

@@ -62,7 +62,7 @@ class Build:
             code = layout.code_layer(request.work)
         # A known digest names the image before anything is downloaded; else the files must tell it first.
         digest = request.digest or self._download("")
-        key = layout.model_key(digest, base.image.digest, lock.serving_lock(), code, origin.labels)
+        key = layout.model_key(digest, base.image.digest, lock.serving_lock(request.scoring), code, origin.labels)
         target = request.repository.tagged(key)
         with self._step("lookup"):
             existing = registry.head_manifest(target.repository, target.tag)
@@ -103,8 +103,8 @@ class Build:
         with self._step("lock"):
             flavour, own_code = modeldirectory.check_flavour(self._model)
             wanted = modeldirectory.model_requirements(self._model)
-            found = lock.joined_lock(lock.serving_lock(), wanted, own_code, self.request.work, self.request.index)
-            return flavour, found
+            shipped = lock.serving_lock(self.request.scoring)
+            return flavour, lock.joined_lock(shipped, wanted, own_code, self.request.work, self.request.index)
 
     def _dependencies(
         self, registry: Registry, base: Base, joined: str

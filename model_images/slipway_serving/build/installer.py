@@ -18,7 +18,21 @@ logger = logging.getLogger("slipway.build.installer")
 # Records of how and by whom a wheel was installed; they hold paths, times and the installer's version.
 _RECORDS = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
 # Test suites of the large packages: a fifth of their size, never imported when serving.
-_TESTED = ("numpy", "scipy", "pandas", "sklearn", "joblib", "skops", "narwhals", "psutil", "tornado", "threadpoolctl")
+_TESTED = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "sklearn",
+    "joblib",
+    "skops",
+    "narwhals",
+    "psutil",
+    "tornado",
+    "threadpoolctl",
+    "pyarrow",
+)
+# Headers, and parts that neither a server nor a scoring Job calls: 40 MB.
+_UNUSED = tuple(f"pyarrow/{name}" for name in ("include", "includes", "src", "*flight*"))
 
 # Shared libraries that a wheel expects of the system, by the name it asks for, and where other wheels bring them under
 # names of their own. A base image of Debian's essential packages has none of these, and no package manager runs here.
@@ -105,6 +119,8 @@ def strip(target: Path) -> None:
         for tests in sorted((target / package).rglob("tests")):
             if tests.is_dir():
                 shutil.rmtree(tests)
+    for unused in [path for pattern in _UNUSED for path in sorted(target.glob(pattern))]:
+        shutil.rmtree(unused) if unused.is_dir() else unused.unlink()
     for record in target.glob("*.dist-info/*"):
         if record.name in _RECORDS:
             record.unlink()

@@ -55,7 +55,8 @@ def code_layer(work: Path) -> Layer:
     package = Path(slipway_serving.__file__).parent
     root = work / "code"
     target = root / package.name
-    shutil.copytree(package / "service", target / "service", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("service", "scoring"):
+        shutil.copytree(package / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(package / "__init__.py", target / "__init__.py")
     compile_tree(root)
     return layer_from_tree(root, CODE, work / "code.tar.gz", created_by="slipway: server")

@@ -24,6 +24,7 @@ _MLFLOW = {"mlflow", "mlflow-skinny"}
 _IGNORED = {"pip", "setuptools", "wheel"}
 # What the server itself imports.
 _SERVER = ("arro3-core", "arro3-io", "bentoml", "httptools", "obstore", "pandas", "prometheus-client", "pyyaml")
+_SCORER = "pyarrow"  # asked for where the lock has it
 # What packages need that they do not ask for: both for their estimators, LightGBM also for its library libgomp, which
 # scikit-learn's wheel brings (installer.py).
 _BESIDE = {"lightgbm": "scikit-learn", "xgboost": "scikit-learn", "xgboost-cpu": "scikit-learn"}
@@ -31,9 +32,10 @@ _BESIDE = {"lightgbm": "scikit-learn", "xgboost": "scikit-learn", "xgboost-cpu":
 _FOR_CPU = {"onnxruntime-gpu": "onnxruntime", "xgboost": "xgboost-cpu"}
 
 
-def serving_lock() -> str:
-    """The lock of the serving extra that this package ships (with hashes)."""
-    return (resources.files("slipway_serving.build") / "serving.lock").read_text()
+def serving_lock(scoring: bool = False) -> str:
+    """The lock that this package ships (with hashes): of the serving extra, with the one for scoring batches or not."""
+    name = "scoring.lock" if scoring else "serving.lock"
+    return (resources.files("slipway_serving.build") / name).read_text()
 
 
 def joined_lock(lock: str, lines: Sequence[str], own_code: bool, work: Path, index: PackageIndex) -> str:
@@ -103,7 +105,8 @@ def _resolved(lock: str, wanted: Sequence[Requirement], work: Path, index: Packa
     own = {canonicalize_name(one.name) for one in wanted}
     demands = [str(one) for one in wanted]
     # Direct needs of the server stay demands unless the model pins the same package.
-    needed = {*_SERVER, *(beside for name, beside in _BESIDE.items() if name in own)}
+    scorer = {_SCORER} & set(locked_versions(lock))
+    needed = {*_SERVER, *scorer, *(beside for name, beside in _BESIDE.items() if name in own)}
     demands += [f"{name}>=0" for name in sorted(needed - own)]
     source, target = work / "demands.in", work / "joined.txt"
     source.write_text("\n".join(demands) + "\n")

@@ -36,6 +36,7 @@ class BuildRequest:
     tracking_uri: str
     work: Path
     plain_http: tuple[str, ...] = ()
+    scoring: bool = False
     ca: Path | None = None
     docker_config: str = field(default="", repr=False)
     index: PackageIndex = field(default_factory=PackageIndex)
@@ -69,6 +70,7 @@ def read_request(arguments: Sequence[str], work: Path, environment: MutableMappi
         tracking_uri=tracking_uri,
         work=work,
         plain_http=tuple(parsed.plain_http),
+        scoring=parsed.scoring,
         ca=ca,
         docker_config=environment.pop(DOCKER_CONFIG, ""),
         index=PackageIndex(parsed.package_index, username, password, ca),
@@ -84,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--base-image", required=True, help="image with Python, best by digest")
     parser.add_argument("--tracking-uri", help="URL of MLflow; else MLFLOW_TRACKING_URI")
     parser.add_argument("--plain-http", action="append", default=[], metavar="HOST", help="a registry without TLS")
+    parser.add_argument("--scoring", action="store_true", help="the image is to score batches as well")
     parser.add_argument("--package-index", default="", type=_address, help="URL of the Python package index")
     return parser
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.controllers.reading import read_spec
+from slipway.controllers.rollout_batch import batch
 from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_evidence import gather
 from slipway.controllers.rollout_log import logged
@@ -26,8 +27,12 @@ class RolloutController:
         snapshot = children(parsed(obj, installation(world.settings)), world)
         if snapshot.spec is None or snapshot.deleting:
             return snapshot
-        task, positive = task_of(snapshot.spec.task_ref.name, snapshot.namespace, world)
+        name = snapshot.spec.task_ref.name
+        task, positive = task_of(name, snapshot.namespace, world)
         snapshot = replace(snapshot, task=task, positive=positive, model=await _model(snapshot.spec, world))
+        snapshot = batch(snapshot, name, world)
+        if snapshot.batch is not None:
+            return snapshot
         evidence, log = await gather(snapshot, world, now), await logged(snapshot, world, now)
         return replace(snapshot, evidence=evidence, log=log)
 

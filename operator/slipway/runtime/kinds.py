@@ -52,6 +52,7 @@ WATCHED: tuple[Kind, ...] = (
     Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices"),
     Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes"),
     Kind("batch/v1", "Job", "jobs", selector=MANAGED),
+    Kind("batch/v1", "CronJob", "cronjobs", selector=MANAGED),
     Kind("apps/v1", "Deployment", "deployments", selector=MANAGED),
     Kind("v1", "Pod", "pods", selector=MANAGED),
     Kind("v1", "Service", "services", selector=MANAGED),

@@ -13,7 +13,9 @@ from slipway.api.v1alpha1 import KINDS as _ALL
 from slipway.api.v1alpha1.base import API_VERSION, GROUP
 from slipway.api.v1alpha1.kind import Kind
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.validation import schema
+from slipway.validation.batch import check_batch
 from slipway.validation.findings import Finding, Location, error, note, warning
 from slipway.validation.rollout import check_rollout
 
@@ -45,6 +47,8 @@ def check_spec(kind: str, spec: Any) -> tuple[BaseModel | None, tuple[Finding, .
 def _semantics(model: BaseModel) -> Iterator[Finding]:
     if isinstance(model, ModelRolloutSpec):
         yield from check_rollout(model)
+    elif isinstance(model, ModelTaskSpec):
+        yield from check_batch(model)
 
 
 def _inactive(kind: str, spec: Mapping[str, Any]) -> Iterator[Finding]:

@@ -18,8 +18,9 @@ _RESERVED = {"host", "x-slipway-revision", "x-slipway-assignment", "x-slipway-pr
 def check_rollout(spec: ModelRolloutSpec) -> Iterator[Finding]:
     """Everything about one rollout that can be said without looking at another object."""
     yield from _gate_directions(spec)
-    yield from _evidence(spec)
-    yield from _order(spec)
+    if spec.traffic is not None:  # else it is of a Batch task: no requests, so neither gates nor stages with traffic
+        yield from _evidence(spec)
+        yield from _order(spec)
     yield from _header(spec)
     yield from _weights(spec)
     yield from _environment(spec)

@@ -8,6 +8,7 @@ from typing import Any
 from slipway.api.v1alpha1.gates import bare_metric
 from slipway.api.v1alpha1.metrics import PAIRED, QUALITY, SERVING, quality_names
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.validation.batch import without_requests
 from slipway.validation.findings import Finding, Location, error, warning
 from slipway.validation.manifest import check_spec
 from slipway.validation.rollout import all_gates
@@ -17,7 +18,7 @@ Manifest = Mapping[str, Any]
 
 def check_together(manifests: Sequence[Manifest]) -> Iterator[tuple[int, Finding]]:
     """Findings with the index of the manifest that they are about; manifests wrong by themselves are left out."""
-    tasks = {_key(each): each["spec"]["type"] for each in manifests if _is(each, "ModelTask") and _typed(each)}
+    tasks = {_key(each): each["spec"] for each in manifests if _is(each, "ModelTask") and _typed(each)}
     rollouts = {_key(each): each for each in manifests if _is(each, "ModelRollout")}
     for index, each in enumerate(manifests):
         if _is(each, "ModelRollout"):
@@ -41,19 +42,24 @@ def _key(manifest: Manifest) -> tuple[str, str]:
     return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
 
 
-def _rollout(manifest: Manifest, tasks: Mapping[tuple[str, str], str]) -> Iterator[Finding]:
+def _rollout(manifest: Manifest, tasks: Mapping[tuple[str, str], Manifest]) -> Iterator[Finding]:
     model, _ = check_spec("ModelRollout", manifest["spec"])
     if not isinstance(model, ModelRolloutSpec):
         return
     task = tasks.get((_key(manifest)[0], model.task_ref.name))
     if task is None:
         return
-    legal = QUALITY[task]
+    if _at(task, "serving", "mode") == "Batch":
+        yield from without_requests(model)
+    elif model.traffic is None:
+        yield error(("spec", "traffic"), f"is required: ModelTask {model.task_ref.name!r} has serving.mode Inline")
+    kind = str(task["type"])
+    legal = QUALITY[kind]
     for location, metric in _metrics(model):
         if bare_metric(metric) in quality_names() and bare_metric(metric) not in legal:
             yield error(
                 location,
-                f"{metric!r} is no metric of a {task} (the type of ModelTask {model.task_ref.name!r}); legal:"
+                f"{metric!r} is no metric of a {kind} (the type of ModelTask {model.task_ref.name!r}); legal:"
                 f" {', '.join((*SERVING, *PAIRED, *legal))}",
             )
 

@@ -226,9 +226,17 @@ def test_artifacts_outside_of_the_proxy_are_refused(workshop: Workshop) -> None:
         Tracking(workshop.tracking.uri).directory("models:/fraud/7")
 
 
-def test_the_shipped_lock_is_the_serving_lock() -> None:
+@pytest.mark.parametrize(("scoring", "name"), [(False, "serving.txt"), (True, "scoring.txt")])
+def test_the_shipped_locks_are_those_of_the_extras(scoring: bool, name: str) -> None:
     repository = Path(__file__).parents[3]
-    assert lock.serving_lock() == (repository / "requirements/serving.txt").read_text()
+    assert lock.serving_lock(scoring) == (repository / "requirements" / name).read_text()
+    assert ("pyarrow" in lock.locked_versions(lock.serving_lock(scoring))) is scoring
+
+
+def test_a_batch_tasks_image_scores_with_what_an_inline_ones_serves_with() -> None:
+    serving, scoring = (lock.locked_versions(lock.serving_lock(each)) for each in (False, True))
+    assert {name: scoring[name] for name in serving} == serving
+    assert set(scoring) - set(serving) == {"pyarrow"}
 
 
 def test_a_lock_that_satisfies_the_model_is_used_as_it_is(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Workshop:
         layer = layer_from_tree(write_tree(home / "base", files), "", home / "base.tgz")
         config = ImageConfig(env={"PATH": "/usr/bin"}, labels={"org.opencontainers.image.title": "base", "kept": "1"})
         self.base = base.at(image_from_layers(registry, base, [layer], config))
-        monkeypatch.setattr(lock, "serving_lock", lambda: self.lock)
+        monkeypatch.setattr(lock, "serving_lock", lambda scoring=False: self.lock)
         monkeypatch.setattr(command, "_TERMINATION_LOG", self.report)
         monkeypatch.setenv("UV_NO_INDEX", "1")
         monkeypatch.setenv("UV_FIND_LINKS", str(self.wheels))

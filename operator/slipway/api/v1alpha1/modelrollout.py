@@ -74,6 +74,12 @@ _LAWS = (
         lambda spec: spec.traffic is not None or not any(_needs(spec, t) for t in ("Shadow", "Canary", "ABTest")),
     ),
     Rule(
+        "!has(self.traffic) || self.stages.size() > 0",
+        "stages must have at least 1 entry where there is traffic; none is for a task with serving.mode Batch",
+        lambda spec: spec.traffic is None or len(spec.stages) > 0,
+        field=".stages",
+    ),
+    Rule(
         f"{_HAS_ASSIGNMENT} || !self.stages.exists(s, s.type == 'ABTest')",
         "stages of type ABTest need traffic.assignment (type GatewayAPI): an experiment compares entities, not "
         "requests",
@@ -149,7 +155,10 @@ class ModelRolloutSpec(Spec):
     notifications: Annotated[Notifications, Later("nobody is notified")] = Field(
         (), description="Channels to tell people."
     )
-    stages: Stages = Field(description="The steps that a candidate passes, in this order, before it serves everyone.")
+    stages: Stages = Field(
+        description="The steps that a candidate passes, in this order, before it serves everyone. Empty for a task "
+        "with serving.mode Batch."
+    )
     gates: Gates = Field(
         (), description="Limits that hold in every stage and, while the previous variant is kept, after promotion."
     )

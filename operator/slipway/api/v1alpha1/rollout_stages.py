@@ -142,4 +142,4 @@ class Stage(Spec):
     gates: Gates = Field((), description="Gates of this stage, in addition to those of the rollout.")
 
 
-Stages = Annotated[tuple[Stage, ...], MapBy(20, least=1)]
+Stages = Annotated[tuple[Stage, ...], MapBy(20)]

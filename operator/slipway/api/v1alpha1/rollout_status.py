@@ -151,6 +151,21 @@ class Rejected(Status):
     intent: str = Field("", description="Hash of what the spec asked for: a changed spec tries it again.")
 
 
+class BatchStatus(Status):
+    """The last scoring Job that ended, of a task with serving.mode Batch."""
+
+    last_run: str = Field("", description="Name of its Job.")
+    outcome: Literal["", "Succeeded", "Failed"] = Field("", description="How it ended.")
+    ended_at: datetime | None = Field(None, description="When it ended.")
+    revision: str = Field("", description="Hash of the revision that scored.")
+    rows: int = Field(0, description="Rows of the input that were written to the output.")
+    bad_records: int = Field(0, description="Rows among them without an answer.")
+    seconds: int = Field(0, description="How long its last pod took.")
+    output: str = Field("", description="Directory of the scores.")
+    message: str = Field("", description="What it came to, or why it failed.")
+    running: str = Field("", description="Name of the Job that scores now.")
+
+
 class ModelRolloutStatus(ConditionedStatus):
     """What the operator has observed and done. Its conditions: Accepted, Ready, Reconciling, Progressing, Stalled."""
 
@@ -165,6 +180,7 @@ class ModelRolloutStatus(ConditionedStatus):
     stage: StageProgress | None = Field(None, description="The stage that the candidate is in.")
     gates: GateResults = Field((), description="The latest judgement of each gate.")
     ab_test: ABTestResult | None = Field(None, description="The state of the running experiment.")
+    batch: BatchStatus | None = Field(None, description="With serving.mode Batch: the last run.")
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = Field(
         (), description="How the latest revisions ended, newest first."
     )

@@ -46,6 +46,9 @@ class Build:
     dependencies: str = ""
     """Repository of the dependency images; empty means the one of the model's image."""
 
+    scoring: bool = False
+    """Whether the image is to score batches, and so reads and writes Parquet."""
+
     package_index: str = ""
     secrets: tuple[KeyOf, ...] = ()
     """Credentials and certificate authorities. The kubelet reads them, the operator does not."""
@@ -54,6 +57,7 @@ class Build:
         """Name of the Job: the inputs that decide about its result, hashed."""
         inputs: list[Any] = [self.model_uri, self.digest, self.repository, self.base_image, self.builder_image]
         inputs += [self.package_index, [dataclasses.astuple(one) for one in self.secrets]]
+        inputs += ["scoring"] if self.scoring else []
         return f"{rollout}-build-{short_hash(inputs)}"
 
     @property
@@ -66,6 +70,8 @@ class Build:
         arguments += ["--tracking-uri", self.tracking_uri]
         if self.dependencies:
             arguments += ["--dependency-repository", self.dependencies]
+        if self.scoring:
+            arguments.append("--scoring")
         if self.package_index:
             arguments += ["--package-index", self.package_index]
         return [*arguments, "--plain-http", self.plain_http] if self.plain_http else arguments

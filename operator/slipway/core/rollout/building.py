@@ -49,6 +49,7 @@ def build_of(turn: Turn) -> Build | None:
         # Shared by all rollouts of the default registry; a repository of the user's own may be all that its
         # credentials reach.
         dependencies="" if image.repository else f"{registry}/slipway/dependencies",
+        scoring=turn.snapshot.batch is not None,
         package_index=image.package_index.url if image.package_index else "",
         secrets=tuple(_secrets(image)),
     )  # fmt: skip

@@ -77,10 +77,11 @@ def promote(turn: Turn) -> Turn:
     return turn.set(stage=stage).new_epoch().set(gates=gates)
 
 
-def promoted(turn: Turn) -> Turn:
-    """The gateway carries it: the candidate is stable, the old stable is kept warm. No pod restarts."""
+def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
+    """The gateway carries it: the candidate is stable, the old stable is kept warm. No pod restarts. `does` says what
+    a stable version does."""
     target, candidate, old = turn.target, turn.the("candidate"), turn.variant("stable")
-    reason, message = "AllStagesPassed", f"version {target.version} serves all traffic"
+    reason, message = "AllStagesPassed", f"version {target.version} {does}"
     if old is None:
         reason, message = "FirstRevision", f"{message}: the first revision, which passes no stage"
     turn = _remember(turn, _entry(turn, candidate, "Promoted", reason, message)).notice("Normal", "Promoted", message)

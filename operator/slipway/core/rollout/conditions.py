@@ -17,7 +17,8 @@ from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_S
 
 ORDER = (
     "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "ModelResolved", "Certified", "ImageBuilt",
-    "SplitAgrees", "EvidenceAvailable", "PredictionsLogged", "InitialRevisionGated", "InactiveFields", "ShortStages",
+    "BatchScored", "SplitAgrees", "EvidenceAvailable", "PredictionsLogged", "InitialRevisionGated", "InactiveFields",
+    "ShortStages",
 )  # fmt: skip
 Statement = tuple[str, str, str]
 _PHASES = {
@@ -94,7 +95,7 @@ def _derived(turn: Turn, route: RouteView) -> dict[str, Statement]:
         message = f"ModelTask {turn.spec.task_ref.name} does not exist: no new version is rolled out until it does"
         stated["Accepted"] = ("False", "TaskNotFound", message)
         stated["Stalled"] = ("True", "TaskNotFound", message)
-    stated |= _of_model(turn)
+    stated |= of_model(turn)
     stated |= {said.type: (said.status, said.reason, said.message) for said in inactive(turn.snapshot.inactive)}
     stated |= _of_first_revision(turn)
     stated |= predictions_logged(turn)
@@ -132,7 +133,8 @@ def _idle(turn: Turn) -> Statement:
     return "False", "Complete", f"version {stable.version} serves all traffic"
 
 
-def _of_model(turn: Turn) -> dict[str, Statement]:
+def of_model(turn: Turn) -> dict[str, Statement]:
+    """What is known of the model and its image."""
     stated: dict[str, Statement] = {}
     model, history = turn.snapshot.model, turn.status.history
     if isinstance(model, Resolved):

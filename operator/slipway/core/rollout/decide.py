@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.core.desired.names import FINALIZER
 from slipway.core.plan import Plan
+from slipway.core.rollout.batch import decide_batch, is_batch, mode_changed, unusable_for_batch
 from slipway.core.rollout.campaign_steps import building, promoting, rolling_back, starting
 from slipway.core.rollout.conditions import conclude, conditions_of
 from slipway.core.rollout.deletion import delete_everything, going, let_everything_go, orphaned, withdraw
 from slipway.core.rollout.effects import effects
 from slipway.core.rollout.guard import keep_watch
+from slipway.core.rollout.persisted import dump, position
 from slipway.core.rollout.route import RouteView, view
 from slipway.core.rollout.snapshot import Snapshot
 from slipway.core.rollout.stages import in_stage
@@ -32,6 +32,8 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     if snapshot.spec is None or problem:
         return _refuse(snapshot, now, problem)
     turn = Turn(snapshot, snapshot.spec, now, snapshot.status)
+    if is_batch(snapshot):
+        return decide_batch(turn)
     route = view(snapshot)
     return _plan(turn, _transition(turn, route), route)
 
@@ -40,21 +42,13 @@ def _plan(before: Turn, after: Turn, route: RouteView) -> Plan:
     """A transition is written before anything is done about it; the next decision, at once, acts on it."""
     after = after if after.snapshot.deleting else after.at_latest(RESYNC_SECONDS)
     status = conclude(after, route)
-    moved = _position(status) != _position(before.status)
+    moved = position(status) != position(before.status)
     return Plan(
         actions=() if moved else effects(before),
         status=dump(status),
         notices=after.notices,
         requeue_after=0 if moved else after.wake,
     )
-
-
-def _position(status: ModelRolloutStatus) -> Any:
-    """All of the status that effects are derived from."""
-    stage = status.stage
-    where = (stage.type, stage.name, stage.since, stage.withheld_since is None) if stage else None
-    variants = [(v.name, v.inference_service, v.weight, v.mirror, v.template, v.number) for v in status.variants]
-    return status.target, where, variants, status.epoch
 
 
 def _transition(turn: Turn, route: RouteView) -> Turn:
@@ -64,7 +58,7 @@ def _transition(turn: Turn, route: RouteView) -> Turn:
     before = turn.status
     if turn.snapshot.task:
         turn = consider(turn)
-    if _position(turn.status) != _position(before):
+    if position(turn.status) != position(before):
         return turn
     if turn.stage is None:
         return keep_watch(turn)
@@ -79,8 +73,12 @@ def _unusable(snapshot: Snapshot) -> str:
     spec = snapshot.spec
     if spec is None:
         return snapshot.invalid or "the spec is not valid"
+    if is_batch(snapshot):
+        return unusable_for_batch(snapshot, spec)
     if spec.traffic is None or spec.traffic.gateway_api is None:
         return "spec.traffic must be of type GatewayAPI: this version routes nothing else"
+    if any(not variant.inference_service for variant in snapshot.status.variants):
+        return mode_changed(spec.task_ref.name, "Batch", "Inline")
     if spec.model is None or spec.model.type == "Rules":
         return "spec.model must be of type MLflow, Run or Image: this version serves nothing else"
     return ""
@@ -120,15 +118,3 @@ def _deleting(snapshot: Snapshot, now: datetime) -> Plan:
     if plan.actions or not left or plan.requeue_after == 0:
         return plan if plan.requeue_after is not None else replace(plan, requeue_after=2.0)
     return orphaned(turn, route)
-
-
-def dump(status: ModelRolloutStatus) -> dict[str, Any]:
-    """The status as JSON values, without what is empty."""
-    found: dict[str, Any] = _pruned(status.model_dump(mode="json", by_alias=True, exclude_none=True))
-    return found
-
-
-def _pruned(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _pruned(v) for k, v in value.items() if v not in ("", [], {})}
-    return [_pruned(v) for v in value] if isinstance(value, list) else value

@@ -27,7 +27,7 @@ def effects(turn: Turn) -> tuple[Action, ...]:
         names = (*snapshot.finalizers, FINALIZER)
         return (SetFinalizers(snapshot.key, snapshot.resource_version, names),)
     route = view(snapshot)
-    return (*_route(turn, route), *_variants(turn), *_build(turn), *_clean_up(turn, route))
+    return (*_route(turn, route), *_variants(turn), *build(turn), *_clean_up(turn, route))
 
 
 def _variants(turn: Turn) -> Iterator[Action]:
@@ -43,7 +43,8 @@ def _variants(turn: Turn) -> Iterator[Action]:
             yield Apply(wanted)
 
 
-def _build(turn: Turn) -> Iterator[Action]:
+def build(turn: Turn) -> Iterator[Action]:
+    """The Job of the stage Build, made once; one that is no answer is made anew."""
     if turn.stage_type != BUILD:
         return
     build = build_of(turn)

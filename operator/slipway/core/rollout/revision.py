@@ -36,7 +36,14 @@ def intent_hash(spec: ModelRolloutSpec) -> str:
 
 
 def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> Variant:
-    """The variant that a target with an image becomes, its predictor written once and for all."""
+    """The variant that a target with an image becomes, its predictor written once and for all. Without traffic no
+    service is behind it: its image scores batches."""
+    pinned = Variant(
+        name="candidate", role="Warming", revision=target.revision, number=target.number, version=target.version,
+        digest=target.digest, image=target.image,
+    )  # fmt: skip
+    if spec.traffic is None:
+        return pinned
     edges = sorted({gate.bound.value for gate in _latency_gates(spec) if gate.bound is not None})
     header = header_of(spec)
     limits = tuple(f"{edge.normalize():f}" for edge in edges)
@@ -44,18 +51,13 @@ def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> 
         target.revision, target.version, target.image, header, limits,
         pull_secret=pull_secret(spec), log=spec.prediction_log,
     )  # fmt: skip
-    return Variant(
-        name="candidate",
-        role="Warming",
-        revision=target.revision,
-        number=target.number,
-        version=target.version,
-        digest=target.digest,
-        image=target.image,
-        inference_service=inference_service_name(identity.name, target.revision),
-        weight="0%",
-        replicas=spec.predictor.min_replicas,
-        template=predictor_template(identity, served, spec.predictor),
+    return pinned.model_copy(
+        update={
+            "inference_service": inference_service_name(identity.name, target.revision),
+            "weight": "0%",
+            "replicas": spec.predictor.min_replicas,
+            "template": predictor_template(identity, served, spec.predictor),
+        }
     )
 
 

@@ -132,7 +132,7 @@ def _kept(turn: Turn, model: Resolved) -> Turn | None:
         return None
     if revision_of(previous.digest, previous.image, turn.spec) != previous.revision:
         return None
-    if not answers(turn, previous):
+    if previous.inference_service and not answers(turn, previous):
         message = f"version {previous.version} is asked for and kept, but has no ready replica yet"
         return turn.say("Progressing", "True", "Restoring", message).at_latest(5.0)
     return restore(turn)

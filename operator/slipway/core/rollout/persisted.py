@@ -1,0 +1,27 @@
+"""The status as it is written, and the part of it that actions follow from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
+
+
+def position(status: ModelRolloutStatus) -> Any:
+    """All of the status that effects are derived from."""
+    stage = status.stage
+    where = (stage.type, stage.name, stage.since, stage.withheld_since is None) if stage else None
+    variants = [(v.name, v.inference_service, v.weight, v.mirror, v.template, v.number) for v in status.variants]
+    return status.target, where, variants, status.epoch
+
+
+def dump(status: ModelRolloutStatus) -> dict[str, Any]:
+    """The status as JSON values, without what is empty."""
+    found: dict[str, Any] = _pruned(status.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return found
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _pruned(v) for k, v in value.items() if v not in ("", [], {})}
+    return [_pruned(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,384 @@
+"""A Batch task: a CronJob in place of services and a route; a version takes over when it was tried on the input."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from slipway.core.plan import ObjectKey
+
+from tests.unit.core.batch_world import BATCH, CRON_JOB, BatchWorld, container, pin, scoring, task
+from tests.unit.core.simulation import KEY, ROUTE, TASK
+
+
+def scores(version: str) -> Any:
+    return lambda world: world.variants().get("stable", {}).get("version") == version and not world.status.get("stage")
+
+
+def environment(world: BatchWorld) -> dict[str, str]:
+    env = container(world.objects[CRON_JOB]["spec"]["jobTemplate"])["env"]
+    return {each["name"]: each.get("value", "") for each in env}
+
+
+def test_the_first_version_is_built_tried_and_then_scores() -> None:
+    world = scoring()
+    assert world.condition("Ready") == ("True", "Scheduled", "version 1 scores by CronJob fraud-scoring")
+    assert world.condition("BatchScored")[:2] == ("Unknown", "NoRunYet")
+    assert [line[0] for line in world.trace] == ["Build", "Start", ""]
+    assert list(world.services()) == []
+    assert ROUTE not in world.objects
+    assert world.objects[KEY]["metadata"]["finalizers"] == [], "nothing here must go in an order"
+    assert world.status["variants"][0] == {
+        **world.status["variants"][0],
+        "name": "stable",
+        "role": "Scoring",
+        "version": "1",
+        "image": world.image(),
+    }
+    assert not {"weight", "mirror", "inferenceService", "template"} & set(world.status["variants"][0])
+
+
+def test_the_cronjob_says_all_that_the_task_says() -> None:
+    world = scoring()
+    spec = world.objects[CRON_JOB]["spec"]
+    assert (spec["schedule"], spec["timeZone"], spec["suspend"]) == ("0 3 * * *", "Europe/Rome", False)
+    assert (spec["concurrencyPolicy"], spec["startingDeadlineSeconds"]) == ("Forbid", 3600)
+    request = json.loads(environment(world)["SLIPWAY_SCORING"])
+    assert request == {
+        "input": "s3://lake/to-score/",
+        "output": "file:///data/scores",
+        "keys": ["payment", "card"],
+        "keep": [],
+        "features": ["amount", "country"],
+        "sources": {"amount": "sum in EUR"},
+        "rowsPerPart": 100_000,
+        "maxBadRecords": 0,
+        "trial": False,
+    }
+    assert environment(world)["SLIPWAY_REVISION"] == world.variants()["stable"]["revision"]
+
+
+def test_without_a_schedule_the_cronjob_is_suspended_and_a_job_is_made_by_hand() -> None:
+    world = scoring()
+    world.edit(TASK, lambda spec: spec["serving"]["batch"].pop("schedule"))
+    world.run(3)
+    assert world.objects[CRON_JOB]["spec"]["suspend"] is True
+    assert "kubectl create job --from=cronjob/fraud-scoring" in world.condition("Ready")[2]
+    world.run_by_hand("now")
+    world.run(2)
+    assert world.status["batch"]["running"] == "now"
+    world.run(10)
+    batch = world.status["batch"]
+    assert (batch["lastRun"], batch["outcome"], batch["rows"], batch["badRecords"]) == ("now", "Succeeded", 250, 1)
+    assert (batch["seconds"], batch["output"]) == (2, "o")
+    assert batch["revision"] == world.variants()["stable"]["revision"]
+    assert batch["message"] == "250 rows were scored, 1 of them without an answer"
+    assert world.condition("BatchScored")[:2] == ("True", "Scored")
+
+
+def test_what_a_run_said_outlives_its_job() -> None:
+    world = scoring()
+    key = world.run_by_hand("now")
+    world.run(10)
+    before = world.status["batch"]
+    world.delete(key)
+    world.delete(ObjectKey("v1", "Pod", "ns", "now-x"))
+    world.run(3)
+    assert world.status["batch"] == before
+
+
+def test_a_failed_run_is_told_and_changes_nothing() -> None:
+    world = scoring()
+    world.fate["1"] = {"error": {"reason": "TooManyBadRecords", "message": "row 3: amount: must be a number"}}
+    world.run_by_hand("now")
+    world.run(10)
+    assert world.condition("BatchScored") == (
+        *("False", "Failed"), "now: TooManyBadRecords: row 3: amount: must be a number",
+    )  # fmt: skip
+    assert world.condition("Ready")[0] == "True"
+
+
+def test_a_new_version_takes_over_when_its_trial_has_passed() -> None:
+    world = scoring()
+    old = world.image()
+    world.job_seconds = 20
+    pin(world, "2").run(15)
+    assert world.image() == old
+    assert world.condition("Progressing")[1] == "Trying"
+    assert len(world.jobs("trial")) == 1
+    world.run(60, scores("2")).run(3)
+    assert world.image() != old
+    assert world.jobs("trial") == []
+    assert world.variants()["previous"]["version"] == "1"
+    assert world.status["history"][0]["message"] == "version 2 scores batches"
+
+
+def test_pinning_back_switches_at_the_next_reconcile() -> None:
+    world = pin(scoring(), "2")
+    first = world.image()
+    world.run(60, scores("2")).run(3)
+    pin(world, "1").settle()
+    assert world.image() == first
+    assert world.variants()["stable"]["version"] == "1"
+    assert world.jobs("trial") == []
+
+
+def test_the_previous_version_is_let_go_after_its_time() -> None:
+    world = pin(scoring(), "2").run(60, scores("2"))
+    world.run(310)
+    assert set(world.variants()) == {"stable"}
+
+
+def test_a_version_whose_model_does_not_load_is_rejected() -> None:
+    world = scoring()
+    old = world.image()
+    world.fate["2"] = {"error": {"reason": "ModelNotLoaded", "message": "the model does not load: EOFError"}}
+    pin(world, "2").run(60, lambda w: bool(w.status.get("rejected"))).run(5)
+    assert world.image() == old
+    assert world.condition("Stalled")[1] == "Rejected"
+    assert world.status["history"][0]["outcome"] == "Failed"
+    assert set(world.variants()) == {"stable"}
+
+
+def test_a_trial_that_fails_by_the_input_waits_and_is_tried_again() -> None:
+    world = scoring()
+    world.fate["2"] = {"error": {"reason": "ColumnMissing", "message": "the input has no column 'x'"}}
+    pin(world, "2").run(60, lambda w: w.condition("Stalled")[1] == "ColumnMissing")
+    assert "rejected" not in world.status
+    (before,) = world.jobs("trial")
+    uid = world.objects[ObjectKey("batch/v1", "Job", "ns", before)]["metadata"]["uid"]
+    world.fate.clear()
+    world.run(330, scores("2"))
+    assert uid not in {obj["metadata"]["uid"] for obj in world.objects.values()}
+
+
+def test_a_changed_task_is_tried_at_once() -> None:
+    world = scoring()
+    world.fate["2"] = {"error": {"reason": "TooManyBadRecords", "message": "…"}}
+    pin(world, "2").run(60, lambda w: w.condition("Stalled")[1] == "TooManyBadRecords")
+    world.fate.clear()
+    world.edit(TASK, lambda spec: spec["serving"]["batch"].update(maxBadRecords=9))
+    world.run(20, scores("2"))
+
+
+def test_a_newer_version_does_not_wait_for_one_that_is_stuck() -> None:
+    world = BatchWorld(model={"type": "MLflow", "mlflow": {"name": "fraud", "alias": "candidate"}})
+    world.alias = "1"
+    world.run(60, scores("1"))
+    world.fate["2"] = {"error": {"reason": "AccessDenied", "message": "…"}}
+    world.alias = "2"
+    world.run(60, lambda w: w.condition("Stalled")[1] == "AccessDenied")
+    world.alias = "3"
+    world.run(90, scores("3"))
+
+
+@pytest.mark.parametrize(
+    ("pending", "reason", "message"),
+    [
+        (
+            {
+                "containerStatuses": [
+                    {
+                        "state": {
+                            "waiting": {"reason": "CreateContainerConfigError", "message": 'secret "lake" not found'}
+                        }
+                    }
+                ]
+            },
+            "SecretNotFound",
+            "Secret lake does not exist: create it",
+        ),
+        (
+            {
+                "conditions": [
+                    {
+                        "type": "PodScheduled",
+                        "status": "False",
+                        "reason": "Unschedulable",
+                        "message": '0/1 nodes are available: persistentvolumeclaim "scores" not found. not found',
+                    }
+                ]
+            },
+            "ClaimNotFound",
+            "PersistentVolumeClaim scores does not exist: create it",
+        ),
+        (
+            {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]},
+            "PodNotStarted",
+            "ImagePullBackOff: no such image",
+        ),
+    ],
+)
+def test_what_a_pod_waits_for_is_told_by_name(pending: dict[str, Any], reason: str, message: str) -> None:
+    world = BatchWorld()
+    world.fate["1"] = {"pending": pending}
+    world.run(60, lambda w: w.condition("Stalled")[1] == reason)
+    assert world.condition("Stalled")[2].endswith(message)
+    world.fate.clear()
+    world.run(30, scores("1"))
+    world.fate["1"] = {"pending": pending}
+    world.run_by_hand("now")
+    world.run(10)
+    assert world.condition("BatchScored") == ("False", reason, f"now does not start: {message}")
+
+
+def test_a_container_that_is_being_created_is_no_trouble() -> None:
+    world = BatchWorld()
+    world.fate["1"] = {"pending": {"containerStatuses": [{"state": {"waiting": {"reason": "ContainerCreating"}}}]}}
+    world.run(30)
+    assert world.condition("Stalled")[0] == "False"
+
+
+GATEWAY = {"type": "GatewayAPI", "gatewayAPI": {"parentRefs": [{"name": "public"}]}}
+CANARY = {"name": "c", "type": "Canary", "canary": {"weight": "5%"}, "minDuration": "1h", "minSamples": 10}
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"traffic": GATEWAY, "stages": [CANARY]}, "spec.stages[0].type: Canary needs requests"),
+        ({"traffic": GATEWAY, "stages": [CANARY]}, "spec.traffic: a task with serving.mode Batch gets no requests"),
+        (
+            {"gates": [{"name": "e", "metric": "error_rate", "op": "<=", "bound": "1%"}]},
+            "spec.gates: gates are judged by requests",
+        ),
+    ],
+)
+def test_traffic_makes_no_sense_and_nothing_is_touched(spec: dict[str, Any], words: str) -> None:
+    world = scoring()
+    before = world.objects[CRON_JOB]
+    world.edit(KEY, lambda old: old.update(spec))
+    pin(world, "2").run(20)
+    assert world.condition("Accepted")[:2] == ("False", "InvalidSpec")
+    assert words in world.condition("Accepted")[2]
+    assert world.objects[CRON_JOB] == before
+
+
+def test_a_stage_that_no_version_runs_holds_the_candidate() -> None:
+    world = scoring()
+    world.edit(
+        KEY, lambda spec: spec.update(stages=[{"name": "sign", "type": "Approval", "approval": {"groups": ["a"]}}])
+    )
+    pin(world, "2").run(30)
+    assert world.condition("Stalled")[1] == "StageNotSupported"
+    assert world.variants()["stable"]["version"] == "1"
+
+
+def test_a_task_that_becomes_inline_is_no_longer_this_rollouts() -> None:
+    world = scoring()
+    image = world.image()
+    world.edit(TASK, lambda spec: spec.update(serving={"mode": "Inline", "latency": {"p99": "1s"}}))
+    world.run(5)
+    assert world.condition("Accepted")[0] == "False"
+    world.edit(KEY, lambda spec: spec.update(traffic=GATEWAY, stages=[CANARY]))
+    world.run(20)
+    assert "changed its serving.mode from Batch to Inline" in world.condition("Accepted")[2]
+    assert world.image() == image
+    assert list(world.services()) == []
+
+
+def test_a_missing_task_leaves_the_cronjob_as_it_is() -> None:
+    world = scoring()
+    before = world.objects[CRON_JOB]
+    world.delete(TASK)
+    pin(world, "2").run(20)
+    assert world.condition("Accepted")[:2] == ("False", "TaskNotFound")
+    assert world.objects[CRON_JOB] == before
+
+
+def test_a_task_that_is_not_valid_is_told_with_its_field() -> None:
+    world = scoring()
+    world.edit(TASK, lambda spec: spec["serving"]["batch"]["schedule"].update(timeZone="Europe/Atlantis"))
+    world.run(5)
+    assert "ModelTask fraud is not valid: spec.serving.batch.schedule.timeZone" in world.condition("Accepted")[2]
+
+
+def test_what_somebody_changes_in_the_cronjob_is_put_back() -> None:
+    world = scoring()
+    image = world.image()
+    world.edit(CRON_JOB, lambda spec: container(spec["jobTemplate"]).update(image="evil"))  # type: ignore[attr-defined]
+    world.run(2)
+    assert world.image() == image
+    world.delete(CRON_JOB)
+    world.run(2)
+    assert world.image() == image
+
+
+def test_a_field_that_is_taken_away_is_taken_from_the_cronjob() -> None:
+    world = scoring()
+    world.edit(KEY, lambda spec: spec.pop("predictor"))
+    world.run(60, lambda w: "resources" not in container(w.objects[CRON_JOB]["spec"]["jobTemplate"]))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("policy", ["Delete", "Orphan"])
+def test_who_owns_the_cronjob(policy: str) -> None:
+    world = scoring(deletionPolicy=policy)
+    owners = world.objects[CRON_JOB]["metadata"].get("ownerReferences", [])
+    assert [owner["kind"] for owner in owners] == (["ModelRollout"] if policy == "Delete" else [])
+    world.delete(KEY)
+    world.run(3)
+    assert KEY not in world.objects
+
+
+def test_a_pause_holds_a_candidate_and_not_the_scoring() -> None:
+    world = scoring(paused=False)
+    world.edit(KEY, lambda spec: spec.update(paused=True))
+    pin(world, "2").run(30)
+    assert world.variants()["stable"]["version"] == "1"
+    assert world.objects[CRON_JOB]["spec"]["suspend"] is False
+
+
+def end_state(world: BatchWorld) -> dict[str, Any]:
+    """What must not depend on when the operator died."""
+    status = world.status
+    return {
+        "variants": [(v["name"], v["version"], v["revision"]) for v in status["variants"]],
+        "history": [(h["version"], h["outcome"], h["reason"]) for h in status["history"]],
+        "cron job": world.objects[CRON_JOB]["spec"],
+        "trials": world.jobs("trial"),
+        "batch": {key: value for key, value in status["batch"].items() if key != "endedAt"},
+    }
+
+
+def story(kill: Any, bad: bool) -> BatchWorld:
+    """Version 2 from the registry to its end, and a run by hand."""
+    world = scoring()
+    world.kill = kill
+    if bad:
+        world.fate["2"] = {"error": {"reason": "ModelNotLoaded", "message": "EOFError"}}
+    pin(world, "2")
+    world.run(120, lambda w: len(w.status["history"]) > 1).run(10)
+    world.run_by_hand("now")
+    return world.run(20)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])
+@pytest.mark.parametrize("seed", [None, 1, 2], ids=["always", "dice 1", "dice 2"])
+def test_kills_between_any_two_writes_change_nothing(seed: int | None, bad: bool) -> None:
+    dice = random.Random(seed)
+    undisturbed = story(lambda write: False, bad)
+    killed = story(lambda write: seed is None or dice.random() < 0.33, bad)
+    assert end_state(killed) == end_state(undisturbed)
+
+
+def test_a_decision_on_the_world_that_its_own_plan_made_changes_nothing() -> None:
+    world = pin(scoring(), "2").run(60, scores("2")).run(3)
+    world.settle()
+    before = world.writes
+    for _ in range(5):
+        plan = world.reconcile()
+        assert plan is not None
+        assert plan.actions == ()
+        assert plan.status == world.status
+    assert world.writes == before
+
+
+def test_only_what_differs_is_a_new_revision() -> None:
+    world = scoring()
+    revision = world.variants()["stable"]["revision"]
+    world.put(TASK, spec=task(schedule={**BATCH["schedule"], "cron": "30 4 * * 1"}))
+    world.run(20)
+    assert world.variants()["stable"]["revision"] == revision
+    assert world.objects[CRON_JOB]["spec"]["schedule"] == "30 4 * * 1"
