@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from slipway.statistics.estimates import Estimate, ratio_of_sums, relative, share_of_events
+from slipway.statistics.estimates import Estimate, arms, relative
 from slipway.statistics.group_sequential import boundaries, obrien_fleming
 from slipway.statistics.horizon import closing_bound
 from slipway.statistics.hypotheses import Hypothesis, Verdict, judge
@@ -32,8 +32,9 @@ def looks(arm: Arm) -> Moments:
     return Moments(np.count_nonzero(n, axis=2), y.sum(axis=2), n.sum(axis=2), *products)  # type: ignore[arg-type]
 
 
-def measured(stream: Stream, arm: Arm) -> Estimate:
-    return (share_of_events if stream.events else ratio_of_sums)(looks(arm))
+def measured(stream: Stream, candidate: Arm, stable: Moments) -> Estimate:
+    """The relative effect at each hour; stable's sums are shared by several candidates."""
+    return relative(*arms(looks(candidate), stable, stream.events))
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def pilot(stream: Stream, runs: int, rng: np.random.Generator) -> tuple[Pilot, D
 
 def _pilot(stream: Stream, runs: int, lift: float, rng: np.random.Generator) -> Pilot:
     shocks = stream.shocks(rng, runs)
-    found = relative(*(measured(stream, stream.arm(rng, shocks, effect)) for effect in (lift, 0.0)))
+    found = measured(stream, stream.candidate(rng, shocks, lift), looks(stream.stable(rng, shocks)))
     information = found.information.mean(axis=0)
     return Pilot(np.sqrt(1 / np.where(information > 0, information, np.nan)))
 
@@ -140,9 +141,9 @@ def simulate(stream: Stream, runs: int, seed: Sequence[int]) -> tuple[Design, Pi
     parts: dict[tuple[str, float], list[Outcome]] = {}
     for start in range(0, runs, BATCH):
         shocks = stream.shocks(rng, min(BATCH, runs - start))
-        theirs = measured(stream, stream.arm(rng, shocks, 0.0))
+        stable = looks(stream.stable(rng, shocks))
         for effect in EFFECTS:
-            found = relative(measured(stream, stream.arm(rng, shocks, effect * design.effect)), theirs)
+            found = measured(stream, stream.candidate(rng, shocks, effect * design.effect), stable)
             for name, multiples in methods.items():
                 parts.setdefault((name, effect), []).append(decided(found, multiples(found)))
             parts.setdefault(("fixed", effect), []).append(fixed(found, prior.fixed_look()))

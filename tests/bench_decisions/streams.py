@@ -32,12 +32,20 @@ Arm = tuple[Floats, Floats]
 
 @dataclass(frozen=True)
 class Stream:
-    """`events`: y counts events among n trials, so a share's least variance applies."""
+    """`events`: y counts events among n trials, so a share's least variance applies. `sizes` multiply the traffic of
+    the candidate and of stable."""
 
     name: str
     shocks: Callable[[Generator, int], Shocks]
-    arm: Callable[[Generator, Shocks, float], Arm]
+    draw: Callable[[Generator, Shocks, float], Arm]
     events: bool = True
+    sizes: tuple[float, float] = (1.0, 1.0)
+
+    def candidate(self, rng: Generator, shocks: Shocks, lift: float) -> Arm:
+        return self.draw(rng, Shocks(shocks.traffic * np.float32(self.sizes[0]), shocks.rate), lift)
+
+    def stable(self, rng: Generator, shocks: Shocks) -> Arm:
+        return self.draw(rng, Shocks(shocks.traffic * np.float32(self.sizes[1]), shocks.rate), 0.0)
 
 
 def calm(rng: Generator, runs: int) -> Shocks:
@@ -143,4 +151,6 @@ STREAMS = (
     Stream("autocorrelated", of_campaigns, moody_clusters),
     Stream("drifting within the day", of_the_day, single_requests),
     Stream("sticky heavy users", of_the_day, heavy_users),
+    Stream("binary, a tenth", calm, single_requests, sizes=(0.4, 3.6)),
+    Stream("skewed revenue, a tenth", calm, revenue, events=False, sizes=(0.4, 3.6)),
 )

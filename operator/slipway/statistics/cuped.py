@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from slipway.statistics.estimates import Estimate, Floats, difference, ratio_of_sums, relative
+from slipway.statistics.estimates import Estimate, Floats, arms, difference, ratio_of_sums, relative
 from slipway.statistics.ratios import Moments
 
 
@@ -54,7 +54,7 @@ def covariance(arm: Paired) -> Floats:
 
 def adjusted_difference(ours: Paired, theirs: Paired) -> Adjusted:
     """ours - theirs now, less theta times the difference before, with the theta that leaves the least variance."""
-    now = difference(ratio_of_sums(ours.now), ratio_of_sums(theirs.now))
+    now = difference(*arms(ours.now, theirs.now))
     past = difference(ratio_of_sums(ours.before), ratio_of_sums(theirs.before))
     theta, reduction = _explained(now.variance, covariance(ours) + covariance(theirs), past)
     return _without(replace(now, value=now.value - theta * _chance(past)), theta, reduction)
@@ -65,7 +65,7 @@ def adjusted_relative(ours: Paired, theirs: Paired, limit: float = 0.0) -> Adjus
 
     That past is the arms' mean, weighted by what is known of each; theta is the best one for ours - (1 + limit)·theirs.
     """
-    mine, base = ratio_of_sums(ours.now), ratio_of_sums(theirs.now)
+    mine, base = arms(ours.now, theirs.now)
     before, of_base = ratio_of_sums(ours.before), ratio_of_sums(theirs.before)
     past = difference(before, of_base)
     shared = covariance(ours) + (1 + limit) * covariance(theirs)

@@ -18,6 +18,8 @@ from scipy.special import ndtr, stdtrit
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Moments
 
 Floats = NDArray[np.float64]
+UNEQUAL = 0.5
+"""An arm with less than this share of the other's trials borrows the other's variance."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,25 @@ def share_of_events(m: Moments) -> Estimate:
     found = ratio_of_sums(m)
     floored = np.maximum(np.where(np.isfinite(found.variance), found.variance, 0.0), binomial_floor(m))
     return Estimate(found.value, np.where(np.isnan(found.value), np.inf, floored), found.freedom)
+
+
+def arms(ours: Moments, theirs: Moments, events: bool = False) -> tuple[Estimate, Estimate]:
+    """Estimates of both arms for their comparison: `share_of_events` or `ratio_of_sums`, the larger arm's error lent.
+
+    An arm with less than half of the other's trials claims at least the variance that the other would have at its
+    size. A small arm of a skewed metric has not seen its rare large values yet: its mean is low and its own error
+    small, at once. Without this, revenue in a tenth of the traffic was rolled back in 17% of the runs without effect.
+    """
+    mine, base = (share_of_events(m) if events else ratio_of_sums(m) for m in (ours, theirs))
+    n, trials = np.asarray(ours.n, float), np.asarray(theirs.n, float)
+    return _lent(mine, n, base, trials), _lent(base, trials, mine, n)
+
+
+def _lent(small: Estimate, n: Floats, large: Estimate, trials: Floats) -> Estimate:
+    known = np.isfinite(small.variance) & np.isfinite(large.variance)
+    scaled = np.where(known, large.variance, 0.0) * trials / np.where(n > 0, n, 1.0)
+    lent = known & (n < trials * UNEQUAL) & (scaled > small.variance)
+    return Estimate(small.value, np.where(lent, scaled, small.variance), np.where(lent, large.freedom, small.freedom))
 
 
 def _satterthwaite(ours: Floats, our_freedom: Floats, theirs: Floats, their_freedom: Floats) -> Floats:

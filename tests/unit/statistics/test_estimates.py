@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from slipway.statistics.estimates import (
     Estimate,
+    arms,
     binomial_floor,
     difference,
     few_degrees,
@@ -123,3 +126,30 @@ def test_one_widening_for_numbers_and_arrays(multiple: float, clusters: int) -> 
     assert widened[0] == pytest.approx(few_clusters(multiple, clusters))
     assert widened[0] >= multiple
     assert widened[1] == np.inf
+
+
+def test_a_small_arm_borrows_the_error_of_the_large_one() -> None:
+    """Both arms have one buyer in twenty, but the small one has seen no large purchase yet."""
+    small = Moments(100, 50, 1000, 60, 10_500, 520)
+    large = Moments(100, 600, 10_000, 90_000, 1_010_000, 60_500)
+    own, base = ratio_of_sums(small), ratio_of_sums(large)
+    mine, theirs = arms(small, large)
+    assert mine.variance == pytest.approx(10 * base.variance)
+    assert mine.variance > own.variance
+    assert mine.freedom == base.freedom
+    assert theirs == base
+    assert arms(large, small)[1].variance == mine.variance
+    halves = arms(large, replace(large, y=500.0))
+    assert [halves[0].variance, halves[1].variance] == [base.variance, ratio_of_sums(replace(large, y=500.0)).variance]
+
+
+def test_a_small_arm_that_varies_more_keeps_its_own_error() -> None:
+    small, large = Moments(100, 50, 1000, 9000, 10_500, 520), Moments(100, 600, 10_000, 9000, 1_010_000, 60_500)
+    assert arms(small, large)[0].variance == ratio_of_sums(small).variance
+
+
+@pytest.mark.parametrize("events", [True, False])
+def test_an_unknown_arm_stays_unknown(events: bool) -> None:
+    nothing, large = Moments(0, 0, 0, 0, 0, 0), Moments(100, 600, 10_000, 9000, 1_010_000, 60_500)
+    assert arms(nothing, large, events)[0].variance == np.inf
+    assert arms(nothing, nothing, events)[1].variance == np.inf

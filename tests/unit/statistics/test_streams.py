@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from slipway.statistics.hypotheses import Verdict
 
-from tests.bench_decisions.decisions import decided, measured, pilot, relative, sequence
+from tests.bench_decisions.decisions import decided, looks, measured, pilot, sequence
 from tests.bench_decisions.streams import CLUSTERS, HOURS, STREAMS, Stream
 
 RUNS = 10
@@ -16,7 +16,7 @@ RUNS = 10
 def test_a_stream_has_its_shape_its_lift_and_its_seed(stream: Stream) -> None:
     def mean(lift: float) -> float:
         rng = np.random.default_rng(3)
-        y, n = stream.arm(rng, stream.shocks(rng, RUNS), lift)
+        y, n = stream.candidate(rng, stream.shocks(rng, RUNS), lift)
         assert y.shape == n.shape == (RUNS, HOURS, CLUSTERS)
         assert y.min() >= 0
         assert (y[n == 0] == 0).all()
@@ -32,9 +32,9 @@ def test_a_large_effect_is_promoted_and_a_large_loss_rolled_back() -> None:
     prior, design = pilot(stream, RUNS, rng)
     assert 0 < prior.fixed_look() < HOURS - 1
     shocks = stream.shocks(rng, RUNS)
-    theirs = measured(stream, stream.arm(rng, shocks, 0.0))
+    stable = looks(stream.stable(rng, shocks))
     for effect, verdict in ((3 * design.effect, Verdict.PASS), (-3 * design.effect, Verdict.BREACH)):
-        found = relative(measured(stream, stream.arm(rng, shocks, effect)), theirs)
+        found = measured(stream, stream.candidate(rng, shocks, effect), stable)
         outcome = decided(found, sequence(design)(found))
         assert outcome.share(verdict) == 1
         assert outcome.hours.max() < HOURS
