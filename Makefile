@@ -17,7 +17,7 @@ whole = $(if $(KUBECONFIG),,SLIPWAY_NO_SKIPS=1) $(PYTEST)
 .PHONY: help demo check lint types layers unit test programs controlplane e2e lifecycle readme cluster install cluster-status cluster-down crds bench bench-decisions faults locks environments stores bench-image
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: environments ## Watch models pass from training to full traffic, and bad ones being caught (35 minutes cold, 8 warm)
 	@$(PYTHON) -m tests.demo
