@@ -52,9 +52,9 @@ def holds(condition: Node, columns: Columns, rows: int) -> Truths:
 def _truths(node: Node, columns: Columns, rows: int) -> Truths:
     match node:
         case Every(operands):
-            return np.logical_and.reduce([_truths(one, columns, rows) for one in operands])
+            return np.asarray(np.logical_and.reduce([_truths(one, columns, rows) for one in operands]))
         case Some(operands):
-            return np.logical_or.reduce([_truths(one, columns, rows) for one in operands])
+            return np.asarray(np.logical_or.reduce([_truths(one, columns, rows) for one in operands]))
         case Not(operand):
             return ~_truths(operand, columns, rows)
         case Missing(operand, negated):
@@ -85,4 +85,4 @@ def _values(node: Node, columns: Columns, rows: int) -> NDArray[Any]:
 def _missing(values: NDArray[Any]) -> Truths:
     if values.dtype == object:
         return np.fromiter((value is None or value != value for value in values), bool, len(values))
-    return np.isnan(values)
+    return np.asarray(np.isnan(values))

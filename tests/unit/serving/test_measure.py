@@ -90,7 +90,9 @@ def test_unseen_categories_are_counted_where_the_reference_knows_them_all() -> N
     one.add(LIVE, 200, 0.1, answered(0, 1, 1), np.array([[0, 2, 1], [0, 0, 1], [0, np.nan, 1]]))
     series = scrape(one)
     assert value(series, "slipway_feature_unseen_total", traffic="live", feature="country") == 1
-    assert value(series, "slipway_feature_unseen_total", traffic="shadow", feature="country") == 0
+    assert value(series, "slipway_feature_unseen_total", traffic="shadow", feature="country") is None
+    one.add(Origin("shadow", 17), 200, 0.1, answered(0), np.array([[0, 0, 1]]))
+    assert value(scrape(one), "slipway_feature_unseen_total", traffic="shadow", feature="country") == 0
     for unknown in ("amount", "city"):
         assert value(series, "slipway_feature_unseen_total", traffic="live", feature=unknown) is None
 
