@@ -180,4 +180,4 @@ def test_a_scrape_of_50_features_is_cheap() -> None:
     one = Measurements(SETTINGS, Countable(("0", "1"), tuple(features)))
     for cluster in range(256):
         one.add(Origin("live", 1, cluster, cluster, 2), 200, 0.01, answered(1), np.ones((1, 50)))
-    assert one.render().count("\n") < 4500
+    assert one.render().count("\n") < 3100
