@@ -152,9 +152,7 @@ class Application:
                 content = protocol.write_v2(name, version, said, answer.labels, deciders)
             else:
                 content = protocol.write_v1(answer.labels, version, deciders)
-            return _Outcome(
-                json_response(200, content), answer, rows, model.sliced(columns), columns, keys, len(body)
-            )
+            return _Outcome(json_response(200, content), answer, rows, model.sliced(columns), columns, keys, len(body))
         except Exception:  # foreign code may raise anything: one request fails, not the process
             self._log_failure(identifier)
             failure = json_response(500, {"error": "the model failed", "id": identifier})

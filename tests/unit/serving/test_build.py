@@ -22,7 +22,7 @@ from slipway_serving.build.tracking import Tracking
 from tests.loopback import free_port
 from tests.unit.serving.trees import write_tree
 from tests.unit.serving.wheels import write_wheel
-from tests.unit.serving.workshop import Workshop, open_workshop
+from tests.unit.serving.workshop import MODEL, Workshop, open_workshop
 
 SOURCES = Path(__file__).parents[3] / "model_images"
 

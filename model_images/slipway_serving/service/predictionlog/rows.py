@@ -116,7 +116,8 @@ def _answer_columns() -> list[LogColumn]:
             entry.answer.scores.tolist() if entry.answer and entry.answer.scores is not None else [None] * entry.rows
             for entry in entries
         )
-        return Array(list(chain.from_iterable(values)), DataType.float64())
+        # NaN is the score of an answer that a rule gave: no model was asked.
+        return Array([None if one != one else one for one in chain.from_iterable(values)], DataType.float64())
 
     def thresholds(entries: Sequence[Entry]) -> Array:
         values = _repeated(entries, lambda entry: entry.answer.threshold if entry.answer else None)
