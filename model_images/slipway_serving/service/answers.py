@@ -37,6 +37,12 @@ class Answer:
     threshold: float | None = None
     decided_by: NDArray[np.intp] | None = None
 
+    def known_scores(self) -> list[float | None]:
+        """A score per instance, as it is stored: None where the model gave none, or was not asked."""
+        if self.scores is None:
+            return [None] * len(self.labels)
+        return [None if score != score else score for score in self.scores.tolist()]
+
 
 class AnswerReader:
     """Reads predictions of one model. Where the model does not name its classes, its profile may: as text.

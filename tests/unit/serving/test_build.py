@@ -20,11 +20,10 @@ from slipway_serving.build.modeldirectory import check_flavour, directory_digest
 from slipway_serving.build.tracking import Tracking
 
 from tests.loopback import free_port
+from tests.unit.serving.servers import SOURCES
 from tests.unit.serving.trees import write_tree
 from tests.unit.serving.wheels import write_wheel
 from tests.unit.serving.workshop import MODEL, Workshop, open_workshop
-
-SOURCES = Path(__file__).parents[3] / "model_images"
 
 
 @pytest.fixture
@@ -111,7 +110,7 @@ def test_two_cold_builds_that_differ_in_root_user_host_and_clock_agree(workshop:
     root.mkdir(parents=True)
     (tmp_path / "lock").write_text(workshop.lock)
     environment = {**os.environ, "TMPDIR": str(root), "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"}
-    environment |= {"SLIPWAY_TERMINATION_LOG": str(root / "said"), "PYTHONPATH": str(SOURCES)}
+    environment |= {"SLIPWAY_TERMINATION_LOG": str(root / "said"), "PYTHONPATH": SOURCES}
     command = [
         *ELSEWHERE,
         "elsewhere",
