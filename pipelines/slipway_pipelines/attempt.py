@@ -11,15 +11,18 @@ from typing import Any
 
 from slipway_pipelines import record
 from slipway_pipelines.acquire import Acquired, acquire
+from slipway_pipelines.calibrate import fit_calibration
 from slipway_pipelines.estimators import build_estimator
 from slipway_pipelines.evaluate import Evaluation, Frozen, evaluate, freeze
 from slipway_pipelines.faults import DataFault, Fault
 from slipway_pipelines.fit import build_pipeline, fit
 from slipway_pipelines.model_directory import save
 from slipway_pipelines.request import TrainingRequest, read_request
+from slipway_pipelines.rules import check_answers
 from slipway_pipelines.split import Splits, split
 from slipway_pipelines.steps import Steps
 from slipway_pipelines.threads import threads_for
+from slipway_pipelines.threshold import DEFAULT
 from slipway_pipelines.tracking import Tracking
 from slipway_pipelines.validate import validate
 
@@ -95,11 +98,24 @@ def _from_data(context: _Context, source: Acquired) -> dict[str, Any]:
         with steps.step("train"):
             pipeline = build_pipeline(columns, context.estimator)
             context.warnings = fit(pipeline, parts.train, columns)
+            model = _decided(request, pipeline, parts)
         with steps.step("evaluate"):
-            tuning = (parts.validation, request.criteria)
-            model = freeze(pipeline, columns, request.task.type, request.task.label.positive, tuning)
+            model = freeze(model, parts.validation, request.criteria)
             evaluation = evaluate(model, parts.validation, parts.test, request.criteria, request.seeds.bootstrap)
     return _kept(context, source, parts, model, evaluation)
+
+
+def _decided(request: TrainingRequest, pipeline: Any, parts: Splits) -> Frozen:
+    """The fitted pipeline with its rules and its calibration; the threshold is still to be chosen."""
+    task, columns = request.task, request.columns
+    classes = () if task.type == "Regression" else tuple(str(name) for name in pipeline.classes_)
+    check_answers(request.rules, classes)
+    if task.type != "BinaryClassification" or task.label.positive is None:
+        return Frozen(pipeline, columns, task.type, classes, None, None, rules=request.rules)
+    positive, calibration, by_time = task.label.positive, None, request.spec.data.split.by == "Time"
+    if task.calibration is not None:
+        calibration = fit_calibration(task.calibration.method, pipeline, parts.train, columns, positive, by_time)
+    return Frozen(pipeline, columns, task.type, classes, positive, DEFAULT, calibration, request.rules)
 
 
 def _kept(context: _Context, source: Acquired, parts: Splits, model: Frozen, evaluation: Evaluation) -> dict[str, Any]:
@@ -109,7 +125,8 @@ def _kept(context: _Context, source: Acquired, parts: Splits, model: Frozen, eva
         with steps.step("log"):
             directory = Path(scratch) / "model"
             profile = record.profile(request, parts, model, evaluation)
-            digest = save(model.pipeline, directory, request.columns, request.task.type, profile)
+            decision = record.decision(request, model).document()
+            digest = save(model.pipeline, directory, request.columns, request.task.type, profile, decision)
             report = record.report(context.run, request, source, evaluation, digest)
             tracking.log(
                 context.run,
@@ -120,7 +137,7 @@ def _kept(context: _Context, source: Acquired, parts: Splits, model: Frozen, eva
         register = request.spec.registration
         with steps.step("register"):
             if register is not None:
-                tags = record.version_tags(request, evaluation, digest)
+                tags = record.version_tags(request, evaluation, digest, decision["digest"])
                 report["version"] = tracking.register(context.run, register.model, tags)
                 if evaluation.passed:
                     tracking.set_alias(register.model, register.alias, report["version"])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from slipway.features.calibration import calibrated
+from slipway.features.decision import Calibration
+from slipway.features.rules import NO_RULE, Rule
 
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.criteria import Criterion, Verdict, judge
@@ -14,6 +17,7 @@ from slipway_pipelines.estimate import Estimate, estimate, points
 from slipway_pipelines.metrics import METRICS, Metric, Rows
 from slipway_pipelines.metrics.base import Floats
 from slipway_pipelines.metrics.binary import sorted_by_score
+from slipway_pipelines.rules import deciding_rules, rule_codes
 from slipway_pipelines.threshold import choose_threshold
 
 if TYPE_CHECKING:
@@ -22,7 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Frozen:
-    """A fitted pipeline and the decision that goes with it; nothing here changes once test rows are looked at."""
+    """A fitted pipeline and the decision that goes with it; nothing here changes once test rows are looked at.
+
+    `rules` are those that answer before it, so that what is judged is what is served: their answers count in metrics
+    of answers. Metrics of scores are the model's alone, on all rows.
+    """
 
     pipeline: Any
     columns: Columns
@@ -30,9 +38,20 @@ class Frozen:
     classes: tuple[str, ...]
     positive: str | None
     threshold: float | None
+    calibration: Calibration | None = None
+    rules: tuple[Rule, ...] = ()
 
     def rows(self, table: pd.DataFrame) -> Rows:
-        """The model's answers to a table, beside the truth. Labels that training never saw count as wrong."""
+        """The answers to a table, beside the truth. Labels that training never saw count as wrong."""
+        rows = self._modelled(table)
+        if not self.rules:
+            return rows
+        deciding = deciding_rules(self.rules, table, self.columns)
+        by_rule = deciding != NO_RULE
+        answers = rule_codes(self.rules, self.classes)[deciding]
+        return replace(rows, predicted=np.where(by_rule, answers, rows.predicted), by_rule=by_rule)
+
+    def _modelled(self, table: pd.DataFrame) -> Rows:
         inputs = table[list(self.columns.features)]
         if not self.classes:
             truth = table[self.columns.label].to_numpy(dtype=float)
@@ -44,6 +63,9 @@ class Frozen:
             return Rows(truth, scores.argmax(axis=1), scores)
         positive = codes[self.positive]
         assert self.threshold is not None
+        if self.calibration is not None:
+            probability = calibrated(self.calibration, scores[:, positive])
+            scores = np.column_stack([1 - probability, probability][:: 1 if positive else -1])
         called = scores[:, positive] >= self.threshold
         return Rows(truth, np.where(called, positive, 1 - positive), scores, positive)
 
@@ -63,23 +85,17 @@ class Evaluation:
         return bool(self.verdicts) and all(verdict.met for verdict in self.verdicts)
 
 
-def freeze(
-    pipeline: Any,
-    columns: Columns,
-    task_type: str,
-    positive: str | None,
-    tuning: tuple[pd.DataFrame, tuple[Criterion, ...]],
-) -> Frozen:
-    """Fixes the decision threshold of a binary model on validation rows, for the criteria that need one."""
-    classes = () if task_type == "Regression" else tuple(str(name) for name in pipeline.classes_)
-    binary = task_type == "BinaryClassification"
-    model = Frozen(pipeline, columns, task_type, classes, positive if binary else None, 0.5 if binary else None)
-    validation, criteria = tuning
-    if not binary or validation.empty:
+def freeze(model: Frozen, validation: pd.DataFrame, criteria: tuple[Criterion, ...]) -> Frozen:
+    """Fixes the decision threshold of a binary model on validation rows, for the criteria that need one.
+
+    A row that a rule answers has its answer at every threshold: it counts as the surest positive or negative.
+    """
+    if model.positive is None or validation.empty:
         return model
     rows = model.rows(validation)
-    threshold = choose_threshold(rows.score, rows.is_positive, criteria)
-    return Frozen(pipeline, columns, task_type, classes, model.positive, threshold)
+    surest = np.where(rows.called_positive, 1.0, 0.0)
+    score = rows.score if rows.by_rule is None else np.where(rows.by_rule, surest, rows.score)
+    return replace(model, threshold=choose_threshold(score, rows.is_positive, criteria))
 
 
 def evaluate(

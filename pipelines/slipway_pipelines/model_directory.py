@@ -1,4 +1,4 @@
-"""The model directory: an MLflow model of scikit-learn classes alone, with the reference profile beside it."""
+"""The model directory: an MLflow model of scikit-learn classes alone; beside it the profile and the decision layer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from slipway.features.decision import DECISION
+
 from slipway_pipelines.columns import Columns
 
 PROFILE = "slipway/profile.json"
@@ -17,8 +19,15 @@ PROFILE = "slipway/profile.json"
 _REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "scikit-learn", "scipy")
 
 
-def save(pipeline: Any, directory: Path, columns: Columns, task_type: str, profile: Mapping[str, Any]) -> str:
-    """Writes the directory and returns its digest.
+def save(
+    pipeline: Any,
+    directory: Path,
+    columns: Columns,
+    task_type: str,
+    profile: Mapping[str, Any],
+    decision: Mapping[str, Any],
+) -> str:
+    """Writes the directory and returns its digest, which covers the decision layer: what was judged is what is served.
 
     The format is pickle: skops refuses to load scikit-learn's own trees without a list of trusted types that is read
     from the same file, so it would protect from nothing here. Only this Job writes these files, and only a pod without
@@ -36,9 +45,9 @@ def save(pipeline: Any, directory: Path, columns: Columns, task_type: str, profi
         # Given, not inferred: MLflow would load the model in a second process to find out.
         pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS],
     )
-    path = directory / PROFILE
-    path.parent.mkdir()
-    path.write_text(json.dumps(profile, sort_keys=True, allow_nan=False) + "\n")
+    (directory / PROFILE).parent.mkdir()
+    for name, document in ((PROFILE, profile), (DECISION, decision)):
+        (directory / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
     return digest(directory)
 
 

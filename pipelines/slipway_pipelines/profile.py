@@ -6,9 +6,11 @@ index of population stability needs no rows, only counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from slipway.features.slices import bounded, spelled
 
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.metrics.base import Floats, Rows
@@ -32,8 +34,13 @@ def feature_references(train: pd.DataFrame, columns: Columns) -> list[dict[str, 
 
 
 def prediction_reference(rows: Rows, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Predicted classes and the distribution of scores, from held-out rows: a model is too sure of rows it has seen."""
+    """Predicted classes and the distribution of scores, from held-out rows: a model is too sure of rows it has seen.
+
+    Scores are those of the rows that the model answers: live, a row that a rule answered has none.
+    """
     score = np.asarray(rows.predicted, dtype=float) if rows.positive is None else rows.score
+    if rows.by_rule is not None:
+        score = score[~rows.by_rule]
     reference: dict[str, Any] = {"rows": len(rows)}
     if classes:
         counts = np.bincount(rows.predicted.astype(int), minlength=len(classes))
@@ -42,6 +49,18 @@ def prediction_reference(rows: Rows, classes: tuple[str, ...]) -> dict[str, Any]
         edges = reference_edges(score)
         reference["scores"] = {"edges": edges.tolist(), "counts": _counts(bucket(score, edges), len(edges) + 1)}
     return reference
+
+
+def slice_values(train: pd.DataFrame, columns: Columns, wanted: Sequence[str]) -> list[dict[str, Any]]:
+    """The values of each wanted feature that have a slice; a column that no request carries has none to count."""
+    names = [name for name in columns.features if name in wanted]
+    counts = [
+        (name, value, int(rows))
+        for name in names
+        for value, rows in train[name].map(spelled).value_counts().items()
+        if isinstance(value, str)
+    ]
+    return [{"column": one.name, "values": list(one.values)} for one in bounded(counts, names)]
 
 
 def reference_edges(values: Floats) -> Floats:

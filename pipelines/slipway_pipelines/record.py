@@ -8,9 +8,11 @@ import platform
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.features.decision import Decision, RuleText
+
 from slipway_pipelines.acquire import Acquired
 from slipway_pipelines.evaluate import Evaluation, Frozen
-from slipway_pipelines.profile import feature_references, prediction_reference
+from slipway_pipelines.profile import feature_references, prediction_reference, slice_values
 from slipway_pipelines.report import criterion_entries, metric_entries, step_entries
 from slipway_pipelines.request import TrainingRequest
 from slipway_pipelines.split import Splits
@@ -33,9 +35,13 @@ def _tags(request: TrainingRequest) -> dict[str, str]:
     }
 
 
-def version_tags(request: TrainingRequest, evaluation: Evaluation, digest: str) -> dict[str, str]:
-    """Tags of the model version: what a rollout reads to decide whether it may be served."""
-    return _tags(request) | {"slipway.digest": digest, "slipway.evaluation": _verdict(evaluation)}
+def version_tags(request: TrainingRequest, evaluation: Evaluation, digest: str, decision: str) -> dict[str, str]:
+    """Tags of the model version: what a rollout reads to decide whether it may be served, and two digests.
+
+    `slipway.digest` covers all files, `slipway.decision` the decision layer among them alone.
+    """
+    digests = {"slipway.digest": digest, "slipway.decision": decision}
+    return _tags(request) | digests | {"slipway.evaluation": _verdict(evaluation)}
 
 
 def params(
@@ -56,6 +62,7 @@ def params(
         "data.rows_without_label": len(source.table) - sum(parts.rows.values()),
         "split.by": request.spec.data.split.by,
         "threshold": model.threshold,
+        "calibration": model.calibration.method if model.calibration is not None else None,
         "python": platform.python_version(),
     }
     known |= {f"split.{name}.rows": rows for name, rows in parts.rows.items()}
@@ -92,9 +99,17 @@ def profile(request: TrainingRequest, parts: Splits, model: Frozen, evaluation: 
         "rows": len(parts.train),
         "classes": list(model.classes),
         "positive": model.positive,
-        "threshold": None if model.threshold is None else repr(model.threshold),
+        "slices": slice_values(parts.train, request.columns, task.slices.columns if task.slices is not None else ()),
         "predictions": prediction_reference(evaluation.rows, model.classes),
     }
+
+
+def decision(request: TrainingRequest, model: Frozen) -> Decision:
+    """The decision layer: threshold, calibration, and the rules that answer before the model, as they were written."""
+    written = request.task.rules.when if request.task.rules is not None else ()
+    texts = {one.name: one.condition for one in written}
+    rules = tuple(RuleText(one.name, texts[one.name], one.predict) for one in model.rules)
+    return Decision(model.threshold, model.calibration, rules)
 
 
 def report(run: str, request: TrainingRequest, source: Acquired, evaluation: Evaluation, digest: str) -> dict[str, Any]:

@@ -11,11 +11,13 @@ import numpy as np
 from pydantic import ValidationError
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.trainingrun import TrainingRunSpec
+from slipway.features.rules import Rule
 
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.criteria import Criterion, parse
 from slipway_pipelines.faults import DataFault
 from slipway_pipelines.metrics import METRICS
+from slipway_pipelines.rules import serving_rules
 from slipway_pipelines.split import SplitPlan
 
 VARIABLE = "SLIPWAY_TRAINING"
@@ -37,7 +39,10 @@ class Seeds:
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """One attempt. `uid` is that of the TrainingRun: a retried pod recognises by it what an earlier one has done."""
+    """One attempt. `uid` is that of the TrainingRun: a retried pod recognises by it what an earlier one has done.
+
+    `criteria` include those of the calibration; `rules` are those that answer before the model.
+    """
 
     name: str
     namespace: str
@@ -47,6 +52,7 @@ class TrainingRequest:
     uri: str
     columns: Columns
     criteria: tuple[Criterion, ...]
+    rules: tuple[Rule, ...]
     seeds: Seeds
 
     @property
@@ -87,9 +93,16 @@ def read_request(environment: Mapping[str, str]) -> TrainingRequest:
     if task.type not in METRICS:
         message = f"this version trains {', '.join(METRICS)}; the task's type is {task.type}"
         raise DataFault("TaskTypeUnsupported", message)
-    criteria = tuple(parse(c.name, c.expression, tuple(METRICS[task.type])) for c in task.criteria)
-    seeds = Seeds.derived(spec.seed)
-    return TrainingRequest(name, namespace, uid, task, spec, _uri(spec), _columns(task, spec), criteria, seeds)
+    columns, seeds = _columns(task, spec), Seeds.derived(spec.seed)
+    rules = serving_rules(task, columns)
+    return TrainingRequest(name, namespace, uid, task, spec, _uri(spec), columns, _criteria(task), rules, seeds)
+
+
+def _criteria(task: ModelTaskSpec) -> tuple[Criterion, ...]:
+    wanted = [(one.name, one.expression) for one in task.criteria]
+    asked = task.calibration.criteria if task.calibration is not None else ()
+    wanted += [(f"calibration-{number}", expression) for number, expression in enumerate(asked, 1)]
+    return tuple(parse(name, expression, tuple(METRICS[task.type])) for name, expression in wanted)
 
 
 def _uri(spec: TrainingRunSpec) -> str:

@@ -36,21 +36,22 @@ class ProjectImage:
         return REPOSITORY / "requirements" / f"{self.name}.txt"
 
 
+# What served images share with training; the builder copies it into them.
+_FEATURES = (("operator/slipway/__init__.py", "slipway/__init__.py"), ("operator/slipway/features", "slipway/features"))
 IMAGES = (
     ProjectImage("operator", "slipway", (("operator/slipway", "slipway"), ("crds", "crds"))),
     ProjectImage(
         "builder",
         "slipway_serving.build",
-        (("model_images/slipway_serving", "slipway_serving"), ("model_images/slipway_oci", "slipway_oci")),
+        (("model_images/slipway_serving", "slipway_serving"), ("model_images/slipway_oci", "slipway_oci"), *_FEATURES),
     ),
     ProjectImage(
         "pipelines",
         "slipway_pipelines",
         (
             ("pipelines/slipway_pipelines", "slipway_pipelines"),
-            ("operator/slipway/__init__.py", "slipway/__init__.py"),
+            *_FEATURES,
             ("operator/slipway/api", "slipway/api"),
-            ("operator/slipway/features", "slipway/features"),
             ("operator/slipway/statistics", "slipway/statistics"),
         ),
     ),

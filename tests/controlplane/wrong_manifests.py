@@ -112,6 +112,13 @@ TASKS = (
     Wrong("batch and inline", _TASK, "spec/serving/mode", "Batch", ("spec.serving", "batch is required", "Batch")),
     Wrong("latency members", _TASK, "spec/serving/latency", {"concurrency": 2}, ("serving.latency", "p50, p95, p99")),
     Wrong("unstructured", _TASK, "spec/features/2/type", "Image", ("spec.features[2].type", '"Text"')),
+    Wrong(
+        "calibration",
+        "modeltask-demand",
+        "spec/calibration",
+        {"method": "Sigmoid"},
+        ("calibration", "only legal with type: BinaryClassification"),
+    ),
     Wrong("no text", "modeltask-phishing", "spec/justification", "Unstructured", ("feature of type Text",)),
     Wrong(
         "cron", "modeltask-demand", "spec/serving/batch/schedule/cron", "daily", ("schedule.cron", "five cron fields")

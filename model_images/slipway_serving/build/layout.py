@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import slipway.features
 from slipway_oci import ImageConfig, Layer, layer_from_tree
 
 import slipway_serving
@@ -51,13 +52,13 @@ def image_config(labels: dict[str, str]) -> ImageConfig:
 
 
 def code_layer(work: Path) -> Layer:
-    """The server's own code (not the builder's), with its bytecode."""
-    package = Path(slipway_serving.__file__).parent
+    """The server's own code (not the builder's) and what it shares with training, with their bytecode."""
     root = work / "code"
-    target = root / package.name
-    for part in ("service", "scoring"):
-        shutil.copytree(package / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(package / "__init__.py", target / "__init__.py")
+    own, shared = Path(slipway_serving.__file__).parent, Path(slipway.features.__file__).parent
+    for package in (own / "service", own / "scoring", shared):
+        target = root / package.parent.name
+        shutil.copytree(package, target / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copyfile(package.parent / "__init__.py", target / "__init__.py")
     compile_tree(root)
     return layer_from_tree(root, CODE, work / "code.tar.gz", created_by="slipway: server")
 

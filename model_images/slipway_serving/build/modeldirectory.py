@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from packaging.utils import canonicalize_name
+from slipway.features.decision import DECISION, DecisionError, read_decision
 
 from slipway_serving.build.faults import BuildFault
 from slipway_serving.service.flavours.supported import UnsupportedModel, brings_code, choose_flavour
@@ -39,7 +40,7 @@ def checked_digest(root: Path, expected: str) -> str:
 
 def check_flavour(root: Path) -> tuple[str, bool]:
     """The flavour's name, and whether the model brings code of its own. Raises BuildFault for one that the served
-    image could not load, or that no request could ask anything."""
+    image could not load, whose decision layer it could not read, or that no request could ask anything."""
     document = _description(root)
     flavours = document["flavors"]
     try:
@@ -53,7 +54,17 @@ def check_flavour(root: Path) -> tuple[str, bool]:
     if flavour.signed and not signature and not (root / PROFILE).is_file():
         said = f"a model of the flavour {flavour.name} does not say by itself what it wants to be asked"
         raise BuildFault("lock", "SignatureMissing", f"{said}: save it with a signature, or with an input example")
+    _check_decision(root / DECISION)
     return flavour.name, brings_code(flavours)
+
+
+def _check_decision(path: Path) -> None:
+    if not path.is_file():
+        return
+    try:
+        read_decision(path.read_text())
+    except (DecisionError, UnicodeDecodeError) as error:
+        raise BuildFault("lock", "UnsupportedDecision", str(error)) from error
 
 
 def model_requirements(root: Path) -> list[str]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from slipway_serving.service.answers import Answer
 from slipway_serving.service.model import ServedModel
 from slipway_serving.service.values import InvalidInput
@@ -113,8 +111,8 @@ _Row = tuple[str | None, float | None, float | None, str | None]
 
 
 def _rows(answer: Answer) -> list[_Row]:
-    scores = [None] * len(answer.labels) if answer.scores is None else np.asarray(answer.scores).tolist()
-    return [(_label(label), score, answer.threshold, None) for label, score in zip(answer.labels, scores, strict=True)]
+    pairs = zip(answer.labels, answer.known_scores(), strict=True)
+    return [(_label(label), score, answer.threshold, None) for label, score in pairs]
 
 
 def _label(label: Any) -> str:

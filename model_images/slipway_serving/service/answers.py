@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from slipway.features.calibration import calibrated
+from slipway.features.decision import Decision
 
 from slipway_serving.service.predictor import Prediction
 from slipway_serving.service.profile import Profile
@@ -25,23 +27,36 @@ class Answer:
 
     `scores` are the positive class's probabilities where the profile names one of two classes, the answers' own
     probabilities for other classifiers, the answers themselves for a regression; None without any. `threshold` is what
-    a score was compared with; None where the most probable class answers.
+    a score was compared with; None where the most probable class answers. `decided_by` is the index of the rule that
+    answered each instance, -1 for the model; None for a model without rules. The score of a rule's answer is NaN.
     """
 
     labels: list[Any]
     classes: NDArray[np.intp] | None
     scores: NDArray[np.float64] | None = None
     threshold: float | None = None
+    decided_by: NDArray[np.intp] | None = None
+
+    def known_scores(self) -> list[float | None]:
+        """A score per instance, as it is stored: None where the model gave none, or was not asked."""
+        if self.scores is None:
+            return [None] * len(self.labels)
+        return [None if score != score else score for score in self.scores.tolist()]
 
 
 class AnswerReader:
-    """Reads predictions of one model. Where the model does not name its classes, its profile may: as text."""
+    """Reads predictions of one model. Where the model does not name its classes, its profile may: as text.
 
-    def __init__(self, classes: Sequence[Any] | None, profile: Profile) -> None:
+    `decision` calibrates and cuts the scores; without one the profile's threshold does.
+    """
+
+    def __init__(self, classes: Sequence[Any] | None, profile: Profile, decision: Decision | None = None) -> None:
         self._own = classes is not None
         self.classes: list[Any] | None = list(classes) if classes is not None else (list(profile.classes) or None)
         self._names = {str(label): index for index, label in enumerate(self.classes or ())}
-        self._threshold = profile.threshold
+        given = decision.threshold if decision is not None else None
+        self._threshold = profile.threshold if given is None else given
+        self._calibration = decision.calibration if decision is not None else None
         binary = len(self._names) == 2 and profile.positive in self._names
         self._positive = self._names[str(profile.positive)] if binary else None
 
@@ -72,6 +87,8 @@ class AnswerReader:
             scores, threshold = probabilities.max(axis=1), None
         else:
             scores, threshold = probabilities[:, self._positive], self._threshold
+            if self._calibration is not None:
+                scores = calibrated(self._calibration, scores)
             indices = np.where(scores >= threshold, self._positive, 1 - self._positive)
         return Answer([classes[index] for index in indices.tolist()], indices.astype(np.intp), scores, threshold)
 

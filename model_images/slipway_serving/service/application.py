@@ -64,6 +64,7 @@ class _Outcome:
     response: Response
     answer: Answer | None = None
     rows: NDArray[np.float64] | None = None
+    slices: NDArray[np.intp] | None = None
     columns: Sequence[list[Any]] = ()
     keys: Sequence[list[Any]] = ()
     size: int = 0
@@ -88,7 +89,7 @@ class Application:
 
     def serve(self, model: ServedModel) -> None:
         """From now on requests are answered by `model`. Raises ValueError for a prediction log that cannot work."""
-        self._measurements = Measurements(self._settings, model.class_names, model.features)
+        self._measurements = Measurements(self._settings, model.countable)
         if self._settings.log is not None:
             from slipway_serving.service.predictionlog.log import PredictionLog  # its libraries cost 10 MiB
 
@@ -130,8 +131,7 @@ class Application:
             return None
         origin = read_origin(headers, self._settings.revision, self._settings.bucket_header)
         seconds = time.perf_counter() - start
-        classes = outcome.answer.classes if outcome.answer else None
-        measurements.add(origin, outcome.response.status, seconds, classes, outcome.rows)
+        measurements.add(origin, outcome.response.status, seconds, outcome.answer, outcome.rows, outcome.slices)
         if self._log is not None and outcome.columns:
             self._log.add(self._entry(now, headers, identifier, origin, outcome, seconds))
         await send_response(self._named(outcome.response, identifier), send)
@@ -146,17 +146,17 @@ class Application:
         try:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._workers, model.answer, columns, parameters)
-            version = self._settings.version
+            version, deciders = self._settings.version, _deciders(model, answer)
             if v2:
                 said = str(document.get("id") or identifier)
-                content = protocol.write_v2(name, version, said, answer.labels)
+                content = protocol.write_v2(name, version, said, answer.labels, deciders)
             else:
-                content = protocol.write_v1(answer.labels, version)
-            return _Outcome(json_response(200, content), answer, rows, columns, keys, len(body))
+                content = protocol.write_v1(answer.labels, version, deciders)
+            return _Outcome(json_response(200, content), answer, rows, model.sliced(columns), columns, keys, len(body))
         except Exception:  # foreign code may raise anything: one request fails, not the process
             self._log_failure(identifier)
             failure = json_response(500, {"error": "the model failed", "id": identifier})
-            return _Outcome(failure, None, rows, columns, keys, len(body))
+            return _Outcome(failure, None, rows, None, columns, keys, len(body))
 
     def _entry(
         self, now: int, headers: Mapping[str, str], identifier: str, origin: Origin, outcome: _Outcome, seconds: float
@@ -210,5 +210,11 @@ class Application:
     def _metadata(self, name: str, model: ServedModel) -> dict[str, Any]:
         versions = [self._settings.version] if self._settings.version else []
         inputs = protocol.describe_inputs(model.schema)
-        outputs = [{"name": "predict", "datatype": "BYTES", "shape": [-1]}]
+        named = ["predict", protocol.DECIDED_BY] if model.deciders else ["predict"]
+        outputs = [{"name": one, "datatype": "BYTES", "shape": [-1]} for one in named]
         return {"name": name, "versions": versions, "platform": "slipway", "inputs": inputs, "outputs": outputs}
+
+
+def _deciders(model: ServedModel, answer: Answer) -> list[str] | None:
+    """Who made each prediction, where rules answer before the model."""
+    return None if answer.decided_by is None else [model.deciders[index] for index in answer.decided_by.tolist()]

@@ -11,12 +11,15 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slipway_serving.service.assignment import REGISTERS, Origin
 from slipway_serving.service.exposition import Page, labels
 
 _KEPT_EPOCHS = 2
 _CLUSTERS = 256
+_MOMENTS = ("count", "sum", "sumsq")
+Scores = NDArray[np.float64] | None
 
 
 class _Epoch:
@@ -28,11 +31,12 @@ class _Epoch:
         self.durations: dict[bool, list[int]] = {}
         self.cluster_requests = np.zeros((_CLUSTERS, 2), np.int64)
         self.cluster_predictions = np.zeros((_CLUSTERS, classes), np.int64)
+        self.cluster_scores = np.zeros((_CLUSTERS, len(_MOMENTS)))
         self.registers = bytearray(REGISTERS)
         self._edges = edges
         self._classes = classes
 
-    def add(self, origin: Origin, code: str, slot: int, counts: Sequence[int]) -> None:
+    def add(self, origin: Origin, code: str, slot: int, counts: Sequence[int], scores: Scores) -> None:
         assigned = origin.assigned
         key = (assigned, code)
         self.requests[key] = self.requests.get(key, 0) + 1
@@ -45,6 +49,9 @@ class _Epoch:
         self.cluster_requests[origin.cluster, 1 if code == "5xx" else 0] += 1
         if counts:
             self.cluster_predictions[origin.cluster] += counts
+        if scores is not None:
+            present = scores[~np.isnan(scores)]
+            self.cluster_scores[origin.cluster] += (len(present), present.sum(), present @ present)
         if self.registers[origin.register] < origin.rank:
             self.registers[origin.register] = origin.rank
 
@@ -57,8 +64,12 @@ class Evidence:
         self._classes = tuple(classes)
         self._epochs: dict[int, dict[str, _Epoch]] = {}
 
-    def add(self, origin: Origin, code: str, seconds: float, counts: Sequence[int]) -> None:
-        """Counts one request that the gateway sent; one of an epoch older than the two newest is too late to count."""
+    def add(self, origin: Origin, code: str, seconds: float, counts: Sequence[int], scores: Scores = None) -> None:
+        """Counts one request that the gateway sent; one of an epoch older than the two newest is too late to count.
+
+        A score that is NaN is none: a rule answered, which is evidence of the variant's answers and not of its model's
+        scores.
+        """
         if origin.epoch is None:
             return
         if origin.epoch not in self._epochs:
@@ -70,7 +81,7 @@ class Evidence:
         record = kinds.get(origin.traffic)
         if record is None:
             record = kinds[origin.traffic] = _Epoch(len(self._edges), len(self._classes))
-        record.add(origin, code, bisect_left(self._edges, seconds), counts)
+        record.add(origin, code, bisect_left(self._edges, seconds), counts, scores)
 
     def render(self, page: Page) -> None:
         """Writes every series of the contract's `slipway_evidence_*` and the sketch; zero cells are left out."""
@@ -94,6 +105,7 @@ class Evidence:
             "Predictions by cluster.",
             self._cluster_predictions(prefixed),
         )
+        page.family("slipway_evidence_cluster_scores", gauge, "Moments of scores by cluster.", _moments(prefixed))
         page.family("slipway_exposure_register", gauge, "HyperLogLog ranks of distinct entities.", _registers(prefixed))
 
     def _requests(self, records: list[tuple[str, _Epoch]]) -> Iterator[tuple[str, float]]:
@@ -132,6 +144,13 @@ def _cluster_requests(records: list[tuple[str, _Epoch]]) -> Iterator[tuple[str, 
         for cluster, failed in np.argwhere(one.cluster_requests).tolist():
             outcome = "error" if failed else "ok"
             yield f'{prefix},cluster="{cluster:02x}",outcome="{outcome}"', int(one.cluster_requests[cluster, failed])
+
+
+def _moments(records: list[tuple[str, _Epoch]]) -> Iterator[tuple[str, float]]:
+    for prefix, one in records:
+        for cluster in np.flatnonzero(one.cluster_scores[:, 0]).tolist():
+            for moment, value in zip(_MOMENTS, one.cluster_scores[cluster].tolist(), strict=True):
+                yield f'{prefix},cluster="{cluster:02x}",moment="{moment}"', value
 
 
 def _registers(records: list[tuple[str, _Epoch]]) -> Iterator[tuple[str, float]]:

@@ -41,6 +41,7 @@ class Lifelong:
         self._features = tuple(features)
         self._reference = [_inner_edges(feature) for feature in features]
         self._kinds: dict[str, _Traffic] = {}
+        self._measured = {LIVE}
         for kind in (LIVE, SHADOW):
             self._of(kind)
 
@@ -60,6 +61,7 @@ class Lifelong:
         for index, count in enumerate(counts):
             one.predictions[index] += count
         if rows is not None and self._features:
+            self._measured.add(kind)
             one.waiting.append(rows)
             one.waiting_rows += len(rows)
             if one.waiting_rows >= _WAITING_ROWS:
@@ -108,21 +110,25 @@ class Lifelong:
             for name, count in zip(names, one.predictions, strict=True):
                 yield f'traffic="{kind}",{name}', count
 
+    def _with_features(self) -> list[tuple[str, _Traffic]]:
+        """Live traffic, and what else brought rows: a third of a scrape would be cells of a shadow that is none."""
+        return [(kind, one) for kind, one in self._kinds.items() if kind in self._measured]
+
     def _buckets(self) -> Iterator[tuple[str, float]]:
-        for kind, one in self._kinds.items():
+        for kind, one in self._with_features():
             for feature, counts in zip(self._features, one.buckets, strict=True):
                 prefix = f'traffic="{kind}",' + labels({"feature": feature.name})
                 for bucket, count in enumerate(counts.tolist()):
                     yield f'{prefix},bucket="{bucket}"', count
 
     def _missing(self) -> Iterator[tuple[str, float]]:
-        for kind, one in self._kinds.items():
+        for kind, one in self._with_features():
             for feature, count in zip(self._features, one.missing.tolist(), strict=True):
                 yield f'traffic="{kind}",' + labels({"feature": feature.name}), count
 
     def _unseen(self) -> Iterator[tuple[str, float]]:
         """Absent for a feature whose reference lists its frequent categories only: there, other is not unseen."""
-        for kind, one in self._kinds.items():
+        for kind, one in self._with_features():
             for feature, counts in zip(self._features, one.buckets, strict=True):
                 if feature.complete:
                     yield f'traffic="{kind}",' + labels({"feature": feature.name}), int(counts[-1])

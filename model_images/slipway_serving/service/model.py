@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from slipway.features.decision import DECISION, Decision, read_decision
+from slipway.features.rules import NO_RULE
+from slipway.features.slices import spelled
 
 from slipway_serving.service.answers import Answer, AnswerReader
+from slipway_serving.service.countable import Countable
+from slipway_serving.service.hybrid import ServingRules
 from slipway_serving.service.parameters import Parameters
 from slipway_serving.service.predictor import Predictor, load_predictor
 from slipway_serving.service.profile import Profile, ReferenceFeature, read_profile
@@ -21,25 +26,48 @@ from slipway_serving.service.typical import example_row, typical_row
 
 
 class ServedModel:
-    """One loaded model with its schema, inference parameters and reference profile."""
+    """One loaded model with its schema, inference parameters, reference profile and decision layer."""
 
     def __init__(
-        self, predictor: Predictor, schema: Schema, profile: Profile, parameters: Parameters | None = None
+        self,
+        predictor: Predictor,
+        schema: Schema,
+        profile: Profile,
+        parameters: Parameters | None = None,
+        decision: Decision | None = None,
     ) -> None:
         self.schema = schema
         self.profile = profile
         self.parameters = parameters or Parameters()
         self._predictor = predictor
-        self._answers = AnswerReader(predictor.classes, profile)
+        self._answers = AnswerReader(predictor.classes, profile, decision)
+        rules = decision.rules if decision is not None else ()
+        self._rules = ServingRules(rules, schema, self._answers.classes) if rules else None
         positions = {column.name: index for index, column in enumerate(schema.columns)}
         self.features = tuple(feature for feature in profile.features if _comparable(feature, positions, schema))
         self._positions = [positions[feature.name] for feature in self.features]
         self._categories = [_categories(feature) for feature in self.features]
+        self._slices = [
+            (positions[one.name], _places(one.values), one)
+            for one in profile.slices
+            if one.name in positions and isinstance(schema.columns[positions[one.name]], Column)
+        ]
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """The labels of predictions in metrics; none for a regression."""
         return tuple(str(label) for label in self._answers.classes or ())
+
+    @property
+    def countable(self) -> Countable:
+        """What of the model's inputs and answers is counted, and by which labels."""
+        slices = tuple(one for _, _, one in self._slices)
+        return Countable(self.class_names, self.features, self.profile.scores, self.deciders, slices)
+
+    @property
+    def deciders(self) -> tuple[str, ...]:
+        """Who may have answered, by `Answer.decided_by`; empty for a model without rules."""
+        return self._rules.deciders if self._rules is not None else ()
 
     def measured(self, columns: Sequence[list[Any]]) -> NDArray[np.float64]:
         """A row per instance and a column per profiled feature: its number, or its category's index; NaN if missing."""
@@ -51,8 +79,29 @@ class ServedModel:
         ]
         return np.array(found, np.float64).T  # one call for all features: numpy's cost is by call
 
+    def sliced(self, columns: Sequence[list[Any]]) -> NDArray[np.intp]:
+        """A row per instance and a column per slice column: its value's index, their number for any other value."""
+        found = np.empty((len(columns[0]), len(self._slices)), np.intp)
+        for index, (position, values, _) in enumerate(self._slices):
+            found[:, index] = [values.get(spelled(one), len(values)) for one in columns[position]]
+        return found
+
     def answer(self, columns: Sequence[list[Any]], parameters: Mapping[str, Any] | None = None) -> Answer:
-        """Predicts. Raises whatever the model raises, and ModelFault for an answer that is none."""
+        """Predicts: the rules first, the model what they leave. The one place where a prediction becomes an answer.
+
+        Raises whatever the model raises, and ModelFault for an answer that is none.
+        """
+        if self._rules is None:
+            return self.modelled(columns, parameters)
+        deciding = self._rules.deciding(columns)
+        rest = np.flatnonzero(deciding == NO_RULE).tolist()
+        if not rest:
+            return self._rules.joined(deciding, None)
+        left = columns if len(rest) == len(deciding) else [[column[row] for row in rest] for column in columns]
+        return self._rules.joined(deciding, self.modelled(left, parameters))
+
+    def modelled(self, columns: Sequence[list[Any]], parameters: Mapping[str, Any] | None = None) -> Answer:
+        """The model's own answer, whatever the rules say. Raises as `answer` does."""
         table = build_table(self.schema, columns)
         given = self.parameters.defaults if parameters is None else parameters
         return self._answers.read(self._predictor.predict(table, given), len(columns[0]))
@@ -61,18 +110,26 @@ class ServedModel:
 def load_model(directory: Path) -> ServedModel:
     """Loads an MLflow model directory, and asks the model once which missing values it tolerates (which warms it up).
 
-    Raises UnsupportedModel, ValueError (UnsupportedSignature among them), OSError and whatever unpickling raises.
+    Raises UnsupportedModel, ValueError (UnsupportedSignature and DecisionError among them), OSError and whatever
+    unpickling raises.
     """
     description = yaml.safe_load((directory / "MLmodel").read_text())
     profile, signature = read_profile(directory), read_signature(description.get("signature"))
     predictor = load_predictor(directory, description["flavors"])
+    decision = read_layer(directory)
     schema, parameters = schema_of(signature, profile, predictor.inputs), Parameters(signature.parameters)
     usual = example_row(directory, description, schema) or typical_row(schema, profile)
     # Twice: a model may tell its classes only when it has answered once.
     _survives(ServedModel(predictor, schema, profile, parameters), usual)
-    model = ServedModel(predictor, schema, profile, parameters)
+    model = ServedModel(predictor, schema, profile, parameters, decision)
     model.schema = schema.nullable(frozenset(_tolerated(model, usual)))
     return model
+
+
+def read_layer(directory: Path) -> Decision | None:
+    """The decision layer of a model directory; None for a model that came without. Raises DecisionError."""
+    path = directory / DECISION
+    return read_decision(path.read_text()) if path.exists() else None
 
 
 def _tolerated(model: ServedModel, usual: Sequence[list[Any]]) -> list[str]:
@@ -95,7 +152,7 @@ def _tolerated(model: ServedModel, usual: Sequence[list[Any]]) -> list[str]:
 
 def _survives(model: ServedModel, columns: Sequence[list[Any]]) -> bool:
     try:
-        model.answer(columns)
+        model.modelled(columns)
     except Exception:  # any exception of foreign code means the same here
         return False
     return True
@@ -114,6 +171,10 @@ def _categories(feature: ReferenceFeature) -> dict[str, int] | None:
 def _indices(values: Sequence[Any], categories: Mapping[str, int]) -> list[float]:
     unseen = len(categories)
     return [np.nan if _missing(one) else categories.get(str(one), unseen) for one in values]
+
+
+def _places(values: Sequence[str]) -> dict[str | None, int]:
+    return {value: index for index, value in enumerate(values)}
 
 
 def _missing(value: Any) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slipway.features.slices import SliceColumn
+
 PROFILE = "slipway/profile.json"
 
 
@@ -47,6 +49,7 @@ class Profile:
     """The whole profile; an empty one for a model that came without.
 
     `classes` stand in the order of the model's probabilities; they matter for a model that does not name its own.
+    `threshold` holds for a model without a decision layer. `scores` are those of held-out rows.
     """
 
     features: tuple[ReferenceFeature, ...] = ()
@@ -54,6 +57,8 @@ class Profile:
     positive: str | None = None
     threshold: float = 0.5
     tolerated: frozenset[str] = frozenset()
+    scores: ReferenceFeature | None = None
+    slices: tuple[SliceColumn, ...] = ()
 
     def named(self) -> Mapping[str, ReferenceFeature]:
         """The features by name."""
@@ -73,7 +78,13 @@ def read_profile(model: Path) -> Profile:
         positive=None if positive is None else str(positive),
         threshold=0.5 if threshold in (None, "") else float(threshold),
         tolerated=frozenset(_names(document.get(key) for key in ("id", "entity", "timestamp"))),
+        scores=_scores((document.get("predictions") or {}).get("scores")),
+        slices=tuple(SliceColumn(one["column"], tuple(one["values"])) for one in document.get("slices") or ()),
     )
+
+
+def _scores(document: Mapping[str, Any] | None) -> ReferenceFeature | None:
+    return None if document is None else _feature({"name": "score", "type": "Numeric", **document})
 
 
 def _feature(document: Mapping[str, Any]) -> ReferenceFeature:

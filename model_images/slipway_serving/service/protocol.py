@@ -127,17 +127,28 @@ def _counted(field: str, instances: list[Any], most: int) -> list[Any]:
     return instances
 
 
-def write_v1(predictions: Sequence[Any], version: str) -> dict[str, Any]:
-    """The V1 answer."""
-    return {"predictions": list(predictions), "model_version": version}
+DECIDED_BY = "decided_by"
 
 
-def write_v2(name: str, version: str, identifier: str, predictions: Sequence[Any]) -> dict[str, Any]:
-    """The V2 answer: an output tensor `predict`, or one for each member where the model answers objects."""
+def write_v1(predictions: Sequence[Any], version: str, decided_by: Sequence[str] | None = None) -> dict[str, Any]:
+    """The V1 answer; `decided_by` says of each prediction who made it, where rules answer before the model."""
+    answer = {"predictions": list(predictions), "model_version": version}
+    return answer if decided_by is None else {**answer, DECIDED_BY: list(decided_by)}
+
+
+def write_v2(
+    name: str, version: str, identifier: str, predictions: Sequence[Any], decided_by: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """The V2 answer: an output tensor `predict`, or one for each member where the model answers objects.
+
+    Where rules answer before the model, a last tensor `decided_by` says of each prediction who made it.
+    """
     if all(isinstance(one, Mapping) and one.keys() == predictions[0].keys() for one in predictions):
         outputs = [_output(str(key), [one[key] for one in predictions]) for key in predictions[0]]
     else:
         outputs = [_output("predict", list(predictions))]
+    if decided_by is not None:
+        outputs.append(_output(DECIDED_BY, list(decided_by)))
     return {"model_name": name, "model_version": version, "id": identifier, "outputs": outputs}
 
 

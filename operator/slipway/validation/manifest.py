@@ -18,6 +18,7 @@ from slipway.validation import schema
 from slipway.validation.batch import check_batch
 from slipway.validation.findings import Finding, Location, error, note, warning
 from slipway.validation.rollout import check_rollout
+from slipway.validation.task import check_task
 
 KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in _ALL}
 _PART = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
@@ -49,6 +50,7 @@ def _semantics(model: BaseModel) -> Iterator[Finding]:
         yield from check_rollout(model)
     elif isinstance(model, ModelTaskSpec):
         yield from check_batch(model)
+        yield from check_task(model)
 
 
 def _inactive(kind: str, spec: Mapping[str, Any]) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ class Rows:
         predicted: class codes at the frozen threshold, or values; shape (n,).
         scores: probability of each class, shape (n, classes); shape (n, 0) for Regression.
         positive: code of the positive class; None outside binary tasks.
+        by_rule: which rows a rule answered before the model, shape (n,); their scores are the model's all the same.
 
     Binary rows are sorted by falling score of the positive class (see `sorted_by_score`), and `ends` are the last
     positions of runs of equal scores: ties must count as one step of a curve.
@@ -32,6 +33,7 @@ class Rows:
     scores: Floats
     positive: int | None = None
     ends: Ints | None = None
+    by_rule: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.truth)

@@ -17,7 +17,8 @@ def sorted_by_score(rows: Rows) -> tuple[Rows, np.ndarray]:
     score = rows.score[order]
     ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
     truth, predicted, scores = rows.truth[order], rows.predicted[order], rows.scores[order]
-    return replace(rows, truth=truth, predicted=predicted, scores=scores, ends=ends), order
+    by_rule = None if rows.by_rule is None else rows.by_rule[order]
+    return replace(rows, truth=truth, predicted=predicted, scores=scores, ends=ends, by_rule=by_rule), order
 
 
 def _counts(rows: Rows, w: Floats) -> tuple[Floats, Floats, Floats, Floats]:

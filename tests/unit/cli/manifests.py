@@ -61,6 +61,14 @@ def rollout(**spec: Any) -> Manifest:
     return manifest
 
 
+def task_with_rule(**changes: str) -> Manifest:
+    """A valid ModelTask whose one rule has some parts replaced."""
+    manifest = deepcopy(TASK)
+    manifest["spec"]["features"] += [{"name": "country", "type": "Categorical"}, {"name": "note", "type": "Text"}]
+    manifest["spec"]["rules"] = {"when": [{"name": "large", "if": "amount > 5", "predict": "1", **changes}]}
+    return manifest
+
+
 def text(*manifests: Manifest) -> str:
     """As a file of several documents."""
     return yaml.safe_dump_all(manifests, sort_keys=False)

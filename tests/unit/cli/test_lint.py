@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from slipway.cli.__main__ import main
 
-from tests.unit.cli.manifests import CANARY, ERRORS, SHADOW, TASK, rollout, text
+from tests.unit.cli.manifests import CANARY, ERRORS, SHADOW, TASK, rollout, task_with_rule, text
 
 WRONG = """\
 # a comment first, so that lines are counted
@@ -145,6 +145,36 @@ def test_a_gate_is_held_against_the_type_of_its_task(tmp_path: Path, capsys: pyt
     said = capsys.readouterr().out
     assert "spec.gates[1].metric: 'rmse' is no metric of a BinaryClassification" in said
     assert "average_precision" in said
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("amount > '5'", "character 10: '5' is a text where a number is needed"),
+        ("country == 5", "character 12: 5 is a number where a text is needed"),
+        ("note == 'x'", "character 1: 'note' is no feature that a rule can use"),
+        ("amount >", "character 9: cannot be read here; legal are and, or, not"),
+        ("open('x') == 'x'", "character 1: open('x') is not allowed; legal are and, or, not, comparisons"),
+    ],
+)
+def test_a_rule_that_cannot_be_read_is_refused_with_its_name_and_the_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], condition: str, expected: str
+) -> None:
+    assert lint(tmp_path, text(task_with_rule(**{"if": condition}))) == 1
+    assert f"error: spec.rules.when[0].if: rule 'large', {expected}" in capsys.readouterr().out
+
+
+def test_a_good_rule_is_no_error_and_a_regressions_rule_predicts_a_number(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lint(tmp_path, text(task_with_rule())) == 0
+    said = capsys.readouterr().out
+    assert "spec.rules: acted on only in part by this version: rules answer with serve: Hybrid" in said
+    regression = task_with_rule(predict="much")
+    regression["spec"] |= {"type": "Regression", "label": {"column": "y"}, "metrics": {"primary": "rmse"}}
+    regression["spec"]["criteria"] = [{"name": "near", "expression": "rmse <= 3"}]
+    assert lint(tmp_path, text(regression)) == 1
+    assert "spec.rules.when[0].predict: 'much' must be a number: the task is a Regression" in capsys.readouterr().out
 
 
 def test_an_unknown_kind_and_a_wrong_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

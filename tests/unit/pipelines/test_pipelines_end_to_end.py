@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slipway.features.decision import Decision, read_decision
 
 from tests.loopback import free_port
 from tests.unit.pipelines.made import COLUMNS, environment, table
@@ -140,12 +141,10 @@ def test_the_model_loads_without_this_package_and_matches_its_digest(
     )
     assert json.loads(done.stdout.splitlines()[-1]) == [["0"], False]
     profile = json.loads((directory / "slipway" / "profile.json").read_text())
-    assert (profile["rows"], profile["classes"], profile["positive"], profile["threshold"]) == (
-        840,
-        ["0", "1"],
-        "1",
-        "0.5",
-    )
+    assert (profile["rows"], profile["classes"], profile["positive"]) == (840, ["0", "1"], "1")
+    decision = (directory / "slipway" / "decision.json").read_text()
+    assert read_decision(decision) == Decision(threshold=0.5)
+    assert version.tags["slipway.decision"] == json.loads(decision)["digest"]
     assert [feature["name"] for feature in profile["features"]] == list(COLUMNS.features)
     assert profile["predictions"]["rows"] == 180
 

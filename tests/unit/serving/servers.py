@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.loopback import free_port
 
-SOURCES = Path(__file__).parents[3] / "model_images"
+SOURCES = ":".join(str(Path(__file__).parents[3] / part) for part in ("model_images", "operator"))
 
 
 @dataclass
@@ -79,7 +79,7 @@ def serving(model: Path, home: Path, module: str = "slipway_serving.service", **
         "SLIPWAY_REVISION": "r1",
         "SLIPWAY_VERSION": "7",
         "SLIPWAY_DRAIN_SECONDS": "0",
-        "PYTHONPATH": str(SOURCES),
+        "PYTHONPATH": SOURCES,
         "OMP_NUM_THREADS": "1",
         "BENTOML_HOME": str(home / "bentoml"),
         **environment,

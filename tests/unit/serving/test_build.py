@@ -16,15 +16,14 @@ from slipway_serving.build import inventory, layout, lock
 from slipway_serving.build.bytecode import compile_tree
 from slipway_serving.build.faults import BuildFault
 from slipway_serving.build.installer import PackageIndex
-from slipway_serving.build.modeldirectory import directory_digest
+from slipway_serving.build.modeldirectory import check_flavour, directory_digest
 from slipway_serving.build.tracking import Tracking
 
 from tests.loopback import free_port
+from tests.unit.serving.servers import SOURCES
 from tests.unit.serving.trees import write_tree
 from tests.unit.serving.wheels import write_wheel
-from tests.unit.serving.workshop import Workshop, open_workshop
-
-SOURCES = Path(__file__).parents[3] / "model_images"
+from tests.unit.serving.workshop import MODEL, Workshop, open_workshop
 
 
 @pytest.fixture
@@ -111,7 +110,7 @@ def test_two_cold_builds_that_differ_in_root_user_host_and_clock_agree(workshop:
     root.mkdir(parents=True)
     (tmp_path / "lock").write_text(workshop.lock)
     environment = {**os.environ, "TMPDIR": str(root), "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"}
-    environment |= {"SLIPWAY_TERMINATION_LOG": str(root / "said"), "PYTHONPATH": str(SOURCES)}
+    environment |= {"SLIPWAY_TERMINATION_LOG": str(root / "said"), "PYTHONPATH": SOURCES}
     command = [
         *ELSEWHERE,
         "elsewhere",
@@ -262,3 +261,23 @@ def test_bytecode_runs_without_its_source_being_read(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(root / "pkg/__init__.py")
+
+
+def test_the_code_of_an_image_is_all_that_its_server_imports_of_ours(tmp_path: Path) -> None:
+    layout.code_layer(tmp_path)
+    code = (
+        "import slipway, slipway_serving.service.bento as served\n"
+        f"import sys; ours = [one.__file__ for name, one in sys.modules.items() if name.startswith('slipway')]\n"
+        f"assert all(file.startswith({str(tmp_path / 'code')!r}) for file in ours), ours"
+    )
+    environment = {"PYTHONPATH": str(tmp_path / "code"), "HOME": str(tmp_path), "BENTOML_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("layer", ['{"format": 2}', "{", "\xff"])
+def test_a_decision_layer_that_no_server_reads_is_refused_before_anything_is_built(tmp_path: Path, layer: str) -> None:
+    root = write_tree(tmp_path, {**MODEL, "slipway/decision.json": layer.encode("latin-1")})
+    with pytest.raises(BuildFault) as caught:
+        check_flavour(root)
+    assert (caught.value.step, caught.value.reason) == ("lock", "UnsupportedDecision")

@@ -21,7 +21,7 @@ from slipway_serving.service.flavours.supported import FLAVOURS
 from tests.unit.serving.trees import write_tree
 from tests.unit.serving.wheels import write_wheel
 
-SOURCES = Path(__file__).parents[3] / "model_images"
+SOURCES = ":".join(str(Path(__file__).parents[3] / part) for part in ("model_images", "operator"))
 COLUMNS = {"inputs": '[{"name": "a", "type": "double"}]'}
 FUNCTION = {"loader_module": "mlflow.pyfunc.model", "python_model": "python_model.pkl", "code": None}
 
@@ -183,7 +183,7 @@ def test_lightgbm_runs_on_the_linked_library_alone(tmp_path: Path) -> None:
 def test_the_builder_loads_no_library_of_a_flavour() -> None:
     """It holds push credentials: what it shares with the server is text and tables."""
     code = "import sys, slipway_serving.build.__main__; print(*sorted({name.split('.')[0] for name in sys.modules}))"
-    environment = {**os.environ, "PYTHONPATH": str(SOURCES)}
+    environment = {**os.environ, "PYTHONPATH": SOURCES}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     heavy = {
         "numpy",

@@ -24,6 +24,7 @@ from slipway_serving.service.schema import Form
 
 from tests.unit.serving import flavour_models
 from tests.unit.serving.flavour_models import FLAVOURS, Saved, name_classes
+from tests.unit.serving.servers import SOURCES
 from tests.unit.serving.trees import write_tree
 
 
@@ -329,8 +330,7 @@ def test_the_served_flavours_need_no_mlflow(tmp_path: Path) -> None:
         "from pathlib import Path\nfrom slipway_serving.service.model import load_model\n"
         f"print(load_model(Path({str(saved.directory)!r})).class_names, 'onnx' in sys.modules)"
     )
-    sources = str(Path(__file__).parents[3] / "model_images")
-    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": sources}, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": SOURCES}, capture_output=True, text=True)
     assert done.stdout.strip() == "('fraud', 'honest') False", done.stderr
 
 

@@ -23,6 +23,7 @@ import pytest
 from arro3.io import write_parquet
 from hypothesis import given
 from hypothesis import strategies as st
+from slipway_serving.service.answers import Answer
 from slipway_serving.service.application import Application
 from slipway_serving.service.exposition import Page
 from slipway_serving.service.model import load_model
@@ -128,6 +129,13 @@ def test_a_row_says_who_asked_what_was_answered_and_by_what() -> None:
         "answer": "1", "score": 0.75, "threshold": 0.5, "propensity": None, "key_card": "4711",
         "feature_amount": None, "feature_country": None,
     }  # fmt: skip
+
+
+def test_an_answer_that_a_rule_gave_has_no_score() -> None:
+    answer = Answer([1, 0], np.array([1, 0]), np.array([np.nan, 0.25]), 0.5, np.array([0, -1]))
+    found = table(SCHEMA, entry(columns=[[1.0, 2.0], ["it", "de"]], keys=[["a", "b"]], rows=2, answer=answer))
+    assert found["score"].to_pylist() == [None, 0.25]
+    assert found["answer"].to_pylist() == ["1", "0"]
 
 
 def test_columns_that_are_left_out_are_nowhere_and_hashed_ones_only_who_has_the_key_can_tell(tmp_path: Path) -> None:

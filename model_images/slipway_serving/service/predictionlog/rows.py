@@ -112,10 +112,7 @@ def _answer_columns() -> list[LogColumn]:
         return Array([text_of(one) for one in chain.from_iterable(labels)], _TEXT)
 
     def scores(entries: Sequence[Entry]) -> Array:
-        values = (
-            entry.answer.scores.tolist() if entry.answer and entry.answer.scores is not None else [None] * entry.rows
-            for entry in entries
-        )
+        values = (entry.answer.known_scores() if entry.answer else [None] * entry.rows for entry in entries)
         return Array(list(chain.from_iterable(values)), DataType.float64())
 
     def thresholds(entries: Sequence[Entry]) -> Array:

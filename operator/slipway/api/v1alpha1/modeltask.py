@@ -95,6 +95,12 @@ _LAWS = (
         lambda spec: spec.serving.mode != "Inline" or all(f.window is None or f.served_from for f in spec.features),
     ),
     Rule(
+        "!has(self.calibration) || self.type == 'BinaryClassification'",
+        "calibration is only legal with type: BinaryClassification",
+        lambda spec: spec.calibration is None or spec.type == "BinaryClassification",
+        field=".calibration",
+    ),
+    Rule(
         "self.justification != 'Unstructured' || self.features.exists(f, has(f.type) && f.type == 'Text')",
         "justification: Unstructured needs a feature of type Text; legal otherwise: Complex, Changing",
         lambda spec: spec.justification != "Unstructured" or any(f.type == "Text" for f in spec.features),
@@ -140,15 +146,16 @@ class ModelTaskSpec(Spec):
     criteria: Annotated[tuple[NamedCriterion, ...], MapBy(20, least=1)] = Field(
         description="What a model must prove on held-out rows before it may be served; all must hold."
     )
-    calibration: Annotated[Calibration | None, Later("scores are not calibrated")] = Field(
+    calibration: Calibration | None = Field(
         None, description="Makes scores mean probabilities. Absent: they are left as they are."
     )
-    slices: Annotated[Slices | None, Later("slices are not judged")] = Field(
-        None, description="Parts of the rows that are judged by themselves."
-    )
-    rules: Annotated[Rules | None, Later("rules are not scored")] = Field(
-        None, description="A baseline of rules, scored on the same rows as the model."
-    )
+    slices: Annotated[
+        Slices | None, Later("the served model counts its answers by slice; slices are not judged", partly=True)
+    ] = Field(None, description="Parts of the rows that are judged by themselves.")
+    rules: Annotated[
+        Rules | None,
+        Later("rules answer with serve: Hybrid; they are not scored, so that ifSufficient stops nothing", partly=True),
+    ] = Field(None, description="Rules that answer before the model, and a baseline scored on the same rows.")
     business_metrics: Annotated[tuple[BusinessMetric, ...], MapBy(20), Later("business metrics are not queried")] = (
         Field((), description="Metrics that the application counts by the revision that answered.")
     )

@@ -44,7 +44,7 @@ class HeuristicRule(Spec):
 
 
 class Rules(Spec):
-    """A baseline of rules, scored on the same rows as the model."""
+    """Rules that answer before the model, and a baseline scored on the same rows."""
 
     when: Annotated[tuple[HeuristicRule, ...], MapBy(50, least=1)] = Field(
         description="The rules; the first that applies answers."
