@@ -41,7 +41,14 @@ IMAGES = (
     ProjectImage(
         "builder",
         "slipway_serving.build",
-        (("model_images/slipway_serving", "slipway_serving"), ("model_images/slipway_oci", "slipway_oci")),
+        (
+            ("model_images/slipway_serving", "slipway_serving"),
+            ("model_images/slipway_oci", "slipway_oci"),
+            # What the prober computes with, the standard library alone.
+            ("operator/slipway/__init__.py", "slipway/__init__.py"),
+            ("operator/slipway/statistics/__init__.py", "slipway/statistics/__init__.py"),
+            ("operator/slipway/statistics/quantiles.py", "slipway/statistics/quantiles.py"),
+        ),
     ),
     ProjectImage(
         "pipelines",
