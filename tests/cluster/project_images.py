@@ -43,7 +43,14 @@ IMAGES = (
     ProjectImage(
         "builder",
         "slipway_serving.build",
-        (("model_images/slipway_serving", "slipway_serving"), ("model_images/slipway_oci", "slipway_oci"), *_FEATURES),
+        (
+            ("model_images/slipway_serving", "slipway_serving"),
+            ("model_images/slipway_oci", "slipway_oci"),
+            *_FEATURES,
+            # What the prober computes with, the standard library alone.
+            ("operator/slipway/statistics/__init__.py", "slipway/statistics/__init__.py"),
+            ("operator/slipway/statistics/quantiles.py", "slipway/statistics/quantiles.py"),
+        ),
     ),
     ProjectImage(
         "pipelines",

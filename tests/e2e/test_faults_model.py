@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.demo import kube, view
+from tests.demo import view
 from tests.demo.data import Row
 from tests.demo.kube import condition
 from tests.demo.verify import weights
@@ -46,7 +46,7 @@ def test_an_unknown_version_is_named_and_disturbs_nobody(
     assert client.read().failed == 0
 
 
-def test_an_image_that_dies_at_start_gets_no_traffic_and_is_given_up_after_the_deadline(
+def test_an_image_that_dies_at_start_is_caught_by_its_proof_and_never_gets_a_service(
     service: Service, models: dict[str, str], rows: tuple[Row, ...]
 ) -> None:
     stable = view.variant(service.read(), "stable")["revision"]
@@ -57,9 +57,10 @@ def test_an_image_that_dies_at_start_gets_no_traffic_and_is_given_up_after_the_d
         assert weights(service.route()) == {stable: 1.0}
         service.patch({"spec": {"model": {"mlflow": {"version": models["first"]}}, "predictor": {"env": []}}})
         service.wait(lambda found: service.serves(found, models["first"]), 60, "the first version is Ready")
-        gone = f"InferenceService of revision {entry['revision']}"
-        kube.wait(lambda: {"pods": service.pods(entry["revision"])}, lambda found: not found["pods"], 60, gone)
-    assert entry["outcome"] == "Failed"
-    assert entry["message"]
+    owned = service.cluster.list("InferenceService", service.namespace, labels=f"slipway.dev/rollout={service.name}")
+    assert [live["metadata"]["labels"]["slipway.dev/revision"] for live in owned] == [stable]
+    assert (entry["outcome"], entry["stage"], entry["reason"]) == ("Failed", "prove", "ProcessDied")
+    assert "exit code 1" in entry["message"]
+    assert "No module named 'encodings'" in entry["message"], "the last lines of the process"
     assert set(client.read().answered) == {stable}
     assert client.read().failed == 0, client.read().failures

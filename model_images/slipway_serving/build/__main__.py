@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -18,11 +17,9 @@ from slipway_serving.build.assemble import Build
 from slipway_serving.build.faults import EXIT_TRANSIENT, BuildFault
 from slipway_serving.build.request import read_request
 from slipway_serving.build.tracking import Tracking
+from slipway_serving.termination import publish
 
 logger = logging.getLogger("slipway.build")
-
-_TERMINATION_LOG = Path(os.environ.get("SLIPWAY_TERMINATION_LOG", "/dev/termination-log"))
-_MOST_BYTES = 4096  # what the kubelet keeps of a container's termination message
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logger.removeHandler(last)
     if "error" in report:
         report["error"]["log"] = last.text
-    _publish(report)
+    publish(report)
     return code
 
 
@@ -76,19 +73,6 @@ def _failure(fault: BuildFault) -> tuple[dict[str, Any], int]:
     if fault.exit_code == EXIT_TRANSIENT:
         error["retryable"] = "true"
     return {"error": error}, fault.exit_code
-
-
-def _publish(report: dict[str, Any]) -> None:
-    content = json.dumps(report)
-    logger.info("%s", content)
-    if len(content.encode()) > _MOST_BYTES:
-        for part, most in (("message", 1000), ("log", 1000)):
-            report["error"][part] = report["error"][part].encode("ascii", "replace").decode()[-most:]
-        content = json.dumps(report)
-    try:
-        _TERMINATION_LOG.write_text(content)
-    except OSError:
-        logger.warning("%s cannot be written: outside of a pod the line above is the result", _TERMINATION_LOG)
 
 
 def _tracking_auth() -> tuple[str, str] | None:

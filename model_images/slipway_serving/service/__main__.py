@@ -22,6 +22,7 @@ from bentoml._internal.container import BentoMLContainer
 from starlette.applications import Starlette
 
 from slipway_serving.service.bento import Model, application, settings
+from slipway_serving.service.handover import LOG
 
 # A pod has 45 s from the word to its end, of which 5 s before SIGTERM and 5 s after it pass with draining.
 _CLOSE_SECONDS = 20.0
@@ -63,7 +64,10 @@ def build_app() -> Starlette:
 
 def main() -> None:
     """Configures logging to standard error and serves until a signal comes."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    sinks: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if settings.proof is not None:
+        sinks.append(logging.FileHandler(settings.proof / LOG))
+    logging.basicConfig(level=logging.INFO, handlers=sinks, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = uvicorn.Config(
         build_app(),
         host=settings.host,

@@ -15,6 +15,7 @@ from typing import Any
 import bentoml
 
 from slipway_serving.service.application import Application
+from slipway_serving.service.handover import hand_over
 from slipway_serving.service.model import load_model
 from slipway_serving.service.settings import read_settings
 
@@ -40,6 +41,8 @@ def _load() -> None:
     """A model that does not load ends the process: Kubernetes then shows the log of a crash, not an eternal unready."""
     try:
         model = load_model(settings.model)
+        if settings.proof is not None:
+            hand_over(model, settings.model, settings.proof)
     except BaseException:
         logger.exception("the model in %s does not load", settings.model)
         logging.shutdown()

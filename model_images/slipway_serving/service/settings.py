@@ -15,7 +15,8 @@ class Settings:
 
     `latency_edges` are further edges of the latency histogram in seconds (a gate's limit, so that the share above it
     is counted exactly); `drain_seconds` is how long a stopping pod still takes requests, for gateways that have not
-    yet heard that it leaves; `log` is None where predictions are not logged.
+    yet heard that it leaves; `log` is None where predictions are not logged; `proof` is where a server that is being
+    proven leaves its requests and its own log.
     """
 
     rollout: str = "none/none"
@@ -32,6 +33,7 @@ class Settings:
     max_instances: int = 4096
     drain_seconds: float = 5.0
     log: LogSettings | None = None
+    proof: Path | None = None
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -65,4 +67,5 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         max_instances=int(number("SLIPWAY_MAX_INSTANCES", default.max_instances)),
         drain_seconds=number("SLIPWAY_DRAIN_SECONDS", default.drain_seconds),
         log=read_log_settings(environment),
+        proof=Path(environment["SLIPWAY_PROOF"]) if environment.get("SLIPWAY_PROOF") else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,31 @@ from slipway_serving.service.schema import Column, Schema
 from slipway_serving.service.table import DTYPES
 from slipway_serving.service.tensors import TensorInput
 
+ROWS = 16
+"""How many different rows a model is timed with."""
+
 
 def typical_row(schema: Schema, profile: Profile) -> list[list[Any]]:
     """One instance, or as many as the model takes at once: a list of values per input."""
     reference = profile.named()
     return [[_typical(column, reference.get(column.name))] * (schema.batch or 1) for column in schema.columns]
+
+
+def profile_rows(schema: Schema, profile: Profile) -> list[list[list[Any]]]:
+    """Different rows made of the values that the profile knows, the usual row first; that one alone without a profile.
+
+    They need not be likely together: they are for a model to be timed with, not judged by.
+    """
+    reference = profile.named()
+    count = ROWS if any(column.name in reference for column in schema.columns) else 1
+    dice = random.Random(7)
+    return [
+        [
+            [_typical(column, reference.get(column.name), dice.randrange(1000) if row else 0)] * (schema.batch or 1)
+            for column in schema.columns
+        ]
+        for row in range(count)
+    ]
 
 
 def example_row(directory: Path, description: Mapping[str, Any], schema: Schema) -> list[list[Any]] | None:
@@ -43,13 +64,15 @@ def example_row(directory: Path, description: Mapping[str, Any], schema: Schema)
         return None
 
 
-def _typical(column: Column | TensorInput, feature: ReferenceFeature | None) -> Any:
+def _typical(column: Column | TensorInput, feature: ReferenceFeature | None, step: int = 0) -> Any:
+    """The usual value, or another one of the profile, `step` places away from it."""
     if isinstance(column, TensorInput):
         return column.typical()
     kind = column.type
     if feature and feature.numeric and feature.edges and kind in DTYPES:
-        middle = feature.edges[len(feature.edges) // 2]
+        middle = feature.edges[(len(feature.edges) // 2 + step) % len(feature.edges)]
         return middle if kind in ("double", "float") else int(middle)
     if feature and feature.values and kind == "string":
-        return feature.values[int(np.argmax(feature.counts))]
+        usual = int(np.argmax(feature.counts[: len(feature.values)])) if feature.counts else 0
+        return feature.values[(usual + step) % len(feature.values)]
     return {"string": "", "boolean": False, "datetime": "2026-01-01"}.get(kind, 0)

@@ -28,8 +28,8 @@ class RolloutController:
         if snapshot.spec is None or snapshot.deleting:
             return snapshot
         name = snapshot.spec.task_ref.name
-        task, positive = task_of(name, snapshot.namespace, world)
-        snapshot = replace(snapshot, task=task, positive=positive, model=await _model(snapshot.spec, world))
+        task, model = task_of(name, snapshot.namespace, world), await _model(snapshot.spec, world)
+        snapshot = replace(snapshot, task=task.exists, positive=task.positive, latency=task.latency, model=model)
         snapshot = batch(snapshot, name, world)
         if snapshot.batch is not None:
             return snapshot

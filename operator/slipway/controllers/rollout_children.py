@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from slipway.api.v1alpha1.modeltask import ModelTaskSpec
+from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.desired.names import GROUP, JOB_LABEL, ROLLOUT_LABEL, predictor_service
 from slipway.core.plan import ObjectKey
 from slipway.core.rollout import Snapshot
@@ -61,8 +63,24 @@ def _ready_addresses(slices: Iterable[Object]) -> Iterable[str]:
                 yield endpoint["addresses"][0]
 
 
-def task_of(name: str, namespace: str, world: World) -> tuple[bool, str]:
-    """Whether the ModelTask exists, and which class it calls positive."""
+@dataclass(frozen=True)
+class TaskFacts:
+    """What a rollout takes from its ModelTask: whether it exists, the class that it calls positive, how fast an answer
+    must be."""
+
+    exists: bool
+    positive: str = "1"
+    latency: Latency | None = None
+
+
+def task_of(name: str, namespace: str, world: World) -> TaskFacts:
+    """The facts of the task. Raises pydantic's ValidationError for one that the schema would have refused: a latency
+    that cannot be read is not the same as none."""
     task = world.get(ObjectKey(f"{GROUP}/v1alpha1", "ModelTask", namespace, name))
-    label = ((task or {}).get("spec") or {}).get("label") or {}
-    return task is not None, str(label.get("positive") or "1")
+    if task is None:
+        return TaskFacts(False)
+    spec = task.get("spec") or {}
+    positive = str((spec.get("label") or {}).get("positive") or "1")
+    if (spec.get("serving") or {}).get("mode") == "Batch":
+        return TaskFacts(True, positive)
+    return TaskFacts(True, positive, ModelTaskSpec.model_validate(spec).serving.latency)

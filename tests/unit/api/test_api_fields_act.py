@@ -46,7 +46,7 @@ def test_every_field_of_every_kind_is_acted_on_or_says_that_it_is_not(reads: fro
     "path",
     [
         "ModelTask.justification",
-        "ModelTask.serving.latency.p99",
+        "ModelTask.label.maturity.p95",
         "ModelRollout.initialRevision",
         "ModelRollout.predictor.env.valueFrom.secretKeyRef.key",
         "ModelRollout.promotion.keepPrevious.atMost",

@@ -28,7 +28,7 @@ def test_the_smallest_manifests_use_nothing_of_a_later_version_that_they_could_l
 
 
 def test_what_a_task_must_say_and_nobody_looks_at_is_named() -> None:
-    assert paths(good("modeltask-phishing")[0]) == ["spec.justification", "spec.serving.latency"]
+    assert paths(good("modeltask-phishing")[0]) == ["spec.justification"]
 
 
 def test_a_kind_of_a_later_version_is_named_as_a_whole() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from slipway import uninstall
+from slipway.core.desired.names import PROOF_LABEL
 from slipway.runtime import options
 from slipway.runtime.kinds import WATCHED, Kind
 
@@ -38,6 +39,17 @@ def test_pods_keep_the_level_restricted(kind: str, name: str) -> None:
         assert security["capabilities"] == {"drop": ["ALL"]}
         assert set(container["resources"]["requests"]) == {"cpu", "memory"}
         assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
+
+
+def test_pods_that_prove_an_image_get_no_network_in_the_namespaces_that_are_named() -> None:
+    policies = of_kind(render("namespaces={b,a}"), "NetworkPolicy")
+    assert [each["metadata"]["namespace"] for each in policies] == ["b", "a"]
+    for policy in policies:
+        assert policy["spec"]["podSelector"] == {"matchLabels": {PROOF_LABEL: "true"}}
+        assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+        assert not {"ingress", "egress"} & policy["spec"].keys(), "nothing is allowed"
+    assert of_kind(render("namespaces={a}", "proof.networkPolicy=false"), "NetworkPolicy") == []
+    assert of_kind(render(), "NetworkPolicy") == []
 
 
 def test_the_operator_reads_every_setting() -> None:

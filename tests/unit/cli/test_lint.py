@@ -44,7 +44,7 @@ def test_a_field_that_the_schema_asks_for_is_noted_and_never_refused(
 ) -> None:
     assert lint(tmp_path, text(TASK), "--strict") == 0
     notes = [line for line in capsys.readouterr().out.splitlines() if ": note: " in line]
-    assert [line.split(": ")[2] for line in notes] == ["spec.justification", "spec.serving.latency"]
+    assert [line.split(": ")[2] for line in notes] == ["spec.justification"]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slipway.controllers.rollout import RolloutController
+from slipway.core.desired.names import PROOF_LABEL
 from slipway.core.plan import Apply, Create, Delete, ObjectKey, Plan, SetFinalizers, Unavailable
 from slipway.runtime.world import ModelVersion, Sample, Settings
 
 from tests.unit.core.api_server import Object
-from tests.unit.core.kserve_model import KServe
+from tests.unit.core.jobs_model import TASK_SPEC, Jobs
 from tests.unit.core.traffic_model import Behaviour, Counts, arms
 
 KEY = ObjectKey("slipway.dev/v1alpha1", "ModelRollout", "ns", "fraud")
@@ -30,7 +31,7 @@ class Killed(Exception):
     """The operator dies here."""
 
 
-class Simulation(KServe):
+class Simulation(Jobs):
     """`requests` and `entities` per second reach the gateway once it carries a route."""
 
     settings = Settings(
@@ -39,12 +40,12 @@ class Simulation(KServe):
 
     def __init__(self, spec: Mapping[str, Any], versions: Mapping[str, Behaviour]) -> None:
         super().__init__(dict(versions))
-        self.build_seconds, self.alias, self.evaluation = 3, "", "passed"
+        self.alias, self.evaluation = "", "passed"
         self.requests, self.entities = 200.0, 60.0
-        self.runs, self.missing = {"runs:/0f3c/model"}, ""
+        self.runs = {"runs:/0f3c/model"}
         self.writes = 0
         self.kill: Callable[[int], bool] = lambda write: False
-        self.prometheus_up, self.mlflow_up, self.registry_up = True, True, True
+        self.prometheus_up, self.mlflow_up = True, True
         self.carried: Object | None = None
         self.refused, self.skew = "", 1.0
         self.wake, self.seen = self.now, ""
@@ -54,7 +55,7 @@ class Simulation(KServe):
         self.operator_writes: list[str] = []
         self.loop = asyncio.new_event_loop()
         self.put(KEY, spec=copy.deepcopy(dict(spec)), finalizers=[])
-        self.put(TASK, spec={"label": {"positive": "1"}})
+        self.put(TASK, spec=copy.deepcopy(TASK_SPEC))
 
     # World
 
@@ -164,34 +165,13 @@ class Simulation(KServe):
         for key, obj in list(self.objects.items()):
             if key.kind == "InferenceService":
                 self._serve(key, obj)
+            elif key.kind == "Job" and PROOF_LABEL in obj["metadata"]["labels"]:
+                self._prove(obj)
             elif key.kind == "Job":
                 self._build(obj)
         self._garbage()
         self._gateway()
         self._traffic()
-
-    def _build(self, job: Object) -> None:
-        if self.missing:
-            self.say_of(job, {"waiting": {"reason": "CreateContainerConfigError", "message": self.missing}})
-            return
-        if job.get("status") or not self.registry_up or self._age(job) < self.build_seconds:
-            return
-        arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
-        known = "--expect-digest" in arguments
-        digest = arguments[arguments.index("--expect-digest") + 1] if known else f"sha256:{'d' * 64}"
-        said = {"image": f"registry:5000/ns/fraud@{digest}", "modelDigest": digest}
-        self.finish(job, "Complete", said)
-
-    def finish(self, job: Object, how: str, said: Mapping[str, Any]) -> None:
-        """A Job ends, and its pod has said something."""
-        job["status"] = {"conditions": [{"type": how, "status": "True"}], "completionTime": self.now.isoformat()}
-        self.say_of(job, {"terminated": {"message": json.dumps(said)}})
-
-    def say_of(self, job: Object, state: Mapping[str, Any]) -> None:
-        """The state of the container of a Job's one pod."""
-        key = ObjectKey("v1", "Pod", "ns", f"{job['metadata']['name']}-1")
-        pod = self.objects.get(key) or self.put(key, None, labels=job["metadata"]["labels"])
-        pod["status"] = {"containerStatuses": [{"state": dict(state)}]}
 
     def _gateway(self) -> None:
         route = self.objects.get(ROUTE)

@@ -11,7 +11,10 @@ GOOD = Behaviour()
 NEVER_POSITIVE = Behaviour(positive=0.0)
 SLOW = Behaviour(latency=0.4)
 FAILING = Behaviour(errors=0.3)
-DIES = Behaviour(starts=False)
+DIES = Behaviour(starts=False, proves=False)
+NEVER_READY = Behaviour(starts=False)
+TOO_SLOW = Behaviour(timings=((0.4, 0.3, 0.5),))
+UNSTEADY = Behaviour(timings=((0.09, 0.08, 0.12), (0.09, 0.07, 0.11), (0.08, 0.07, 0.09)))
 
 
 def spec(**changes: Any) -> dict[str, Any]:

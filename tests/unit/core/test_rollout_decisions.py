@@ -198,7 +198,7 @@ def test_a_finished_build_whose_words_are_lost_is_repeated() -> None:
     sim.run(300, serves("2"))
 
 
-@pytest.mark.parametrize("stage", ["", "build", "start", "shadow", "canary-10", "rollback"])
+@pytest.mark.parametrize("stage", ["", "build", "prove", "start", "shadow", "canary-10", "rollback"])
 def test_deletion_policy_delete_leaves_nothing(stage: str) -> None:
     sim = serving(FAILING if stage == "rollback" else GOOD)
     if stage:
@@ -209,7 +209,7 @@ def test_deletion_policy_delete_leaves_nothing(stage: str) -> None:
     assert left == set(), "Jobs go by their owner"
 
 
-@pytest.mark.parametrize("stage", ["", "build", "start", "shadow", "canary-10", "rollback"])
+@pytest.mark.parametrize("stage", ["", "build", "prove", "start", "shadow", "canary-10", "rollback"])
 def test_deletion_policy_orphan_leaves_stable_and_its_route_without_owners(stage: str) -> None:
     bad = FAILING if stage == "rollback" else GOOD
     sim = serving(bad, deletionPolicy="Orphan")

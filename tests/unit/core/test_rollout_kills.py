@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
-from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, serves, serving
+from tests.unit.core.specs import DIES, FAILING, GOOD, TOO_SLOW, UNSTEADY, in_stage, pin, serves, serving
 from tests.unit.core.traffic_model import Behaviour
 
 Kill = Callable[[int], bool]
@@ -35,6 +35,8 @@ def end_state(sim: Simulation) -> dict[str, Any]:
         "services": sorted(sim.services()),
         "route": sim.objects[ROUTE]["spec"]["rules"],
         "epoch": status["epoch"],
+        "proofs": status["proofs"],
+        "jobs": sorted(key.name for key in sim.objects if key.kind == "Job"),
         "stages": [line for line in sim.trace if line[0] in ("Shadow", "Canary")],
     }
 
@@ -48,7 +50,10 @@ def story(second: Behaviour, kill: Kill) -> Simulation:
     return sim.run(60)
 
 
-@pytest.mark.parametrize("second", [GOOD, FAILING], ids=["good", "failing"])
+ENDS = {"good": GOOD, "failing": FAILING, "dies": DIES, "too slow": TOO_SLOW, "unsteady": UNSTEADY}
+
+
+@pytest.mark.parametrize("second", ENDS.values(), ids=ENDS)
 @pytest.mark.parametrize("kill", [always, sometimes(1), sometimes(2)], ids=["always", "dice 1", "dice 2"])
 def test_kills_between_any_two_writes_change_nothing(second: Behaviour, kill: Kill) -> None:
     undisturbed, killed = story(second, lambda write: False), story(second, kill)
@@ -56,7 +61,9 @@ def test_kills_between_any_two_writes_change_nothing(second: Behaviour, kill: Ki
     assert killed.client_errors == []
 
 
-@pytest.mark.parametrize("stage", ["build", "start", "shadow", "canary-10", "canary-50", "promote", "rollback"])
+@pytest.mark.parametrize(
+    "stage", ["build", "prove", "start", "shadow", "canary-10", "canary-50", "promote", "rollback"]
+)
 def test_an_operator_that_is_away_for_half_a_minute_in_any_stage_resumes(stage: str) -> None:
     bad = FAILING if stage == "rollback" else GOOD
     sim = pin(serving(bad), "2").run(300, in_stage(stage))

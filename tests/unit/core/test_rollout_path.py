@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.core.simulation import ROUTE
-from tests.unit.core.specs import DIES, FAILING, GOOD, NEVER_POSITIVE, SLOW, in_stage, pin, serves, serving
+from tests.unit.core.specs import FAILING, GOOD, NEVER_POSITIVE, NEVER_READY, SLOW, in_stage, pin, serves, serving
 from tests.unit.core.traffic_model import Behaviour, arms
 
 
@@ -20,7 +20,7 @@ def test_a_good_version_passes_every_stage_in_order_and_is_promoted() -> None:
     sim = pin(serving(), "2").run(300, serves("2"))
     stages = [name for _, _, name, _ in sim.trace]
     assert [s for s in dict.fromkeys(stages) if s] == [
-        "build", "start", "promote", "shadow", "canary-10", "canary-50",
+        "build", "prove", "start", "promote", "shadow", "canary-10", "canary-50",
     ]  # fmt: skip
     assert sim.variants()["previous"]["version"] == "1"
     assert sim.status["history"][0]["outcome"] == "Promoted"
@@ -52,8 +52,8 @@ def test_a_bad_version_is_caught_and_its_traffic_returns(bad: Behaviour, stage: 
     assert sim.client_errors == []
 
 
-def test_an_image_whose_process_dies_fails_at_the_deadline_without_traffic() -> None:
-    sim = pin(serving(DIES), "2").run(300, in_stage("rollback"))
+def test_a_service_that_does_not_become_ready_fails_at_the_deadline_without_traffic() -> None:
+    sim = pin(serving(NEVER_READY), "2").run(300, in_stage("rollback"))
     assert sim.status["history"][0]["outcome"] == "Failed"
     assert sim.status["history"][0]["reason"] == "NotReady"
     assert sim.run(60, serves("1")).client_errors == []

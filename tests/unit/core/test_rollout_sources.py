@@ -8,7 +8,7 @@ from typing import Any
 from slipway.core.plan import ObjectKey
 
 from tests.unit.core.simulation import KEY, Simulation
-from tests.unit.core.specs import DIES, GOOD, in_stage, serves, serving, spec
+from tests.unit.core.specs import GOOD, NEVER_READY, in_stage, serves, serving, spec
 
 RUN = "runs:/0f3c/model"
 DIGEST = f"sha256:{'e' * 64}"
@@ -24,7 +24,7 @@ def made(model: dict[str, Any], **changes: Any) -> Simulation:
 
 
 def jobs(sim: Simulation) -> list[dict[str, Any]]:
-    return [obj for key, obj in sim.objects.items() if key.kind == "Job"]
+    return [obj for key, obj in sim.objects.items() if key.kind == "Job" and "-build-" in key.name]
 
 
 def test_the_model_of_a_run_is_built_and_pinned_by_what_the_builder_found() -> None:
@@ -158,7 +158,7 @@ def test_a_builder_that_was_killed_is_told_with_the_end_of_its_log() -> None:
 
 def test_a_pull_secret_that_is_mended_reaches_a_candidate_that_does_not_start() -> None:
     sim = made({"type": "Run", "run": {"uri": RUN}}, image={"pullSecretRef": {"name": "wrong"}})
-    sim.versions[RUN] = DIES
+    sim.versions[RUN] = NEVER_READY
     sim.run(60, in_stage("start"))
     sim.run(5)
     sim.edit(KEY, lambda s: s["image"].update(pullSecretRef={"name": "right"}))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from slipway_oci import ImageConfig, ImageReference, Registry, image_from_layers, layer_from_tree
+from slipway_serving import termination
 from slipway_serving.build import __main__ as command
 from slipway_serving.build import lock
 from slipway_serving.build.modeldirectory import directory_digest
@@ -58,7 +59,7 @@ class Workshop:
         config = ImageConfig(env={"PATH": "/usr/bin"}, labels={"org.opencontainers.image.title": "base", "kept": "1"})
         self.base = base.at(image_from_layers(registry, base, [layer], config))
         monkeypatch.setattr(lock, "serving_lock", lambda scoring=False: self.lock)
-        monkeypatch.setattr(command, "_TERMINATION_LOG", self.report)
+        monkeypatch.setattr(termination, "_TERMINATION_LOG", self.report)
         monkeypatch.setenv("UV_NO_INDEX", "1")
         monkeypatch.setenv("UV_FIND_LINKS", str(self.wheels))
         monkeypatch.setenv("UV_OFFLINE", "1")

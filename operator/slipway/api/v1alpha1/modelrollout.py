@@ -39,7 +39,7 @@ def _assigned(spec: Any) -> bool:
 
 
 # A default, which is never reported: the condition InitialRevisionGated says it of the rollouts that it concerns.
-FIRST_REVISION = "a first revision serves by its evaluation and readiness alone, and no gate judges it"
+FIRST_REVISION = "a first revision serves by its evaluation, its proof and readiness alone, and no gate judges it"
 _HAS_CANDIDATES = "has(self.candidates) && self.candidates.size() > 0"
 _HAS_ASSIGNMENT = "has(self.traffic) && has(self.traffic.assignment)"
 # `map` and `join` have no bound on their result, and so no acceptable cost: places are written out instead.
@@ -143,7 +143,7 @@ class ModelRolloutSpec(Spec):
         "Gated",
         description="The first revision has no stable to compare with. Gated: it must keep the absolute gates "
         "before it gets "
-        "traffic. ServeDirectly: it serves as soon as it is ready.",
+        "traffic. ServeDirectly: it serves as soon as it answers, also where it is slower than its task declares.",
     )
     prediction_log: PredictionLog | None = Field(
         None, description="Keeps requests, answers and variants, for labels, backtests and skew checks."

@@ -12,6 +12,32 @@ from slipway.api.v1alpha1.conditions import ConditionedStatus
 from slipway.api.v1alpha1.constraints import MapBy
 
 
+class Benchmark(Status):
+    """How fast the built image answered, before any traffic; absent where the task declares no latency."""
+
+    p50: str = Field("", description="Half of the answers came within this time.")
+    p95: str = Field("", description="95% of the answers came within this time.")
+    p99: str = Field("", description="99% of the answers came within this time.")
+    p99_low: str = Field("", description="Lower end of the interval of p99.")
+    p99_high: str = Field("", description="Upper end of it; unbounded where too few requests were sent.")
+    throughput: str = Field("", description="Answers per second at this concurrency.")
+    concurrency: int = Field(0, description="Requests at the same time.")
+    requests: int = Field(0, description="Requests that were sent.")
+    failed: int = Field(0, description="Those that got no answer, or none with status 200.")
+    pauses: str = Field("", description="Delay that the machine itself added to 1% of short sleeps meanwhile.")
+    verdict: Literal["Pass", "TooSlow", "Open"] = Field(
+        "Open", description="Pass: within what the task declares. TooSlow: even its usual answer is not. Open: neither."
+    )
+    message: str = Field("", description="The reason, for a person.")
+
+
+class Proof(Status):
+    """An image that was proven: not proven again in the same form."""
+
+    key: str = Field(description="Hash of image, model, resources, environment and declared latency.")
+    benchmark: Benchmark | None = Field(None, description="How fast it answered.")
+
+
 class Variant(Status):
     """One InferenceService of the rollout."""
 
@@ -31,6 +57,7 @@ class Variant(Status):
     ready_replicas: int = Field(0, description="Replicas that are ready.")
     since: datetime | None = Field(None, description="When it took this role.")
     keep_until: datetime | None = Field(None, description="Until when it stays warm.")
+    benchmark: Benchmark | None = Field(None, description="How fast its image answered before it got traffic.")
     ungated: bool | None = Field(None, description="True: it served as the first revision, and passed no stage.")
     template: str = Field(
         "", description="The predictor as first written, in JSON without replicas: a later change makes a new revision."
@@ -46,6 +73,7 @@ class Target(Status):
     revision: str = Field("", description="Hash of the revision.")
     number: int = Field(0, description="Number of the revision.")
     started_at: datetime | None = Field(None, description="When its rollout began.")
+    proof_attempt: int = Field(0, description="Proofs that gave no verdict and were repeated.")
 
 
 class Queued(Status):
@@ -139,6 +167,7 @@ class HistoryEntry(Status):
     started_at: datetime | None = Field(None, description="When its rollout began.")
     ended_at: datetime | None = Field(None, description="When it ended.")
     gates: GateResults = Field((), description="The gates as they were at the end: the evidence.")
+    benchmark: Benchmark | None = Field(None, description="How fast its image answered before it got traffic.")
 
 
 class Rejected(Status):
@@ -181,6 +210,9 @@ class ModelRolloutStatus(ConditionedStatus):
     gates: GateResults = Field((), description="The latest judgement of each gate.")
     ab_test: ABTestResult | None = Field(None, description="The state of the running experiment.")
     batch: BatchStatus | None = Field(None, description="With serving.mode Batch: the last run.")
+    proofs: Annotated[tuple[Proof, ...], Field(max_length=10)] = Field(
+        (), description="The latest images that were proven, newest first."
+    )
     history: Annotated[tuple[HistoryEntry, ...], Field(max_length=10)] = Field(
         (), description="How the latest revisions ended, newest first."
     )

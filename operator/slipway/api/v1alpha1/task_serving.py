@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec, goes_with
-from slipway.api.v1alpha1.constraints import ColumnName, Cron, Later, SetOf, TimeZone, Uri, later_values
+from slipway.api.v1alpha1.constraints import ColumnName, Cron, SetOf, TimeZone, Uri, later_values
 from slipway.api.v1alpha1.references import SecretReference, VolumeClaim
 from slipway.api.v1alpha1.scalars import Duration
 from slipway.api.v1alpha1.task_label import Latency
@@ -107,9 +107,7 @@ class Serving(Spec):
     mode: Literal["Inline", "Batch"] = Field(
         description="Inline: an answer to each request. Batch: a Job scores many rows."
     )
-    latency: Annotated[
-        Latency | None, Later("no image is benchmarked; gates of the rollout judge live requests", compulsory=True)
-    ] = Field(None, description="With mode Inline: how fast an answer must be.")
+    latency: Latency | None = Field(None, description="With mode Inline: how fast an answer must be.")
     batch: Batch | None = Field(None, description="With mode Batch: input, output and schedule.")
     side_effects: Annotated[Literal["None", "Some"], later_values("Shadow stages are not refused", "Some")] = Field(
         "None",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,17 +10,15 @@ from typing import Any
 from slipway.api.v1alpha1.rollout_model import BuildImage
 from slipway.core.desired.build_job import DEADLINE_SECONDS, Build, KeyOf, build_job
 from slipway.core.plan import Manifest
-from slipway.core.rollout.snapshot import Object, is_true
+from slipway.core.rollout.job_words import MOST_SAID, ended_long_ago, finished, pods_of, words
+from slipway.core.rollout.snapshot import Object
 from slipway.core.rollout.turn import Turn
 
-MESSAGE_GRACE = 30.0
-"""Seconds in which the cache of Pods may lag behind that of Jobs."""
+ANSWER = "image"
+"""The member of a builder's words that says that it has succeeded."""
 
 RENEW_SECONDS = 300
 """A Job that waits for a Secret is made anew this long before its deadline: it has not failed."""
-
-MOST_SAID = 1200
-"""Characters of a message that leave room for the end of a log in a condition."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +93,6 @@ def build_job_manifest(turn: Turn, build: Build) -> Manifest:
     return build_job(turn.snapshot.identity, build)
 
 
-def _finished(job: Object, kind: str) -> bool:
-    return is_true((job.get("status") or {}).get("conditions"), kind)
-
-
 def _made(job: Object) -> str:
     """When the Job was made; an attempt that began later does not take its failure for its own."""
     return str(job["metadata"].get("creationTimestamp", ""))
@@ -109,16 +102,11 @@ def spent_job(turn: Turn, job: Object) -> bool:
     """Whether a finished Job is no answer: it failed before this attempt began, or its pods' words are lost."""
     target = turn.status.target
     started = target.started_at.strftime("%Y-%m-%dT%H:%M:%SZ") if target and target.started_at else ""
-    if _finished(job, "Failed"):
+    if finished(job, "Failed"):
         return _made(job) < started
-    if not _finished(job, "Complete") and _waits_for(turn, job):  # a new one before its deadline says that it failed
+    if not finished(job, "Complete") and _waits_for(turn, job):  # a new one before its deadline says that it failed
         return turn.age(datetime.fromisoformat(_made(job))) > DEADLINE_SECONDS - RENEW_SECONDS
-    return _finished(job, "Complete") and not _words(turn, job) and _ended_long_ago(turn, job)
-
-
-def _ended_long_ago(turn: Turn, job: Object) -> bool:
-    end = (job.get("status") or {}).get("completionTime")
-    return end is not None and turn.age(datetime.fromisoformat(end)) > MESSAGE_GRACE
+    return not words(turn, job, ANSWER) and ended_long_ago(turn, job)
 
 
 def outcome(turn: Turn, build: Build) -> Outcome | None:
@@ -126,12 +114,12 @@ def outcome(turn: Turn, build: Build) -> Outcome | None:
     job = turn.snapshot.jobs.get(build.job_name(turn.snapshot.name))
     if job is None or spent_job(turn, job):
         return None
-    words = _words(turn, job)
-    if _finished(job, "Complete"):
-        return Outcome(words["image"], words.get("modelDigest", "")) if words else None
-    if not _finished(job, "Failed"):
+    said = words(turn, job, ANSWER)
+    if finished(job, "Complete"):
+        return Outcome(said["image"], said.get("modelDigest", "")) if said else None
+    if not finished(job, "Failed"):
         return None
-    error = words.get("error") or {}
+    error = said.get("error") or {}
     if error.get("reason"):
         return Outcome(reason=error["reason"], message=_told(error))
     failed = next(c for c in job["status"]["conditions"] if c.get("type") == "Failed")
@@ -144,9 +132,9 @@ def running_message(turn: Turn, build: Build) -> str:
     missing = _waits_for(turn, job) if job else ""
     if missing:
         return f"the build starts when this is there: {missing}"
-    words = _words(turn, job).get("error") if job else None
-    if words:
-        return f"retrying after {words.get('reason', 'a failure')}: {words.get('message', '')}"
+    error = words(turn, job, ANSWER).get("error") if job else None
+    if error:
+        return f"retrying after {error.get('reason', 'a failure')}: {error.get('message', '')}"
     return "the image is being built" if job else "the build is about to start"
 
 
@@ -157,8 +145,7 @@ def waits_for(turn: Turn, build: Build) -> str:
 
 
 def _waits_for(turn: Turn, job: Object) -> str:
-    pods = turn.snapshot.job_pods.get(job["metadata"]["name"], ())
-    for pod in _newest_first(pods)[:1]:
+    for pod in pods_of(turn, job)[:1]:
         for container in (pod.get("status") or {}).get("containerStatuses") or ():
             waiting = (container.get("state") or {}).get("waiting") or {}
             if waiting.get("reason") == "CreateContainerConfigError":
@@ -169,36 +156,3 @@ def _waits_for(turn: Turn, job: Object) -> str:
 def _told(error: Mapping[str, Any]) -> str:
     said = f"{error.get('step', 'build')}: {error.get('message', '')}"
     return f"{said[:MOST_SAID]}\nthe end of its log:\n{error['log']}" if error.get("log") else said
-
-
-def _words(turn: Turn, job: Object) -> Mapping[str, Any]:
-    """The JSON that the Job's pods left: an image before an error, the newest pod before older ones."""
-    pods = turn.snapshot.job_pods.get(job["metadata"]["name"], ())
-    found = [said for pod in _newest_first(pods) for said in _messages(pod)]
-    return next((said for said in found if "image" in said), found[0] if found else {})
-
-
-def _newest_first(pods: tuple[Object, ...]) -> list[Object]:
-    return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
-
-
-def _messages(pod: Object) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
-        ended = (container.get("state") or {}).get("terminated") or {}
-        text = ended.get("message", "")
-        try:
-            said = json.loads(text)
-        except ValueError:
-            said = _killed(ended, text)
-        if isinstance(said, dict) and (isinstance(said.get("image"), str) or isinstance(said.get("error"), dict)):
-            found.append(said)
-    return found
-
-
-def _killed(ended: Mapping[str, Any], text: str) -> Mapping[str, Any]:
-    """A process that could not say how it ended: the kubelet's reason, and the end of its log."""
-    if not text or not ended.get("exitCode"):
-        return {}
-    message = f"the builder ended with exit code {ended['exitCode']}"
-    return {"error": {"reason": ended.get("reason") or "Error", "message": message, "log": text[-MOST_SAID:]}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from slipway.api.v1alpha1.rollout_stages import Stage
-from slipway.api.v1alpha1.rollout_status import HistoryEntry, Rejected, StageProgress, Target, Variant
+from slipway.api.v1alpha1.rollout_status import Benchmark, HistoryEntry, Rejected, StageProgress, Target, Variant
 from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved
 from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_STAGES, Turn
@@ -18,28 +18,33 @@ REJECTED = 20
 Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"]
 
 
-def begin(turn: Turn, model: Resolved, image: str = "") -> Turn:
-    """Pins a model version and starts its way; with a known image there is nothing to build."""
-    target = Target(version=model.version, digest=model.digest, image=image, started_at=turn.now)
+def begin(turn: Turn, model: Resolved) -> Turn:
+    """Pins a model version and starts its way, at its build."""
+    target = Target(version=model.version, digest=model.digest, started_at=turn.now)
     turn = turn.set(target=target, queued=None, gates=(), split=None)
     turn = turn.notice("Normal", "Started", f"version {model.version} is being rolled out")
-    if image:
-        return add_candidate(turn, image, model.digest)
     return turn.set(stage=StageProgress(name="build", index=-1, type=BUILD, since=turn.now, epoch=turn.status.epoch))
 
 
-def add_candidate(turn: Turn, image: str, digest: str) -> Turn:
-    """The image is known, so the revision is: it becomes the candidate, or turns out to be what already serves."""
-    target, stable = turn.target, turn.variant("stable")
-    revision = revision_of(digest, image, turn.spec)
-    if stable is not None and revision == stable.revision:
-        return end(turn.set_variant("stable", version=target.version, digest=digest))
+def same_as_stable(turn: Turn) -> bool:
+    """Whether the target turns out to be what already serves."""
+    stable, target = turn.variant("stable"), turn.target
+    return stable is not None and revision_of(target.digest, target.image, turn.spec) == stable.revision
+
+
+def add_candidate(turn: Turn, benchmark: Benchmark | None) -> Turn:
+    """The image is proven, so the revision becomes the candidate."""
+    target = turn.target
+    if same_as_stable(turn):
+        return end(turn.set_variant("stable", version=target.version, digest=target.digest))
+    revision = revision_of(target.digest, target.image, turn.spec)
     previous = turn.variant("previous")
     if previous is not None and revision == previous.revision:
         turn = turn.without("previous")
     number = turn.status.revision_counter + 1
-    target = target.model_copy(update={"image": image, "digest": digest, "revision": revision, "number": number})
-    candidate = candidate_of(turn.snapshot.identity, turn.spec, target).model_copy(update={"since": turn.now})
+    target = target.model_copy(update={"revision": revision, "number": number})
+    candidate = candidate_of(turn.snapshot.identity, turn.spec, target)
+    candidate = candidate.model_copy(update={"since": turn.now, "benchmark": benchmark})
     stage = StageProgress(name="start", index=-1, type=START, since=turn.now, epoch=turn.status.epoch)
     variants = (*(v for v in turn.status.variants if v.name != "candidate"), candidate)
     return turn.set(target=target, revision_counter=number, variants=variants, stage=stage)
@@ -114,10 +119,10 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     return turn.notice("Warning" if outcome != "Superseded" else "Normal", outcome, message)
 
 
-def fail(turn: Turn, reason: str, message: str) -> Turn:
+def fail(turn: Turn, reason: str, message: str, benchmark: Benchmark | None = None) -> Turn:
     """Ends a campaign that never had a candidate."""
     target = turn.target
-    nobody = Variant(name="candidate", version=target.version, digest=target.digest)
+    nobody = Variant(name="candidate", version=target.version, digest=target.digest, benchmark=benchmark)
     turn = _remember(turn, _entry(turn, nobody, "Failed", reason, message))
     turn = reject(turn, target.digest, target.version, reason)
     return end(turn).notice("Warning", "Failed", message)
@@ -157,7 +162,8 @@ def end(turn: Turn) -> Turn:
 
 def reject(turn: Turn, digest: str, version: str, reason: str) -> Turn:
     """Not tried again until the spec asks for something else, or for it in another way."""
-    entry = Rejected(digest=digest, version=version, reason=reason, at=turn.now, intent=intent_hash(turn.spec))
+    intent = intent_hash(turn.spec, turn.snapshot.latency)
+    entry = Rejected(digest=digest, version=version, reason=reason, at=turn.now, intent=intent)
     others = (r for r in turn.status.rejected if (r.digest, r.version) != (digest, version))
     return turn.set(rejected=(entry, *others)[:REJECTED])
 
@@ -168,6 +174,7 @@ def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message:
         revision=variant.revision, number=variant.number, version=variant.version, digest=variant.digest,
         outcome=outcome, stage=stage.name if stage else "", reason=reason, message=message,
         started_at=(target.started_at if target else None) or variant.since, ended_at=turn.now, gates=turn.status.gates,
+        benchmark=variant.benchmark,
     )  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from slipway.core.desired.inference_service import pulled_with
 from slipway.core.rollout.building import build_of, missing_settings, outcome, running_message, waits_for
-from slipway.core.rollout.campaign import add_candidate, end, enter, fail, promote, promoted, roll_back
+from slipway.core.rollout.campaign import end, enter, fail, promote, promoted, roll_back
 from slipway.core.rollout.presence import complaint, full
+from slipway.core.rollout.proving import prove
 from slipway.core.rollout.revision import pull_secret
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.stages import protect, ready_clock, warm
@@ -40,7 +41,7 @@ def building(turn: Turn) -> Turn:
         message = f"the builder found {result.digest}, the registry says {target.digest}: the version was changed"
         return fail(turn, "DigestMismatch", message)
     turn = turn.notice("Normal", "ImageBuilt", f"version {target.version} is {result.image}")
-    return add_candidate(turn, result.image, target.digest or result.digest)
+    return prove(turn, result.image, target.digest or result.digest)
 
 
 def starting(turn: Turn) -> Turn:

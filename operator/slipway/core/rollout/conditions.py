@@ -6,23 +6,25 @@ from datetime import datetime
 
 from slipway.api.v1alpha1.conditions import Condition
 from slipway.api.v1alpha1.modelrollout import FIRST_REVISION
-from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.core.kstatus import NOT_YET_ACTIVE, inactive
 from slipway.core.rollout.logged import predictions_logged
 from slipway.core.rollout.presence import answers, complaint
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.snapshot import Resolved
 from slipway.core.rollout.stages import is_short
-from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_STAGES, Turn
+from slipway.core.rollout.turn import BEFORE_TRAFFIC, BUILD, PROMOTE, PROVE, ROLLBACK, START, TRAFFIC_STAGES, Turn
 
 ORDER = (
     "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "ModelResolved", "Certified", "ImageBuilt",
-    "BatchScored", "SplitAgrees", "EvidenceAvailable", "PredictionsLogged", "InitialRevisionGated", "InactiveFields",
-    "ShortStages",
+    "ModelProven", "BatchScored", "SplitAgrees", "EvidenceAvailable", "PredictionsLogged", "InitialRevisionGated",
+    "InactiveFields", "ShortStages",
 )  # fmt: skip
 Statement = tuple[str, str, str]
+_CONDITION_OF_FAILURE = {"build": "ImageBuilt", "prove": "ModelProven"}
 _PHASES = {
     BUILD: "Building",
+    PROVE: "Proving",
     START: "Starting",
     PROMOTE: "Promoting",
     ROLLBACK: "RollingBack",
@@ -119,7 +121,7 @@ def _ready(turn: Turn, route: RouteView) -> Statement:
 
 def _reconciling(turn: Turn, route: RouteView) -> Statement:
     """False in a steady campaign of days, or tools that wait for it would hang (traffic.md 14)."""
-    if turn.stage_type in (BUILD, START, PROMOTE):
+    if turn.stage_type in (*BEFORE_TRAFFIC, PROMOTE):
         return "True", _PHASES[turn.stage_type], "a version is being brought up"
     if turn.stage_type == ROLLBACK and not route.carried:
         return "True", "RollingBack", "traffic is being taken from the candidate"
@@ -143,12 +145,25 @@ def of_model(turn: Turn) -> dict[str, Statement]:
         elif turn.spec.certification is not None:
             stated["Certified"] = ("True", "Waived", f"not evaluated; waived: {turn.spec.certification.waiver}")
     last = history[0] if history else None
-    if last and last.stage == "build" and last.outcome == "Failed" and not turn.status.target and turn.status.rejected:
-        stated["ImageBuilt"] = ("False", last.reason, last.message)
-    elif turn.status.variants:
+    failed = last and last.outcome == "Failed" and not turn.status.target and turn.status.rejected
+    if turn.status.variants:
         newest = max(turn.status.variants, key=lambda v: v.number)
         stated["ImageBuilt"] = ("True", "Built", newest.image)
+        if turn.snapshot.batch is None:
+            stated["ModelProven"] = _proven(newest)
+    if last and failed and last.stage in _CONDITION_OF_FAILURE:
+        stated.pop("ModelProven", None)
+        stated[_CONDITION_OF_FAILURE[last.stage]] = ("False", last.reason, last.message)
     return stated
+
+
+def _proven(newest: Variant) -> Statement:
+    if newest.benchmark is None:
+        return "True", "Answers", f"version {newest.version} answers; its task declares no latency"
+    if newest.benchmark.verdict == "Pass":
+        return "True", "FastEnough", f"version {newest.version}: {newest.benchmark.message}"
+    reason = "TooSlow" if newest.benchmark.verdict == "TooSlow" else "LatencyUnproven"
+    return "False", reason, f"version {newest.version} serves all the same: {newest.benchmark.message}"
 
 
 def _of_first_revision(turn: Turn) -> dict[str, Statement]:

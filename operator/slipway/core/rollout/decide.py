@@ -14,10 +14,11 @@ from slipway.core.rollout.deletion import delete_everything, going, let_everythi
 from slipway.core.rollout.effects import effects
 from slipway.core.rollout.guard import keep_watch
 from slipway.core.rollout.persisted import dump, position
+from slipway.core.rollout.proving import proving
 from slipway.core.rollout.route import RouteView, view
 from slipway.core.rollout.snapshot import Snapshot
 from slipway.core.rollout.stages import in_stage
-from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, Turn
+from slipway.core.rollout.turn import BUILD, PROMOTE, PROVE, ROLLBACK, START, Turn
 from slipway.core.rollout.wanted import consider
 from slipway.core.rollout.watching import observe_route
 
@@ -62,9 +63,10 @@ def _transition(turn: Turn, route: RouteView) -> Turn:
         return turn
     if turn.stage is None:
         return keep_watch(turn)
+    before_traffic = {BUILD: building, PROVE: proving, START: starting}
+    if turn.stage_type in before_traffic:
+        return before_traffic[turn.stage_type](turn)
     steps = {PROMOTE: promoting, ROLLBACK: rolling_back}
-    if turn.stage_type in (BUILD, START):
-        return building(turn) if turn.stage_type == BUILD else starting(turn)
     return steps.get(turn.stage_type, in_stage)(turn, route)
 
 

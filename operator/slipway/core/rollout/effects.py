@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.agreement import service_agrees
 from slipway.core.desired.inference_service import inference_service
-from slipway.core.desired.names import FINALIZER
+from slipway.core.desired.names import FINALIZER, PROOF_LABEL
+from slipway.core.desired.proof_job import proof_job
 from slipway.core.plan import Action, Apply, Create, Delete, SetFinalizers
 from slipway.core.rollout.building import build_job_manifest, build_of, spent_job
+from slipway.core.rollout.proof_outcome import is_running, spent_proof
+from slipway.core.rollout.proving import due_in, proof_of
 from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
 from slipway.core.rollout.snapshot import Object, key_of, leaving
 from slipway.core.rollout.timing import released
@@ -27,7 +30,7 @@ def effects(turn: Turn) -> tuple[Action, ...]:
         names = (*snapshot.finalizers, FINALIZER)
         return (SetFinalizers(snapshot.key, snapshot.resource_version, names),)
     route = view(snapshot)
-    return (*_route(turn, route), *_variants(turn), *build(turn), *_clean_up(turn, route))
+    return (*_route(turn, route), *_variants(turn), *build(turn), *_prove(turn), *_clean_up(turn, route))
 
 
 def _variants(turn: Turn) -> Iterator[Action]:
@@ -55,6 +58,23 @@ def build(turn: Turn) -> Iterator[Action]:
     if live is None:
         yield Create(manifest)
     elif spent_job(turn, live):
+        yield Delete(key_of(live), live["metadata"]["uid"])
+
+
+def _prove(turn: Turn) -> Iterator[Action]:
+    """The Job of the running attempt; one of another that is still under way has nobody left who asks for it."""
+    if not turn.snapshot.task:  # without its latency nobody knows what is proven
+        return
+    proof = proof_of(turn)
+    name = proof.job_name(turn.snapshot.name) if proof else ""
+    for job in turn.snapshot.jobs.values():
+        metadata = job["metadata"]
+        if PROOF_LABEL in metadata.get("labels", {}) and metadata["name"] != name and is_running(turn, job):
+            yield Delete(key_of(job), metadata["uid"])
+    live = turn.snapshot.jobs.get(name)
+    if proof is not None and live is None and due_in(turn) <= 0:
+        yield Create(proof_job(turn.snapshot.identity, proof))
+    elif live is not None and spent_proof(turn, live):
         yield Delete(key_of(live), live["metadata"]["uid"])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from slipway.api.v1alpha1.gates import Gate
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import Target, Variant
+from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.desired.inference_service import Served, predictor_template
 from slipway.core.desired.names import Identity, inference_service_name, short_hash
 from slipway.core.rollout.route import header_of
@@ -28,11 +29,12 @@ def revision_of(digest: str, image: str, spec: ModelRolloutSpec) -> str:
     return short_hash(parts)
 
 
-def intent_hash(spec: ModelRolloutSpec) -> str:
-    """Hash of the parts of the spec that decide about a candidate's fate: when they change, a rejected one is tried
-    again."""
+def intent_hash(spec: ModelRolloutSpec, latency: Latency | None) -> str:
+    """Hash of what decides about a candidate's fate, the task's latency included: when it changes, a rejected one is
+    tried again."""
     parts = {"model", "predictor", "stages", "gates", "image", "certification"}
-    return short_hash(spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, include=parts))
+    asked = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, include=parts)
+    return short_hash([asked, latency.model_dump(mode="json", exclude_none=True) if latency else None])
 
 
 def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> Variant:

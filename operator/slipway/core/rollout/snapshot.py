@@ -8,6 +8,7 @@ from typing import Any
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
+from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.batch_task import BatchTask
 from slipway.core.desired.names import GROUP, Identity
 from slipway.core.evidence import Evidence
@@ -48,8 +49,8 @@ class Snapshot:
     """One observation. `services` are all InferenceServices labelled with the rollout, `ready` their ready endpoints.
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
-    even then. `task` is False when the ModelTask does not exist; `batch` is there when it asks for scoring by a Job,
-    and `batch_invalid` says why such a task cannot be followed.
+    even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
+    is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
     """
 
     namespace: str
@@ -68,6 +69,7 @@ class Snapshot:
     batch: BatchTask | None = None
     batch_invalid: str = ""
     cron_job: Object | None = None
+    latency: Latency | None = None
     inactive: tuple[str, ...] = ()
     model: Resolved | Unavailable | None = None
     services: Mapping[str, Object] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.core.rollout.turn import BUILD, START, Turn
+from slipway.core.rollout.turn import BEFORE_TRAFFIC, Turn
 
 CONFIGURATION_LAG = 3.0
 """Seconds between a gateway's acceptance of a route and the last of its proxies acting on it (measured: under one)."""
@@ -21,6 +21,6 @@ def in_flight(turn: Turn) -> float:
 def released(turn: Turn) -> bool:
     """Whether a candidate may go at once: it never had traffic in this stage, or has had none for long enough."""
     stage = turn.stage
-    if stage is None or stage.type in (BUILD, START):
+    if stage is None or stage.type in BEFORE_TRAFFIC:
         return True
     return stage.route_observed_at is not None and turn.age(stage.route_observed_at) >= in_flight(turn)

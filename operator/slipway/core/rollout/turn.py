@@ -11,7 +11,8 @@ from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, StageProgres
 from slipway.core.plan import Notice
 from slipway.core.rollout.snapshot import Snapshot, variant
 
-BUILD, START, PROMOTE, ROLLBACK = "Build", "Start", "Promote", "Rollback"
+BUILD, PROVE, START, PROMOTE, ROLLBACK = "Build", "Prove", "Start", "Promote", "Rollback"
+BEFORE_TRAFFIC = (BUILD, PROVE, START)
 TRAFFIC_STAGES = ("Shadow", "Canary")
 TICK = timedelta(seconds=1)
 """The reconcile's clock counts whole seconds: what begins now may have begun up to one later, and must not count it."""

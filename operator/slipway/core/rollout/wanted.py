@@ -9,6 +9,7 @@ from slipway.api.v1alpha1.rollout_status import Queued, Target
 from slipway.core.plan import Unavailable
 from slipway.core.rollout.campaign import begin, end, restore, roll_back
 from slipway.core.rollout.presence import answers
+from slipway.core.rollout.proving import prove
 from slipway.core.rollout.revision import intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved
 from slipway.core.rollout.turn import ROLLBACK, Turn
@@ -34,7 +35,8 @@ def consider(turn: Turn) -> Turn:
         decided = check(turn, model)
         if decided is not None:
             return decided
-    return begin(turn, model, _known_image(turn, model))
+    image = _known_image(turn, model)
+    return prove(begin(turn, model), image, model.digest) if image else begin(turn, model)
 
 
 def _unresolved(turn: Turn, model: Unavailable | Resolved | None) -> Turn:
@@ -47,7 +49,7 @@ def _unresolved(turn: Turn, model: Unavailable | Resolved | None) -> Turn:
 
 def forget_rejected(turn: Turn) -> Turn:
     """A rejection holds for the spec under which it was made."""
-    intent = intent_hash(turn.spec)
+    intent = intent_hash(turn.spec, turn.snapshot.latency)
     kept = tuple(r for r in turn.status.rejected if r.intent == intent)
     return turn if kept == turn.status.rejected else turn.set(rejected=kept)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipway.core.rollout.route import RouteView
-from slipway.core.rollout.turn import BUILD, START, Turn
+from slipway.core.rollout.turn import BEFORE_TRAFFIC, Turn
 
 
 def observe_route(turn: Turn, route: RouteView) -> Turn:
@@ -12,7 +12,7 @@ def observe_route(turn: Turn, route: RouteView) -> Turn:
     Recorded is the generation: an edit that was taken back in between is still seen.
     """
     stage = turn.stage
-    if stage is None or stage.type in (BUILD, START):
+    if stage is None or stage.type in BEFORE_TRAFFIC:
         return turn
     known = stage.route_generation
     if known and (not route.agrees or route.generation != known):
