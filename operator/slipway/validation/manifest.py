@@ -96,4 +96,5 @@ def _metadata(kind: Kind, metadata: Any) -> list[Finding]:
     name = str(metadata.get("name") or metadata["generateName"])
     if len(name) > kind.longest_name or "." in name:
         return [error(("metadata", "name"), kind.name_rule.message)]
-    return []
+    problem = kind.host_problem(name, str(metadata.get("namespace") or ""))
+    return [error(("metadata", "name"), problem)] if problem else []

@@ -10,10 +10,12 @@ from slipway.core.desired.inference_service import inference_service
 from slipway.core.desired.names import FINALIZER
 from slipway.core.plan import Action, Apply, Create, Delete, SetFinalizers
 from slipway.core.rollout.building import build_job_manifest, build_of, spent_job
+from slipway.core.rollout.presence import size
+from slipway.core.rollout.replacement import names_of
 from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
 from slipway.core.rollout.snapshot import Object, key_of, leaving
-from slipway.core.rollout.timing import released
-from slipway.core.rollout.turn import BUILD, Turn
+from slipway.core.rollout.timing import drained, released
+from slipway.core.rollout.turn import BUILD, ROLLBACK, Turn
 
 
 def effects(turn: Turn) -> tuple[Action, ...]:
@@ -34,11 +36,15 @@ def _variants(turn: Turn) -> Iterator[Action]:
     snapshot = turn.snapshot
     held = not (snapshot.deleting and [v.name for v in turn.status.variants] == ["stable"])  # Orphan lets it go
     for variant in turn.status.variants:
-        live = snapshot.services.get(variant.inference_service)
+        name = names_of(variant)[-1]  # a deleted one is not made again beside its successor
+        live = snapshot.services.get(name)
         if leaving(live) or not variant.template:  # without one: written by another version, and not ours to guess
             continue
-        name, replicas = variant.inference_service, turn.spec.predictor.min_replicas
-        wanted = inference_service(snapshot.identity, name, variant.revision, variant.template, replicas, held)
+        if live is None and _on_its_way_out(turn, variant):
+            continue
+        wanted = inference_service(
+            snapshot.identity, name, variant.revision, variant.template, size(turn, variant), held
+        )
         if live is None or not service_agrees(live, wanted):
             yield Apply(wanted)
 
@@ -66,22 +72,22 @@ def _route(turn: Turn, route: RouteView) -> Iterator[Action]:
 
 
 def _clean_up(turn: Turn, route: RouteView) -> Iterator[Action]:
-    """InferenceServices that no variant names go, and those that somebody deleted are let go, once no route that the
-    gateway carries names them."""
+    """InferenceServices that no variant names go, and a draining one that somebody deleted is let go, once no route
+    that the gateway carries names them."""
     settled = route.carried or (turn.snapshot.deleting and route.agrees)  # a gateway that is gone must not hold us
-    variants = {v.inference_service: v for v in turn.status.variants}
+    variants = {name: variant for variant in turn.status.variants for name in names_of(variant)}
     for name, live in turn.snapshot.services.items():
         if refers_to(route, name) or not settled:
             continue
         variant = variants.get(name)
         if variant is None:
-            yield from remove(live)
-        elif leaving(live) and _free(turn, variant):
+            yield from remove(live) if drained(turn, name) else ()
+        elif leaving(live) and _on_its_way_out(turn, variant) and released(turn):
             yield from let_go(live)
 
 
-def _free(turn: Turn, variant: Variant) -> bool:
-    return variant.name != "candidate" or released(turn)
+def _on_its_way_out(turn: Turn, variant: Variant) -> bool:
+    return variant.name == "candidate" and turn.stage_type == ROLLBACK
 
 
 def let_go(live: Object) -> Iterator[Action]:

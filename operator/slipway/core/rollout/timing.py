@@ -18,6 +18,12 @@ def in_flight(turn: Turn) -> float:
     return CONFIGURATION_LAG + (request.seconds if request is not None else DEFAULT_REQUEST_SECONDS)
 
 
+def drained(turn: Turn, inference_service: str) -> bool:
+    """Whether an InferenceService that no variant names may go: none that was replaced has requests under way."""
+    held = next((each for each in turn.status.retiring if each.name == inference_service), None)
+    return held is None or (held.since is not None and turn.age(held.since) >= in_flight(turn))
+
+
 def released(turn: Turn) -> bool:
     """Whether a candidate may go at once: it never had traffic in this stage, or has had none for long enough."""
     stage = turn.stage
