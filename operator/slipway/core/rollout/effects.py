@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.agreement import service_agrees
 from slipway.core.desired.inference_service import inference_service
 from slipway.core.desired.names import FINALIZER
@@ -14,7 +13,7 @@ from slipway.core.rollout.presence import size
 from slipway.core.rollout.replacement import names_of
 from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
 from slipway.core.rollout.snapshot import Object, key_of, leaving
-from slipway.core.rollout.timing import drained, released
+from slipway.core.rollout.timing import drained
 from slipway.core.rollout.turn import BUILD, ROLLBACK, Turn
 
 
@@ -40,7 +39,7 @@ def _variants(turn: Turn) -> Iterator[Action]:
         live = snapshot.services.get(name)
         if leaving(live) or not variant.template:  # without one: written by another version, and not ours to guess
             continue
-        if live is None and _on_its_way_out(turn, variant):
+        if live is None and variant.name == "candidate" and turn.stage_type == ROLLBACK:
             continue
         wanted = inference_service(
             snapshot.identity, name, variant.revision, variant.template, size(turn, variant), held
@@ -72,22 +71,13 @@ def _route(turn: Turn, route: RouteView) -> Iterator[Action]:
 
 
 def _clean_up(turn: Turn, route: RouteView) -> Iterator[Action]:
-    """InferenceServices that no variant names go, and a draining one that somebody deleted is let go, once no route
-    that the gateway carries names them."""
+    """InferenceServices that no variant names go, once no route that the gateway carries names them, and requests to
+    those that were replaced are done."""
     settled = route.carried or (turn.snapshot.deleting and route.agrees)  # a gateway that is gone must not hold us
-    variants = {name: variant for variant in turn.status.variants for name in names_of(variant)}
+    needed = {name for variant in turn.status.variants for name in names_of(variant)}
     for name, live in turn.snapshot.services.items():
-        if refers_to(route, name) or not settled:
-            continue
-        variant = variants.get(name)
-        if variant is None:
-            yield from remove(live) if drained(turn, name) else ()
-        elif leaving(live) and _on_its_way_out(turn, variant) and released(turn):
-            yield from let_go(live)
-
-
-def _on_its_way_out(turn: Turn, variant: Variant) -> bool:
-    return variant.name == "candidate" and turn.stage_type == ROLLBACK
+        if settled and name not in needed and not refers_to(route, name) and drained(turn, name):
+            yield from remove(live)
 
 
 def let_go(live: Object) -> Iterator[Action]:
