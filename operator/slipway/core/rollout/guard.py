@@ -30,22 +30,27 @@ def keep_watch(turn: Turn) -> Turn:
     previous = turn.variant("previous")
     if previous is None:
         return turn.set(gates=()) if turn.status.gates else turn
-    if previous.keep_until is not None:
-        if turn.now >= previous.keep_until and not (_blind(turn) and turn.now < _latest(turn, previous)):
-            return (
-                turn.without("previous")
-                .set(gates=())
-                .notice("Normal", "PreviousRemoved", f"version {previous.version} was kept long enough")
-            )
-        turn = turn.at_latest(max(1.0, (previous.keep_until - turn.now).total_seconds()))
-    return _judge(turn) if watched(turn.spec, turn.status) else turn
+    judged = _judge(turn) if watched(turn.spec, turn.status) else turn
+    if previous.keep_until is None or judged.stage is not None:
+        return judged
+    if turn.now < previous.keep_until:
+        return judged.at_latest((previous.keep_until - turn.now).total_seconds())
+    if _blindness(turn) is not None and turn.now < _latest(turn, previous):
+        return judged
+    message = f"version {previous.version} was kept long enough"
+    return turn.without("previous").set(gates=()).notice("Normal", "PreviousRemoved", message)
 
 
-def _blind(turn: Turn) -> bool:
-    """Whether gates are enforced that nobody can ask about: the time in which they might have breached has not passed
-    then, since unknown is not success."""
+def _blindness(turn: Turn) -> Unavailable | None:
+    """Why nobody can measure what the gates limit. The time in which an enforced one might have breached has not
+    passed then: unknown is not success. Too little traffic is no blindness: that is known."""
     enforced = any(gate.bound is not None and gate.enforcement == "Enforce" for gate in turn.spec.gates)
-    return enforced and watched(turn.spec, turn.status) and isinstance(turn.snapshot.evidence, Unavailable)
+    if not enforced or not watched(turn.spec, turn.status):
+        return None
+    evidence = turn.snapshot.evidence
+    if isinstance(evidence, Evidence) and evidence.candidate.scraped is None:
+        return Unavailable("NotScraped", "Prometheus has scraped no pod of it within a minute")
+    return evidence if isinstance(evidence, Unavailable) else None
 
 
 def _latest(turn: Turn, previous: Variant) -> datetime:
@@ -61,10 +66,10 @@ def _judge(turn: Turn) -> Turn:
     verdicts = [(g.name, g.verdict, g.breaches) for g in results]
     if verdicts != [(g.name, g.verdict, g.breaches) for g in turn.status.gates]:
         turn = turn.set(gates=results)
-    evidence = turn.snapshot.evidence
-    if isinstance(evidence, Unavailable):
-        message = f"nobody can say whether the gates hold after promotion: {evidence.message}"
-        turn = turn.say("EvidenceAvailable", "False", evidence.reason, message)
+    evidence, blind = turn.snapshot.evidence, _blindness(turn)
+    if blind is not None:
+        message = f"nobody can say whether the gates hold for the promoted version: {blind.message}"
+        turn = turn.say("EvidenceAvailable", "False", blind.reason, message)
     back, late = answers(turn, turn.variant("previous")), overdue(turn, judged)
     if late is not None and back:
         return revert(turn.set(gates=results), "GateUnknown", _after_promotion(late))
