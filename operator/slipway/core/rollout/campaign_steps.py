@@ -9,8 +9,6 @@ from slipway.core.rollout.presence import complaint, full, live_service
 from slipway.core.rollout.revision import pull_secret
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.snapshot import leaving
-from slipway.core.rollout.route import RouteView
-from slipway.core.rollout.snapshot import leaving
 from slipway.core.rollout.stages import protect, ready_clock, warm
 from slipway.core.rollout.timing import in_flight
 from slipway.core.rollout.turn import Turn
