@@ -341,7 +341,7 @@ OTHERS = (
 )
 
 NAMES = (
-    Wrong("long rollout", _SMALL, "metadata/name", "r" + _DIGITS, ("metadata.name must have at most 40",)),
+    Wrong("long rollout", _SMALL, "metadata/name", "r" * 36, ("metadata.name must have at most 35",)),
     Wrong("rollout with a digit", _SMALL, "metadata/name", "4you", ("begin with a letter",)),
     Wrong("rollout with a dot", _SMALL, "metadata/name", "a.b", ("letters, digits and '-'",)),
     Wrong("long policy", _POLICY, "metadata/name", "p" + _DIGITS, ("metadata.name must have at most 40",)),

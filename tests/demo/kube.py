@@ -94,9 +94,11 @@ class Cluster:
             headers={"content-type": "application/merge-patch+json"},
         )
 
-    def delete(self, kind: str, name: str, namespace: str = "", grace: int | None = None) -> None:
-        """Deletes, pods after `grace` seconds; one that is gone already is fine."""
-        params = {"propagationPolicy": "Background"} | ({} if grace is None else {"gracePeriodSeconds": str(grace)})
+    def delete(
+        self, kind: str, name: str, namespace: str = "", grace: int | None = None, cascade: str = "Background"
+    ) -> None:
+        """Deletes, pods after `grace` seconds, dependents as `cascade` says; one that is gone already is fine."""
+        params = {"propagationPolicy": cascade} | ({} if grace is None else {"gracePeriodSeconds": str(grace)})
         try:
             self._call("DELETE", path(kind, namespace, name), params=params)
         except Refused as refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -223,8 +224,9 @@ def mirrors(route: Object) -> set[str]:
 
 
 def revision_of(ref: Mapping[str, Any]) -> str:
-    """The revision in the name of a backend, `<rollout>-<revision>-predictor`."""
-    return str(ref.get("name", "")).removesuffix("-predictor").rpartition("-")[2]
+    """The revision in the name of a backend, `<rollout>-<revision>-predictor`, with a digit before the last part where
+    it replaces one that somebody deleted."""
+    return re.sub(r"(-[2-9])?-predictor$", "", str(ref.get("name", ""))).rpartition("-")[2]
 
 
 def _backends(route: Object) -> Iterable[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""Hands in the works: a candidate deleted while mirrored, a weight edited; clients notice nothing."""
+"""Hands in the works: stable deleted, a candidate deleted while mirrored, a weight edited; clients notice nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.demo import kube, view
 from tests.demo.data import Row
-from tests.demo.kube import condition
+from tests.demo.kube import Object, condition
 from tests.e2e.watching import shape
 from tests.rows.service import Service, canary, shadow
 
@@ -20,6 +20,36 @@ def service(serve: Callable[[str], Service], models: dict[str, str]) -> Service:
     made = serve("hands")
     made.create(models["first"], STAGES)
     return made
+
+
+def test_stable_deleted_by_hand_serves_until_another_has_taken_its_place(
+    service: Service, rows: tuple[Row, ...]
+) -> None:
+    before = view.variant(service.read(), "stable")
+    old, uids = before["inferenceService"], {pod["metadata"]["uid"] for pod in service.pods(before["revision"])}
+
+    def live() -> Object:
+        return {"service": service.cluster.get("InferenceService", old, service.namespace)}
+
+    def old_pods() -> Object:
+        pods = service.pods(before["revision"])
+        return {"left": [pod for pod in pods if pod["metadata"]["uid"] in uids]}
+
+    with service.client(rows, rate=30) as client:
+        service.cluster.delete("InferenceService", old, service.namespace)
+        moved = service.wait(
+            lambda f: view.variant(f, "stable")["inferenceService"] != old, 120, "another InferenceService serves"
+        )
+        kube.wait(live, lambda found: found["service"] is None, 60, f"InferenceService {old} is let go")
+        kube.wait(old_pods, lambda found: not found["left"], 90, "its pods end")
+        whole = service.wait(lambda f: condition(f, "Reconciling")["status"] == "False", 30, "the rollout is whole")
+    after = view.variant(moved, "stable")
+    assert uids
+    assert after["revision"] == before["revision"]
+    assert after["inferenceService"].startswith(old)
+    assert condition(moved, "Ready")["status"] == condition(whole, "Ready")["status"] == "True"
+    assert set(client.read().answered) == {before["revision"]}
+    assert client.read().failed == 0, client.read().failures
 
 
 def test_a_candidate_deleted_while_mirrored_costs_no_client_anything_and_comes_back(
@@ -36,6 +66,7 @@ def test_a_candidate_deleted_while_mirrored_costs_no_client_anything_and_comes_b
         service.wait(lambda _: bool(shape(service.route()).mirrored), 120, "the mirror is back")
         moved = service.in_stage("canary-20", models["better"])
     assert view.variant(moved, "candidate")["revision"] == candidate["revision"]
+    assert view.variant(moved, "candidate")["inferenceService"] != candidate["inferenceService"]
     assert client.read().failed == 0, client.read().failures
 
 

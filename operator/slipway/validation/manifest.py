@@ -31,6 +31,7 @@ def check(manifest: Mapping[str, Any]) -> tuple[Finding, ...]:
     if kind is None:
         return tuple(findings)
     findings += _metadata(kind, manifest.get("metadata"))
+    findings += _host(kind, manifest)
     findings += [error((key,), f"unknown field; legal: {', '.join(_TOP)}") for key in sorted(set(manifest) - set(_TOP))]
     if "spec" not in manifest:
         return (*findings, error(("spec",), f"is required: {kind.spec.__doc__}"))
@@ -99,3 +100,12 @@ def _metadata(kind: Kind, metadata: Any) -> list[Finding]:
     if len(name) > kind.longest_name or "." in name:
         return [error(("metadata", "name"), kind.name_rule.message)]
     return []
+
+
+def _host(kind: Kind, manifest: Mapping[str, Any]) -> list[Finding]:
+    """What only requests need: a spec without traffic is of a task that scores batches."""
+    metadata, spec = manifest.get("metadata"), manifest.get("spec")
+    if not isinstance(metadata, Mapping) or not isinstance(spec, Mapping) or not spec.get("traffic"):
+        return []
+    problem = kind.host_problem(str(metadata.get("name") or ""), str(metadata.get("namespace") or ""))
+    return [error(("metadata", "name"), problem)] if problem else []

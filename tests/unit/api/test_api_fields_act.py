@@ -49,7 +49,7 @@ def test_every_field_of_every_kind_is_acted_on_or_says_that_it_is_not(reads: fro
         "ModelTask.label.maturity.p95",
         "ModelRollout.initialRevision",
         "ModelRollout.predictor.env.valueFrom.secretKeyRef.key",
-        "ModelRollout.promotion.keepPrevious.atMost",
+        "ModelRollout.promotion.probation.bound",
         "RolloutRequest.action",
         "MetricTemplate.numerator",
     ],

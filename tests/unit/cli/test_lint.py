@@ -187,8 +187,14 @@ def test_an_unknown_kind_and_a_wrong_version(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_a_name_too_long_for_what_is_derived_from_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lint(tmp_path, text({**rollout(), "metadata": {"name": "x" * 41}})) == 1
-    assert "metadata.name must have at most 40 characters" in capsys.readouterr().out
+    assert lint(tmp_path, text({**rollout(), "metadata": {"name": "x" * 36}})) == 1
+    assert "metadata.name must have at most 35 characters" in capsys.readouterr().out
+
+
+def test_a_name_too_long_for_its_namespace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lint(tmp_path, text({**rollout(), "metadata": {"name": "x" * 30, "namespace": "n" * 10}})) == 1
+    said = capsys.readouterr().out
+    assert "metadata.name and the namespace 'nnnnnnnnnn' must have at most 39 characters together, have 40" in said
 
 
 def test_one_object_written_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

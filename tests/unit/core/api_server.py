@@ -11,6 +11,7 @@ from typing import Any
 from slipway.core.plan import ObjectKey
 
 Object = dict[str, Any]
+FOREGROUND = "foregroundDeletion"
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 
@@ -38,10 +39,12 @@ class ApiServer:
         change(self.objects[key]["spec"])
         self.touch(self.objects[key], new_generation=True)
 
-    def delete(self, key: ObjectKey) -> None:
-        """Somebody deletes an object: finalizers hold it."""
+    def delete(self, key: ObjectKey, foreground: bool = False) -> None:
+        """Somebody deletes an object: finalizers hold it; in the foreground also one of the garbage collector's."""
         obj = self.objects[key]
         obj["metadata"].setdefault("deletionTimestamp", "now")
+        if foreground:
+            obj["metadata"].setdefault("finalizers", []).append(FOREGROUND)
         self.touch(obj)
         self.collect(key)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from slipway.core.plan import ObjectKey
 
-from tests.unit.core.api_server import ApiServer, Object
+from tests.unit.core.api_server import FOREGROUND, ApiServer, Object
 from tests.unit.core.traffic_model import Behaviour, Prometheus
 
 
@@ -17,6 +17,7 @@ class KServe(ApiServer):
         super().__init__()
         self.versions, self.start_seconds = versions, 3
         self.starts: dict[str, bool] = {}
+        self.revisions: dict[str, str] = {}
         self.prometheus = Prometheus()
 
     def _age(self, obj: Object) -> float:
@@ -36,12 +37,19 @@ class KServe(ApiServer):
                 self.put(
                     child, {"replicas": obj["spec"]["predictor"]["minReplicas"]}, ownerReferences=[{"uid": meta["uid"]}]
                 )
+        deployment = self.objects[ObjectKey("apps/v1", "Deployment", "ns", name)]
+        if deployment["metadata"]["ownerReferences"][0]["uid"] == meta["uid"]:
+            deployment["spec"]["replicas"] = obj["spec"]["predictor"]["minReplicas"]
         environment = {e["name"]: e["value"] for e in obj["spec"]["predictor"]["containers"][0]["env"]}
-        how = self.prometheus.behaviour[environment["SLIPWAY_REVISION"]] = self.versions[environment["SLIPWAY_VERSION"]]
+        revision = self.revisions[name] = environment["SLIPWAY_REVISION"]
+        how = self.prometheus.behaviour[revision] = self.versions[environment["SLIPWAY_VERSION"]]
         self.starts[name] = how.starts
 
     def _garbage(self) -> None:
-        """The collector takes what has no owner any more, six seconds late."""
+        """The collector takes what has no owner any more, six seconds late; after a foreground deletion at once what
+        has one."""
+        for key in [k for k, obj in self.objects.items() if FOREGROUND in (obj["metadata"].get("finalizers") or ())]:
+            self._collect_children(key)
         owners = {obj["metadata"]["uid"] for key, obj in self.objects.items() if key.kind == "InferenceService"}
         for key in [k for k in self.objects if k.kind in ("Deployment", "Service")]:
             meta = self.objects[key]["metadata"]
@@ -50,6 +58,15 @@ class KServe(ApiServer):
             meta["lost"] = meta.get("lost", 0) + 1
             if meta["lost"] > 6:
                 del self.objects[key]
+
+    def _collect_children(self, owner: ObjectKey) -> None:
+        meta = self.objects[owner]["metadata"]
+        for key in [k for k in self.objects if k.kind in ("Deployment", "Service")]:
+            if self.objects[key]["metadata"]["ownerReferences"][0]["uid"] == meta["uid"]:
+                del self.objects[key]
+        meta["finalizers"] = [each for each in meta["finalizers"] if each != FOREGROUND]
+        self.touch(self.objects[owner])
+        self.collect(owner)
 
     def endpoints(self) -> dict[str, int]:
         """Ready endpoints by Service name."""

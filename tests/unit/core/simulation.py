@@ -196,7 +196,7 @@ class Simulation(Jobs):
             if service not in self.routable() or (not mirrored and share > 0 and not ready.get(service)):
                 self.client_errors.append(f"{self.now:%H:%M:%S} {service} cannot answer its {share:.0%}")
                 continue
-            revision = service.removesuffix("-predictor").rpartition("-")[2]
+            revision = self.revisions[service]
             traffic = "live" if revision == chosen else "shadow"
             if ready.get(service):
                 off = self.skew if share < 0.5 else 1.0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from slipway.core.plan import ObjectKey
+
 from tests.unit.core.simulation import KEY, Simulation
 from tests.unit.core.traffic_model import Behaviour
 
@@ -77,3 +79,17 @@ def in_stage(name: str) -> Any:
 def serves(version: str) -> Any:
     """A condition for `run`: the version is stable and nothing is under way."""
     return lambda sim: sim.variants().get("stable", {}).get("version") == version and not sim.status.get("stage")
+
+
+def service(sim: Simulation, name: str) -> ObjectKey:
+    """The InferenceService of the variant in one place."""
+    return ObjectKey("serving.kserve.io/v1beta1", "InferenceService", "ns", sim.variants()[name]["inferenceService"])
+
+
+def replaced(sim: Simulation) -> bool:
+    """No replacement of a deleted InferenceService is under way."""
+    return not sim.status.get("retiring") and not any(
+        "successor" in variant or sim.objects[service(sim, name)]["metadata"].get("deletionTimestamp")
+        for name, variant in sim.variants().items()
+        if service(sim, name) in sim.objects
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from slipway.core.plan import ObjectKey
 
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, serves, serving, spec
@@ -129,17 +128,6 @@ def test_the_previous_version_goes_when_its_time_has_come_and_not_before() -> No
     sim.run(60)
     assert "previous" not in sim.variants()
     assert name not in set(sim.services())
-
-
-def test_a_kept_version_that_somebody_deletes_is_made_again() -> None:
-    sim = pin(serving(), "2").run(300, serves("2"))
-    key = ObjectKey(
-        "serving.kserve.io/v1beta1", "InferenceService", "ns", sim.variants()["previous"]["inferenceService"]
-    )
-    uid = sim.objects[key]["metadata"]["uid"]
-    sim.delete(key)
-    sim.run(10)
-    assert sim.objects[key]["metadata"]["uid"] != uid
 
 
 def test_a_stage_that_the_spec_changes_begins_again_with_its_new_weight() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
-from tests.unit.core.specs import DIES, FAILING, GOOD, TOO_SLOW, UNSTEADY, in_stage, pin, serves, serving
+from tests.unit.core.specs import DIES, FAILING, GOOD, TOO_SLOW, UNSTEADY, in_stage, pin, serves, service, serving
 from tests.unit.core.traffic_model import Behaviour
 
 Kill = Callable[[int], bool]
@@ -41,11 +41,14 @@ def end_state(sim: Simulation) -> dict[str, Any]:
     }
 
 
-def story(second: Behaviour, kill: Kill) -> Simulation:
-    """Version 2 from the registry to its end, promoted or rolled back."""
+def story(second: Behaviour, kill: Kill, deleted: tuple[str, ...] = ()) -> Simulation:
+    """Version 2 from the registry to its end, promoted or rolled back; on its way somebody deletes some variants."""
     sim = serving(second)
     sim.kill = kill
     pin(sim, "2")
+    for name in deleted:
+        sim.run(300, in_stage("shadow")).run(4)
+        sim.delete(service(sim, name))
     sim.run(300, lambda s: len(s.status["history"]) > 1)
     return sim.run(60)
 
@@ -58,6 +61,14 @@ ENDS = {"good": GOOD, "failing": FAILING, "dies": DIES, "too slow": TOO_SLOW, "u
 def test_kills_between_any_two_writes_change_nothing(second: Behaviour, kill: Kill) -> None:
     undisturbed, killed = story(second, lambda write: False), story(second, kill)
     assert end_state(killed) == end_state(undisturbed)
+    assert killed.client_errors == []
+
+
+@pytest.mark.parametrize("deleted", [("stable",), ("candidate",), ("stable", "candidate")], ids=" and ".join)
+def test_kills_change_nothing_about_what_somebody_deletes(deleted: tuple[str, ...]) -> None:
+    undisturbed, killed = story(GOOD, lambda write: False, deleted), story(GOOD, always, deleted)
+    assert end_state(killed) == end_state(undisturbed)
+    assert [name.endswith("-2") for name in sorted(killed.services())].count(True) == len(deleted)
     assert killed.client_errors == []
 
 

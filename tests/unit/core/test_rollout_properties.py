@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 from slipway.api.v1alpha1.scalars import Share
 
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
-from tests.unit.core.specs import FAILING, GOOD, NEVER_POSITIVE, SLOW, pin, serving, spec
+from tests.unit.core.specs import FAILING, GOOD, NEVER_POSITIVE, SLOW, pin, replaced, service, serving, spec
 from tests.unit.core.traffic_model import Behaviour, arms
 
 ASKED = {stage["name"]: stage.get("canary", {}).get("weight", "0%") for stage in spec()["stages"]}
 
 
-def _delete_candidate(sim: Simulation) -> None:
-    name = sim.variants().get("candidate", {}).get("inferenceService")
-    for key in [k for k in sim.objects if k.kind == "InferenceService" and k.name == name]:
-        sim.delete(key)
+def _delete(name: str, foreground: bool = False) -> Callable[[Simulation], None]:
+    def delete(sim: Simulation) -> None:
+        if name in sim.variants() and service(sim, name) in sim.objects:
+            sim.delete(service(sim, name), foreground)
+
+    return delete
 
 
 def _edit_route(sim: Simulation) -> None:
@@ -33,7 +35,10 @@ DISTURBANCES: dict[str, Callable[[Simulation], None]] = {
     "prometheus back": lambda sim: setattr(sim, "prometheus_up", True),
     "mlflow away": lambda sim: setattr(sim, "mlflow_up", False),
     "mlflow back": lambda sim: setattr(sim, "mlflow_up", True),
-    "candidate deleted": _delete_candidate,
+    "candidate deleted": _delete("candidate"),
+    "candidate deleted in the foreground": _delete("candidate", foreground=True),
+    "stable deleted": _delete("stable"),
+    "previous deleted": _delete("previous"),
     "route edited": _edit_route,
     "kills": lambda sim: setattr(sim, "kill", lambda write: write % 2 == 0),
     "no kills": lambda sim: setattr(sim, "kill", lambda write: False),
@@ -63,7 +68,7 @@ def _arms(sim: Simulation) -> list[tuple[str, float, str, str, bool]]:
     return list(arms(sim.objects[ROUTE]["spec"])) if ROUTE in sim.objects else []
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(VERSIONS, EVENTS)
 def test_whatever_happens(second: Behaviour, events: list[tuple[int, str]]) -> None:
     sim = pin(serving(second), "2")
@@ -75,7 +80,7 @@ def test_whatever_happens(second: Behaviour, events: list[tuple[int, str]]) -> N
             sim.tick()
     for name in ("prometheus back", "mlflow back", "no kills", "unpaused"):
         DISTURBANCES[name](sim)
-    sim.run(400, lambda s: not s.status.get("stage") and len(s.status["history"]) > 1)
+    sim.run(400, lambda s: not s.status.get("stage") and len(s.status["history"]) > 1 and replaced(s))
     _ends_well(sim, second)
 
 
@@ -88,6 +93,7 @@ def _ends_well(sim: Simulation, second: Behaviour) -> None:
     named = {name for name, *_ in _arms(sim)}
     assert named == {f"{sim.variants()['stable']['inferenceService']}-predictor"}
     assert sim.client_errors == []
+    assert {variant["inferenceService"] for variant in sim.variants().values()} <= set(sim.services())
     order = [index for kind, index, *_ in sim.trace if kind in ("Shadow", "Canary")]
     campaigns = 1 + sum(name in ("pin 2", "pin 3") for name in sim.notices)
     assert campaigns or order == sorted(order)

@@ -3,37 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from slipway.core.plan import ObjectKey
 
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
-from tests.unit.core.specs import GOOD, in_stage, pin, serves, serving, spec
+from tests.unit.core.specs import GOOD, in_stage, pin, serves, service, serving, spec
 from tests.unit.core.traffic_model import Behaviour, arms
-
-
-def service(sim: Simulation, name: str) -> ObjectKey:
-    return ObjectKey("serving.kserve.io/v1beta1", "InferenceService", "ns", sim.variants()[name]["inferenceService"])
 
 
 def named(sim: Simulation) -> set[str]:
     return {name.removesuffix("-predictor") for name, *_ in arms(sim.objects[ROUTE]["spec"])}
-
-
-@pytest.mark.parametrize("stage", ["shadow", "canary-10", "canary-50"])
-def test_deleting_the_candidate_by_hand_is_no_outage_and_it_comes_back(stage: str) -> None:
-    sim = pin(serving(), "2").run(300, in_stage(stage)).run(3)
-    epoch, key = sim.status["epoch"], service(sim, "candidate")
-    uid = sim.objects[key]["metadata"]["uid"]
-    sim.delete(key)
-    sim.run(1)
-    assert key.name not in named(sim), "the route leaves it at once"
-    assert key in sim.objects, "it is held until requests in flight are done"
-    sim.run(4)
-    assert sim.objects[key]["metadata"]["uid"] == uid, "a gateway's lag of 3 s and requests of 2 s are waited for"
-    sim.run(11)
-    assert sim.objects[key]["metadata"]["uid"] != uid, "it is made anew"
-    sim.run(300, serves("2"))
-    assert sim.status["epoch"] > epoch
-    assert sim.client_errors == []
 
 
 def test_a_candidate_without_endpoints_loses_its_traffic_from_the_slices_at_once() -> None:
@@ -146,16 +123,6 @@ def test_mlflow_away_holds_and_an_unknown_version_changes_nothing() -> None:
     assert sim.variants()["stable"]["version"] == "1"
     pin(sim, "2").run(300, serves("2"))
     assert sim.condition("Stalled")[0] == "False"
-
-
-def test_deleting_stable_by_hand_keeps_it_serving() -> None:
-    sim = serving()
-    sim.delete(service(sim, "stable"))
-    sim.run(60)
-    assert service(sim, "stable") in sim.objects
-    assert sim.condition("Ready")[1] == "StableUnavailable"
-    pin(sim, "2").run(300)
-    assert sim.client_errors == []
 
 
 def test_the_labels_of_a_service_never_name_role_stage_or_weight() -> None:

@@ -50,6 +50,7 @@ class Prometheus:
     behaviour: dict[str, Behaviour] = field(default_factory=dict)
     rollout: str = "ns/fraud"
     asked: int = 0
+    scraping: bool = True
 
     def answer(self, promql: str) -> list[Sample]:
         self.asked += 1
@@ -57,7 +58,9 @@ class Prometheus:
             return []  # these pods log nothing
         name = _names()[promql]
         if name == "scraped":
-            return [self._sample({"revision": revision}, 2.0) for revision in self.behaviour]
+            return [
+                self._sample({"revision": revision}, 2.0 if self.scraping else 600.0) for revision in self.behaviour
+            ]
         found: list[Sample] = []
         for (revision, traffic, epoch), counts in self.counts.items():
             labels = {"revision": revision, "traffic": traffic, "epoch": epoch}

@@ -105,7 +105,7 @@ def test_one_failed_request_fails_the_demo() -> None:
 
 def test_a_weight_left_behind_is_told() -> None:
     route = copy.deepcopy(ROUTE)
-    route["spec"]["rules"][0]["backendRefs"].append({"name": "phishing-ccc-predictor", "weight": 1})
+    route["spec"]["rules"][0]["backendRefs"].append({"name": "phishing-ccc-2-predictor", "weight": 1})
     assert "the bad models' weight is 0 again" in failing(facts(route=route))
     mirror = {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "phishing-ddd-predictor"}}}
     route = {"spec": {"rules": [{"filters": [mirror], **ROUTE["spec"]["rules"][0]}]}}

@@ -23,6 +23,7 @@ class Column:
 class Kind:
     """A kind of the group slipway.dev. `longest_name` keeps every derived name within 63 characters.
 
+    `longest_host` bounds name and namespace together, which no CEL rule can see; 0 where nothing joins them.
     `later`: this version accepts objects of the kind and acts on none of them yet.
     """
 
@@ -34,6 +35,8 @@ class Kind:
     status: type[Status]
     longest_name: int
     why_name: str
+    longest_host: int = 0
+    why_host: str = ""
     columns: tuple[Column, ...] = ()
     rules: tuple[Rule, ...] = ()
     namespaced: bool = True
@@ -53,6 +56,15 @@ class Kind:
             f"self.metadata.name.matches(r'{self.name_pattern}')",
             f"metadata.name must have at most {self.longest_name} characters, lower-case letters, digits and '-', and "
             f"begin with a letter: {self.why_name}",
+        )
+
+    def host_problem(self, name: str, namespace: str) -> str:
+        """Why no host can be made of name and namespace; empty when one can."""
+        if not self.longest_host or len(name) + len(namespace) <= self.longest_host:
+            return ""
+        return (
+            f"metadata.name and the namespace {namespace!r} must have at most {self.longest_host} characters together, "
+            f"have {len(name) + len(namespace)}: {self.why_host}"
         )
 
 

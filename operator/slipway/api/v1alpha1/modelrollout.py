@@ -199,8 +199,11 @@ KIND = Kind(
     doc="ModelRollout brings each new version of a model into service by evidence, and back when the evidence turns.",
     spec=ModelRolloutSpec,
     status=ModelRolloutStatus,
-    longest_name=40,
-    why_name="its InferenceServices are named <name>-<10 hex digits>, and KServe appends -predictor",
+    longest_name=35,
+    why_name="its InferenceServices are named <name>-<10 hex digits>-<digit>, and KServe labels their pods "
+    "isvc.<that>-predictor, which may have 63 characters",
+    longest_host=39,
+    why_host="KServe makes the host name <name>-<10 hex digits>-<digit>-predictor-<namespace>, which may have 63",
     columns=(
         Column("Phase", ".status.phase", "Summary of the state."),
         Column("Stage", ".status.stage.name", "Stage of the candidate."),

@@ -19,6 +19,9 @@ class Adopt(Spec):
     inference_service_ref: LocalReference = Field(description="The InferenceService, in the same namespace.")
 
 
+_KEPT = "the previous variant is kept for atLeast, and for longer only while nobody can ask whether the gates hold"
+
+
 class KeepPrevious(Spec):
     """How long the previous variant stays warm: one retraining cycle, label maturity or probation, within these."""
 
@@ -31,7 +34,7 @@ class KeepPrevious(Spec):
     )
 
     at_least: Duration = Field(Duration("7d"), description="Never less than this, such as 7d.")
-    at_most: Annotated[Duration, Later("the previous variant is kept for atLeast")] = Field(
+    at_most: Annotated[Duration, Later(_KEPT, partly=True)] = Field(
         Duration("120d"), description="Never more than this, such as 120d."
     )
 

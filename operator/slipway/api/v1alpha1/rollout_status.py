@@ -11,6 +11,24 @@ from slipway.api.v1alpha1.base import Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
 from slipway.api.v1alpha1.constraints import MapBy
 
+RETIRING = 16
+"""Most InferenceServices that wait for their last requests at once."""
+
+
+class Successor(Status):
+    """The InferenceService that is to take the place of one that somebody deleted."""
+
+    inference_service: str = Field("", description="Its name.")
+    since: datetime | None = Field(None, description="Since when it has been asked for.")
+    ready_since: datetime | None = Field(None, description="Since when all of its replicas have been ready.")
+
+
+class Retiring(Status):
+    """An InferenceService that somebody deleted and another has replaced; it is held until its requests are done."""
+
+    name: str = Field(description="Its name.")
+    since: datetime | None = Field(None, description="Since when the gateway has sent nothing to it.")
+
 
 class Benchmark(Status):
     """How fast the built image answered, before any traffic; absent where the task declares no latency."""
@@ -39,7 +57,7 @@ class Proof(Status):
 
 
 class Variant(Status):
-    """One InferenceService of the rollout."""
+    """One revision of the rollout and its InferenceService."""
 
     name: Literal["stable", "candidate", "previous"] = Field(description="stable, candidate or previous.")
     role: str = Field("", description="What it does now: Serving, Shadow, Canary, Warming, Draining or Kept.")
@@ -58,6 +76,9 @@ class Variant(Status):
     since: datetime | None = Field(None, description="When it took this role.")
     keep_until: datetime | None = Field(None, description="Until when it stays warm.")
     benchmark: Benchmark | None = Field(None, description="How fast its image answered before it got traffic.")
+    successor: Successor | None = Field(
+        None, description="What takes the place of its InferenceService, which somebody deleted and which serves on."
+    )
     ungated: bool | None = Field(None, description="True: it served as the first revision, and passed no stage.")
     template: str = Field(
         "", description="The predictor as first written, in JSON without replicas: a later change makes a new revision."
@@ -203,6 +224,9 @@ class ModelRolloutStatus(ConditionedStatus):
     epoch: int = Field(0, description="Counts restarts of evidence over the life of the rollout.")
     epoch_since: datetime | None = Field(None, description="When this epoch began.")
     variants: Annotated[tuple[Variant, ...], MapBy(8)] = Field((), description="The InferenceServices of the rollout.")
+    retiring: Annotated[tuple[Retiring, ...], MapBy(RETIRING)] = Field(
+        (), description="InferenceServices that somebody deleted, held until their requests are done."
+    )
     target: Target | None = Field(None, description="What is being rolled out, pinned.")
     queued: Queued | None = Field(None, description="The newest version that waits.")
     split: Split | None = Field(None, description="The candidate's share, asked for and measured.")

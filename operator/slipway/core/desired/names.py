@@ -20,6 +20,9 @@ REVISION_HEADER = "x-slipway-revision"
 ASSIGNMENT_HEADER = "x-slipway-assignment"
 PREDICTOR_PORT = 80
 
+GENERATIONS = 9
+"""InferenceServices of one revision that may exist at once: the second to the ninth have their number as a suffix."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -67,9 +70,9 @@ def short_hash(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:10]
 
 
-def inference_service_name(rollout: str, revision: str) -> str:
-    """Name of the InferenceService of a revision."""
-    return f"{rollout}-{revision}"
+def inference_service_name(rollout: str, revision: str, generation: int = 1) -> str:
+    """Name of the InferenceService of a revision; those that replace a deleted one count from 2 to GENERATIONS."""
+    return f"{rollout}-{revision}" if generation == 1 else f"{rollout}-{revision}-{generation}"
 
 
 def predictor_service(inference_service: str) -> str:

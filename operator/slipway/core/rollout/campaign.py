@@ -6,8 +6,10 @@ from typing import Literal
 
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import Benchmark, HistoryEntry, Rejected, StageProgress, Target, Variant
+from slipway.core.desired.names import inference_service_name
+from slipway.core.rollout.replacement import free_name
 from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
-from slipway.core.rollout.snapshot import Resolved
+from slipway.core.rollout.snapshot import Resolved, leaving
 from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_STAGES, Turn
 
 HISTORY = 10
@@ -39,15 +41,23 @@ def add_candidate(turn: Turn, benchmark: Benchmark | None) -> Turn:
         return end(turn.set_variant("stable", version=target.version, digest=target.digest))
     revision = revision_of(target.digest, target.image, turn.spec)
     previous = turn.variant("previous")
+    name = ""
     if previous is not None and revision == previous.revision:
-        turn = turn.without("previous")
+        turn, name = turn.without("previous"), previous.inference_service
     number = turn.status.revision_counter + 1
     target = target.model_copy(update={"revision": revision, "number": number})
-    candidate = candidate_of(turn.snapshot.identity, turn.spec, target)
+    name = name or _name_of(turn, revision)
+    candidate = candidate_of(turn.snapshot.identity, turn.spec, target, name)
     candidate = candidate.model_copy(update={"since": turn.now, "benchmark": benchmark})
     stage = StageProgress(name="start", index=-1, type=START, since=turn.now, epoch=turn.status.epoch)
     variants = (*(v for v in turn.status.variants if v.name != "candidate"), candidate)
     return turn.set(target=target, revision_counter=number, variants=variants, stage=stage)
+
+
+def _name_of(turn: Turn, revision: str) -> str:
+    """What is left of an earlier attempt is taken over, unless it is being deleted."""
+    name = inference_service_name(turn.snapshot.name, revision)
+    return free_name(turn, revision) or name if leaving(turn.snapshot.services.get(name)) else name
 
 
 def enter(turn: Turn, index: int) -> Turn:
@@ -108,7 +118,7 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     if outcome in ("RolledBack", "Failed"):
         turn = reject(turn, candidate.digest, candidate.version, reason)
     reached = bool(candidate.mirror) or candidate.weight not in ("", "0%")
-    turn = turn.set_variant("candidate", weight="0%", mirror="", role="Draining", since=turn.now)
+    turn = turn.set_variant("candidate", weight="0%", mirror="", role="Draining", since=turn.now, successor=None)
     if turn.variant("stable") is not None:
         turn = turn.set_variant("stable", weight="100%")
     draining = StageProgress(

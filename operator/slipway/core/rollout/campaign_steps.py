@@ -5,10 +5,11 @@ from __future__ import annotations
 from slipway.core.desired.inference_service import pulled_with
 from slipway.core.rollout.building import build_of, missing_settings, outcome, running_message, waits_for
 from slipway.core.rollout.campaign import end, enter, fail, promote, promoted, roll_back
-from slipway.core.rollout.presence import complaint, full
+from slipway.core.rollout.presence import complaint, full, live_service
 from slipway.core.rollout.proving import prove
 from slipway.core.rollout.revision import pull_secret
 from slipway.core.rollout.route import RouteView
+from slipway.core.rollout.snapshot import leaving
 from slipway.core.rollout.stages import protect, ready_clock, warm
 from slipway.core.rollout.timing import in_flight
 from slipway.core.rollout.turn import Turn
@@ -82,7 +83,7 @@ def promoting(turn: Turn, route: RouteView) -> Turn:
 
 
 def rolling_back(turn: Turn, route: RouteView) -> Turn:
-    """Until nothing can reach the candidate any more, and people have had time to look at it."""
+    """Until nothing can reach the candidate any more, and people have had time to look at it, or have deleted it."""
     stage = turn.progress
     if turn.snapshot.deleting and not route.carried and turn.age(stage.since) >= GATEWAY_SECONDS:
         return end(turn)
@@ -90,7 +91,9 @@ def rolling_back(turn: Turn, route: RouteView) -> Turn:
         message = route.complaint or "traffic is being taken from the candidate"
         return turn.say("Progressing", "True", "RollingBack", message).at_latest(2.0)
     drain, delay = in_flight(turn), turn.spec.rollback.scale_down_delay.seconds
-    wanted = drain if turn.status.queued is not None or turn.snapshot.deleting else max(drain, delay)
+    live = live_service(turn, turn.variant("candidate"))
+    hurry = turn.status.queued is not None or turn.snapshot.deleting or live is None or leaving(live)
+    wanted = drain if hurry else max(drain, delay)
     left = wanted - turn.age(stage.route_observed_at)
     if left <= 0:
         return end(turn)

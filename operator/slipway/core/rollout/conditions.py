@@ -9,7 +9,8 @@ from slipway.api.v1alpha1.modelrollout import FIRST_REVISION
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.core.kstatus import NOT_YET_ACTIVE, inactive
 from slipway.core.rollout.logged import predictions_logged
-from slipway.core.rollout.presence import answers, complaint
+from slipway.core.rollout.presence import complaint, endpoints, live_service, size
+from slipway.core.rollout.replacement import coming
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.snapshot import Resolved
 from slipway.core.rollout.stages import is_short
@@ -39,7 +40,7 @@ def conclude(turn: Turn, route: RouteView) -> ModelRolloutStatus:
     variants = tuple(
         v.model_copy(
             update={
-                "replicas": turn.spec.predictor.min_replicas,
+                "replicas": size(turn, v),
                 "ready_replicas": turn.snapshot.ready.get(v.inference_service, 0),
             }
         )
@@ -112,10 +113,12 @@ def _ready(turn: Turn, route: RouteView) -> Statement:
     stable = turn.variant("stable")
     if stable is None:
         return "False", "NothingServes", "no version serves yet"
-    if not answers(turn, stable):
+    if live_service(turn, stable) is None or endpoints(turn, stable) == 0:
         return "False", "StableUnavailable", f"version {stable.version} cannot answer: {complaint(turn, stable)}"
     if not route.exists or route.refused:
         return "False", "RouteNotCarried", route.complaint or "the HTTPRoute does not exist yet"
+    if stable.successor is not None:
+        return "True", "Serving", f"version {stable.version} serves, although {complaint(turn, stable)}"
     return "True", "Serving", f"version {stable.version} serves"
 
 
@@ -125,6 +128,13 @@ def _reconciling(turn: Turn, route: RouteView) -> Statement:
         return "True", _PHASES[turn.stage_type], "a version is being brought up"
     if turn.stage_type == ROLLBACK and not route.carried:
         return "True", "RollingBack", "traffic is being taken from the candidate"
+    for variant in turn.status.variants:
+        if variant.successor is not None:
+            name = variant.successor.inference_service
+            message = (
+                f"{name} replaces {variant.inference_service}, which was deleted: {complaint(turn, coming(variant))}"
+            )
+            return "True", "Replacing", message
     return "False", "Settled", "what the spec asks for is in place, or under evaluation"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from slipway.api.v1alpha1.modelrollout import KIND
 from slipway.core.desired.names import FINALIZER
 from slipway.core.plan import Plan
 from slipway.core.rollout.batch import decide_batch, is_batch, mode_changed, unusable_for_batch
@@ -15,6 +16,7 @@ from slipway.core.rollout.effects import effects
 from slipway.core.rollout.guard import keep_watch
 from slipway.core.rollout.persisted import dump, position
 from slipway.core.rollout.proving import proving
+from slipway.core.rollout.replacement import replace_deleted, replacing
 from slipway.core.rollout.route import RouteView, view
 from slipway.core.rollout.snapshot import Snapshot
 from slipway.core.rollout.stages import in_stage
@@ -57,6 +59,9 @@ def _transition(turn: Turn, route: RouteView) -> Turn:
     if turn.status.epoch != turn.snapshot.status.epoch:
         return turn
     before = turn.status
+    turn = replace_deleted(turn, route)
+    if position(turn.status) != position(before):
+        return turn
     if turn.snapshot.task:
         turn = consider(turn)
     if position(turn.status) != position(before):
@@ -83,7 +88,9 @@ def _unusable(snapshot: Snapshot) -> str:
         return mode_changed(spec.task_ref.name, "Batch", "Inline")
     if spec.model is None or spec.model.type == "Rules":
         return "spec.model must be of type MLflow, Run or Image: this version serves nothing else"
-    return ""
+    if snapshot.status.variants:  # KServe has made the host: its template for domains is not the usual one
+        return ""
+    return KIND.host_problem(snapshot.name, snapshot.namespace)
 
 
 def _refuse(snapshot: Snapshot, now: datetime, problem: str) -> Plan:
@@ -116,7 +123,7 @@ def _deleting(snapshot: Snapshot, now: datetime) -> Plan:
     turn = Turn(snapshot, snapshot.spec, now, snapshot.status)
     route = view(snapshot)
     plan = _plan(turn, withdraw(turn, route), route)
-    left = turn.stage is None and all(v.name == "stable" for v in turn.status.variants)
+    left = turn.stage is None and all(v.name == "stable" for v in turn.status.variants) and not replacing(turn)
     if plan.actions or not left or plan.requeue_after == 0:
         return plan if plan.requeue_after is not None else replace(plan, requeue_after=2.0)
     return orphaned(turn, route)

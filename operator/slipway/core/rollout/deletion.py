@@ -7,6 +7,7 @@ from slipway.core.plan import Action, Delete, Plan, SetFinalizers
 from slipway.core.rollout.campaign import end, roll_back
 from slipway.core.rollout.campaign_steps import rolling_back
 from slipway.core.rollout.effects import let_go, remove
+from slipway.core.rollout.replacement import names_of, replace_deleted
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.snapshot import Snapshot, key_of, leaving, variant
 from slipway.core.rollout.turn import ROLLBACK, Turn
@@ -36,10 +37,11 @@ def _farewell(snapshot: Snapshot) -> Action:
 
 
 def going(snapshot: Snapshot) -> bool:
-    """Whether stable itself is being deleted, as with its namespace: then there is nothing to leave behind."""
+    """Whether stable itself is being deleted, as with its namespace, and nothing that replaces it is there: then there
+    is nothing to leave behind."""
     stable = variant(snapshot.status, "stable")
-    live = snapshot.services.get(stable.inference_service) if stable else None
-    return live is None or leaving(live)
+    alive = [snapshot.services.get(name) for name in names_of(stable)] if stable else []
+    return all(live is None or leaving(live) for live in alive)
 
 
 def let_everything_go(snapshot: Snapshot) -> Plan:
@@ -49,8 +51,12 @@ def let_everything_go(snapshot: Snapshot) -> Plan:
 
 
 def withdraw(turn: Turn, route: RouteView) -> Turn:
-    """Under Orphan: the campaign is aborted, so that stable alone is left."""
+    """Under Orphan: the campaign is aborted and a replacement ended, so that stable alone is left."""
     turn = observe_route(turn, route)
+    replaced = replace_deleted(turn, route)
+    if replaced.status.variants != turn.status.variants:
+        return replaced
+    turn = replaced
     if turn.stage_type == ROLLBACK:
         return rolling_back(turn, route)
     if turn.variant("candidate") is not None:

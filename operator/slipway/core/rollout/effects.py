@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.agreement import service_agrees
 from slipway.core.desired.inference_service import inference_service
 from slipway.core.desired.names import FINALIZER, PROOF_LABEL
 from slipway.core.desired.proof_job import proof_job
 from slipway.core.plan import Action, Apply, Create, Delete, SetFinalizers
 from slipway.core.rollout.building import build_job_manifest, build_of, spent_job
+from slipway.core.rollout.presence import size
 from slipway.core.rollout.proof_outcome import is_running, spent_proof
 from slipway.core.rollout.proving import due_in, proof_of
+from slipway.core.rollout.replacement import names_of
 from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
 from slipway.core.rollout.snapshot import Object, key_of, leaving
-from slipway.core.rollout.timing import released
-from slipway.core.rollout.turn import BUILD, Turn
+from slipway.core.rollout.timing import drained
+from slipway.core.rollout.turn import BUILD, ROLLBACK, Turn
 
 
 def effects(turn: Turn) -> tuple[Action, ...]:
@@ -37,11 +38,15 @@ def _variants(turn: Turn) -> Iterator[Action]:
     snapshot = turn.snapshot
     held = not (snapshot.deleting and [v.name for v in turn.status.variants] == ["stable"])  # Orphan lets it go
     for variant in turn.status.variants:
-        live = snapshot.services.get(variant.inference_service)
+        name = names_of(variant)[-1]  # a deleted one is not made again beside its successor
+        live = snapshot.services.get(name)
         if leaving(live) or not variant.template:  # without one: written by another version, and not ours to guess
             continue
-        name, replicas = variant.inference_service, turn.spec.predictor.min_replicas
-        wanted = inference_service(snapshot.identity, name, variant.revision, variant.template, replicas, held)
+        if live is None and variant.name == "candidate" and turn.stage_type == ROLLBACK:
+            continue
+        wanted = inference_service(
+            snapshot.identity, name, variant.revision, variant.template, size(turn, variant), held
+        )
         if live is None or not service_agrees(live, wanted):
             yield Apply(wanted)
 
@@ -86,22 +91,13 @@ def _route(turn: Turn, route: RouteView) -> Iterator[Action]:
 
 
 def _clean_up(turn: Turn, route: RouteView) -> Iterator[Action]:
-    """InferenceServices that no variant names go, and those that somebody deleted are let go, once no route that the
-    gateway carries names them."""
+    """InferenceServices that no variant names go, once no route that the gateway carries names them, and requests to
+    those that were replaced are done."""
     settled = route.carried or (turn.snapshot.deleting and route.agrees)  # a gateway that is gone must not hold us
-    variants = {v.inference_service: v for v in turn.status.variants}
+    needed = {name for variant in turn.status.variants for name in names_of(variant)}
     for name, live in turn.snapshot.services.items():
-        if refers_to(route, name) or not settled:
-            continue
-        variant = variants.get(name)
-        if variant is None:
+        if settled and name not in needed and not refers_to(route, name) and drained(turn, name):
             yield from remove(live)
-        elif leaving(live) and _free(turn, variant):
-            yield from let_go(live)
-
-
-def _free(turn: Turn, variant: Variant) -> bool:
-    return variant.name != "candidate" or released(turn)
 
 
 def let_go(live: Object) -> Iterator[Action]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
+from slipway.core.rollout.replacement import names_of
 
 
 def position(status: ModelRolloutStatus) -> Any:
     """All of the status that effects are derived from."""
     stage = status.stage
     where = (stage.type, stage.name, stage.since, stage.withheld_since is None) if stage else None
-    variants = [(v.name, v.inference_service, v.weight, v.mirror, v.template, v.number) for v in status.variants]
+    variants = [(v.name, names_of(v), v.weight, v.mirror, v.template, v.number) for v in status.variants]
     return status.target, where, variants, status.epoch
 
 

@@ -56,7 +56,7 @@ def proof_of(turn: Turn) -> ProofRun | None:
     target = turn.target.model_copy(update={"revision": revision})
     return ProofRun(
         key=proof_key(turn),
-        template=candidate_of(turn.snapshot.identity, turn.spec, target).template,
+        template=candidate_of(turn.snapshot.identity, turn.spec, target, service="").template,
         prober_image=prober,
         ready_seconds=turn.spec.progress_deadline.seconds,
         load=load_of(latency) if latency else None,

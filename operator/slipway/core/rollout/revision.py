@@ -9,7 +9,7 @@ from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import Target, Variant
 from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.desired.inference_service import Served, predictor_template
-from slipway.core.desired.names import Identity, inference_service_name, short_hash
+from slipway.core.desired.names import Identity, short_hash
 from slipway.core.rollout.route import header_of
 
 _SIZE = {"min_replicas", "max_replicas", "scale_metric", "scale_target"}
@@ -37,9 +37,9 @@ def intent_hash(spec: ModelRolloutSpec, latency: Latency | None) -> str:
     return short_hash([asked, latency.model_dump(mode="json", exclude_none=True) if latency else None])
 
 
-def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> Variant:
-    """The variant that a target with an image becomes, its predictor written once and for all. Without traffic no
-    service is behind it: its image scores batches."""
+def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target, service: str) -> Variant:
+    """The variant that a target with an image becomes, its predictor written once and for all; `service` is the name
+    of its InferenceService. Without traffic none is behind it: its image scores batches."""
     pinned = Variant(
         name="candidate", role="Warming", revision=target.revision, number=target.number, version=target.version,
         digest=target.digest, image=target.image,
@@ -55,7 +55,7 @@ def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target) -> 
     )  # fmt: skip
     return pinned.model_copy(
         update={
-            "inference_service": inference_service_name(identity.name, target.revision),
+            "inference_service": service,
             "weight": "0%",
             "replicas": spec.predictor.min_replicas,
             "template": predictor_template(identity, served, spec.predictor),

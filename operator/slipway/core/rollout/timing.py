@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.core.rollout.turn import BEFORE_TRAFFIC, Turn
+from slipway.core.rollout.turn import Turn
 
 CONFIGURATION_LAG = 3.0
 """Seconds between a gateway's acceptance of a route and the last of its proxies acting on it (measured: under one)."""
@@ -18,9 +18,7 @@ def in_flight(turn: Turn) -> float:
     return CONFIGURATION_LAG + (request.seconds if request is not None else DEFAULT_REQUEST_SECONDS)
 
 
-def released(turn: Turn) -> bool:
-    """Whether a candidate may go at once: it never had traffic in this stage, or has had none for long enough."""
-    stage = turn.stage
-    if stage is None or stage.type in BEFORE_TRAFFIC:
-        return True
-    return stage.route_observed_at is not None and turn.age(stage.route_observed_at) >= in_flight(turn)
+def drained(turn: Turn, inference_service: str) -> bool:
+    """Whether an InferenceService that no variant names may go: none that was replaced has requests under way."""
+    held = next((each for each in turn.status.retiring if each.name == inference_service), None)
+    return held is None or (held.since is not None and turn.age(held.since) >= in_flight(turn))
