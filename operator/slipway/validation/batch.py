@@ -81,6 +81,11 @@ def without_requests(rollout: ModelRolloutSpec) -> Iterator[Finding]:
                 f"{stage.type} needs requests, and a task with serving.mode Batch gets none: take the stage out; each "
                 "version is tried on the input before it takes over",
             )
+    if rollout.prediction_log is not None:
+        yield error(
+            ("spec", "predictionLog"),
+            "a task with serving.mode Batch gets no requests to log: take it out; the output of each run is kept",
+        )
     if rollout.gates:
         yield error(
             ("spec", "gates"),

@@ -83,6 +83,10 @@ def test_rows_without_a_name_are_warned_of() -> None:
         (rollout(), "spec.traffic: a task with serving.mode Batch gets no requests"),
         (rollout(stages=[CANARY]), "Canary needs requests, and a task with serving.mode Batch gets none"),
         (batch_rollout(gates=[ERRORS]), "spec.gates: gates are judged by requests"),
+        (
+            batch_rollout(predictionLog={"uri": "s3://lake/log/", "secretRef": {"name": "lake"}}),
+            "spec.predictionLog: a task with serving.mode Batch gets no requests to log",
+        ),
     ],
 )
 def test_a_rollout_with_traffic_of_a_batch_task_is_refused(manifest: dict[str, Any], words: str) -> None:

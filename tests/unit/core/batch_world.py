@@ -121,3 +121,8 @@ def pin(world: BatchWorld, version: str) -> BatchWorld:
     """A person asks for a version."""
     world.edit(KEY, lambda spec: spec["model"]["mlflow"].update(version=version))
     return world
+
+
+def scores(version: str) -> Any:
+    """A condition for `run`: the version is stable and nothing is under way."""
+    return lambda world: world.variants().get("stable", {}).get("version") == version and not world.status.get("stage")
