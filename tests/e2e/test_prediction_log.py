@@ -6,6 +6,7 @@ Rows of the shadow pair with those of stable by the request's id. The store is a
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
@@ -52,14 +53,15 @@ def stored(server: S3Server) -> pa.Table | None:
     return dataset.dataset(DIRECTORY, filesystem=files, format="parquet", partitioning="hive").to_table()
 
 
-def rows_after(server: S3Server, live: int, seconds: float = 120) -> pa.Table:
-    """The rows once so many live ones are there; or those of the last look."""
+def rows_after(server: S3Server, least: dict[str, int], seconds: float = 180) -> pa.Table:
+    """The rows, once at least so many of each kind of traffic are there: each pod stores its own at its end."""
     deadline = time.monotonic() + seconds
     while True:
         found = stored(server)
-        if found is not None and found["traffic"].to_pylist().count("live") >= live:
+        counts = Counter(found["traffic"].to_pylist() if found is not None else ())
+        if all(counts[kind] >= rows for kind, rows in least.items()) and found is not None:
             return found
-        assert time.monotonic() < deadline, f"{found.num_rows if found else 0} rows, {live} live ones were answered"
+        assert time.monotonic() < deadline, f"{counts} stored, at least {least} expected"
         time.sleep(1)
 
 
@@ -85,7 +87,7 @@ def test_what_was_answered_is_stored_and_the_shadow_pairs_with_it(
     assert "spec.predictionLog" not in str(condition(seen, "InactiveFields"))
     service.delete()
 
-    found = rows_after(store, sum(tally.answered.values()))
+    found = rows_after(store, {"live": sum(tally.answered.values()), "shadow": 60})
     live = {row["request_id"]: row for row in found.to_pylist() if row["traffic"] == "live"}
     mirrored = {row["request_id"]: row for row in found.to_pylist() if row["traffic"] == "shadow"}
     assert tally.failed == 0, tally.failures

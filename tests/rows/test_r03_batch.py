@@ -157,11 +157,12 @@ def batch(
 
 def offline(version: str, table: pa.Table) -> list[float]:
     """The positive class's probability of every row, by MLflow and the model's own library."""
-    from mlflow import sklearn
+    from mlflow import MlflowClient, sklearn
     from mlflow.artifacts import download_artifacts
 
     tracking = Found.load(Places.of_environment().environment).mlflow_host_url
-    directory = download_artifacts(f"models:/phishing-tests/{version}", tracking_uri=tracking)
+    source = MlflowClient(tracking, tracking).get_model_version_download_uri("phishing-tests", version)
+    directory = download_artifacts(source, tracking_uri=tracking)
     model = sklearn.load_model(directory)
     positive = [str(name) for name in model.classes_].index("1")
     scores: list[float] = model.predict_proba(table.select(data.FEATURES).to_pandas())[:, positive].tolist()
