@@ -22,7 +22,7 @@ from slipway_serving.build.tracking import Tracking
 from tests.loopback import free_port
 from tests.unit.serving.servers import SOURCES
 from tests.unit.serving.trees import write_tree
-from tests.unit.serving.wheels import write_wheel
+from tests.unit.serving.wheels import SERVER, write_wheel
 from tests.unit.serving.workshop import MODEL, Workshop, open_workshop
 
 
@@ -99,7 +99,7 @@ import sys, time
 from slipway_serving.build import __main__ as command, lock
 now, text = time.time, open(sys.argv[1]).read()
 time.time = lambda: now() + 366 * 86400
-lock.serving_lock = lambda: text
+lock.serving_lock = lambda scoring=False: text
 sys.exit(command.main(sys.argv[2:]))
 """
 
@@ -143,7 +143,7 @@ def document_of(workshop: Workshop, report: dict[str, Any]) -> dict[str, Any]:
 def test_a_model_with_other_pins_gets_dependencies_of_its_own(workshop: Workshop) -> None:
     write_wheel(workshop.wheels, "alpha", "1.1")
     write_wheel(workshop.wheels, "gamma", "3.0", depends="beta")
-    for name in ("bentoml", "httptools", "prometheus_client", "pandas", "pyyaml"):
+    for name in SERVER:
         write_wheel(workshop.wheels, name, "1.0")
     write_tree(workshop.tracking.root / "1/model", {"requirements.txt": b"alpha==1.1\ngamma\n"})
     joined = lock.joined_lock(

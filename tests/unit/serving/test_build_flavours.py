@@ -19,7 +19,7 @@ from slipway_serving.build.modeldirectory import check_flavour, model_requiremen
 from slipway_serving.service.flavours.supported import FLAVOURS
 
 from tests.unit.serving.trees import write_tree
-from tests.unit.serving.wheels import write_wheel
+from tests.unit.serving.wheels import SERVER, write_wheel
 
 SOURCES = ":".join(str(Path(__file__).parents[3] / part) for part in ("model_images", "operator"))
 COLUMNS = {"inputs": '[{"name": "a", "type": "double"}]'}
@@ -101,7 +101,7 @@ def test_a_flavours_library_is_asked_for_where_the_model_forgot_it(
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels in the place of an index: what the server needs, and scikit-learn."""
     wheels = tmp_path / "wheels"
-    for name in ("bentoml", "httptools", "prometheus_client", "pandas", "pyyaml"):
+    for name in SERVER:
         write_wheel(wheels, name, "1.0")
     for name, value in {"UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels), "UV_OFFLINE": "1"}.items():
         monkeypatch.setenv(name, value)

@@ -7,6 +7,8 @@ import hashlib
 import zipfile
 from pathlib import Path
 
+# What a server imports itself, by the names of modules.
+SERVER = ("arro3_core", "arro3_io", "bentoml", "httptools", "obstore", "pandas", "prometheus_client", "pyyaml")
 SOURCE = 'def where():\n    raise RuntimeError("here")\n\n\nKINDS = {"a", "b", "c"}\nSAME = "x" in {"p", "q", "r"}\n'
 
 
