@@ -167,14 +167,21 @@ def _clears(gate: Gate, measured: Measured) -> bool:
 
 
 def shown(value: float | None, unit: Unit) -> str:
-    """A number as a person reads it: shares in percent, latencies in milliseconds."""
+    """A number as a person reads it: shares in percent, latencies in milliseconds, or seconds from one on."""
     if value is None or math.isnan(value):
         return ""
     if math.isinf(value):
         return "unbounded"
     if unit == "share":
-        return f"{value * 100:.3g}%"
-    return f"{value * 1000:.3g}ms" if unit == "seconds" else f"{value:.3g}"
+        return f"{_digits(value * 100)}%"
+    if unit == "seconds":
+        return f"{_digits(value * 1000)}ms" if value < 0.9995 else f"{_digits(value)}s"
+    return _digits(value)
+
+
+def _digits(value: float) -> str:
+    """Three significant digits, never with an exponent above them."""
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
 
 
 def _sentence(gate: Gate, measured: Measured, verdict: Verdict) -> str:

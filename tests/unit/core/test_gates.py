@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from slipway.core.evidence import Arm, Evidence, Histogram
-from slipway.core.gates import CHAIN, Case, judge
+from slipway.core.gates import CHAIN, Case, judge, shown
+from slipway.core.measures import Unit
 from slipway.core.percentiles import bounds, percentile, snap
 from slipway.core.plan import Unavailable
 from slipway.statistics.ratios import Confidence
@@ -155,3 +156,17 @@ def test_a_good_canary_passes_and_a_bad_one_breaches_in_the_end() -> None:
     rng = np.random.default_rng(23)
     assert sum("Pass" in _canary(rng, 40, 1.05) for _ in range(20)) >= 16
     assert sum("Breach" in _canary(rng, 40, 0.4) for _ in range(20)) >= 18
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0.00812, "seconds", "8.12ms"), (0.9994, "seconds", "999ms"), (0.9996, "seconds", "1s"),
+        (61.0, "seconds", "61s"),
+        (0.0314159, "share", "3.14%"), (12.3456, "share", "1235%"), (1234.4, "number", "1234"),
+        (math.inf, "share", "unbounded"),
+        (None, "seconds", ""),
+    ],
+)  # fmt: skip
+def test_numbers_are_shown_without_exponents(value: float | None, unit: Unit, text: str) -> None:
+    assert shown(value, unit) == text
