@@ -38,7 +38,7 @@ def test_stable_deleted_by_hand_serves_until_another_has_taken_its_place(
     with service.client(rows, rate=30) as client:
         service.cluster.delete("InferenceService", old, service.namespace)
         moved = service.wait(
-            lambda f: view.variant(f, "stable")["inferenceService"] != old, 120, "another InferenceService serves"
+            lambda f: view.variant(f, "stable")["inferenceService"] != old, 180, "another InferenceService serves"
         )
         kube.wait(live, lambda found: found["service"] is None, 60, f"InferenceService {old} is let go")
         kube.wait(old_pods, lambda found: not found["left"], 90, "its pods end")

@@ -195,6 +195,10 @@ def test_a_name_too_long_for_its_namespace(tmp_path: Path, capsys: pytest.Captur
     assert lint(tmp_path, text({**rollout(), "metadata": {"name": "x" * 30, "namespace": "n" * 10}})) == 1
     said = capsys.readouterr().out
     assert "metadata.name and the namespace 'nnnnnnnnnn' must have at most 39 characters together, have 40" in said
+    batch = {**rollout(), "metadata": {"name": "x" * 30, "namespace": "n" * 10}}
+    del batch["spec"]["traffic"]
+    lint(tmp_path, text(batch))
+    assert "characters together" not in capsys.readouterr().out, "no host without requests"
 
 
 def test_one_object_written_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
