@@ -22,6 +22,7 @@ from tests.demo.data import Row
 WORKERS = 8
 VISITORS = 50_000
 TIMEOUT = 10.0  # seconds
+MOST_FAILURES = 5_000  # that are kept with their time; all are counted
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Traffic:
     def _failed(self, what: str) -> None:
         with self._lock:
             self.tally.failed += 1
-            if len(self.tally.failures) < 100:
+            if len(self.tally.failures) < MOST_FAILURES:
                 self.tally.failures.append(Failure(time.time(), what))
 
     def _answered(self, revision: str, prediction: str, seconds: float) -> None:

@@ -34,7 +34,9 @@ def image(serve: Callable[[str], Service], trained: Object) -> str:
 
 
 def build_jobs(cluster: Cluster, service: Service) -> list[Object]:
-    return cluster.list("Job", service.namespace, labels=f"slipway.dev/rollout={service.name}")
+    """The Jobs that build; those that prove an image are others."""
+    jobs = cluster.list("Job", service.namespace, labels=f"slipway.dev/rollout={service.name}")
+    return [job for job in jobs if job["metadata"]["name"].startswith(f"{service.name}-build-")]
 
 
 def test_an_image_names_the_run_and_the_data_that_it_comes_from(image: str, trained: Object, namespace: str) -> None:

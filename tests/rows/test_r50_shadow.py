@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.demo import view
+from tests.demo import kube, view
 from tests.demo.data import Row
 from tests.demo.verify import mirrors, weights
 from tests.rows.service import SAYS_PHISHING, Service, canary, shadow
@@ -52,7 +52,11 @@ def test_r50_mirrored_requests_reach_the_candidate_and_are_no_exposures(
         answered = set(client.read().answered)
         route = service.route()
         after = service.in_stage("canary-50", models["better"])
-    candidate = view.variant(seen, "candidate")["revision"]
+        candidate = view.variant(seen, "candidate")["revision"]
+        # A stage is written down first and acted on then.
+        weighted = kube.wait(
+            service.route, lambda now: weights(now).get(candidate, 0) > 0, 60, "the canary's share in the route"
+        )
     assert seen["status"]["stage"]["name"] == "shadow"
     assert seen["status"]["stage"]["exposures"] == 0
     assert view.variant(seen, "candidate")["weight"] in ("0%", "0", "")
@@ -62,4 +66,4 @@ def test_r50_mirrored_requests_reach_the_candidate_and_are_no_exposures(
     assert service.counted("slipway_requests_total", f'revision="{candidate}",traffic="shadow"') >= 100
     assert client.read().failed == 0
     assert view.variant(after, "candidate")["revision"] == candidate, "the canary is the revision that was in shadow"
-    assert candidate not in mirrors(service.route()), "never mirror and weight one candidate in one rule"
+    assert candidate not in mirrors(weighted), "never mirror and weight one candidate in one rule"
