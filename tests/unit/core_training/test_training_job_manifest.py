@@ -31,6 +31,7 @@ def test_the_pod_is_restricted_and_has_no_token() -> None:
     context = pod["containers"][0]["securityContext"]
     assert context == {
         "allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
     }  # fmt: skip
 
 

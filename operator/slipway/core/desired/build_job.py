@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from slipway.core.desired.confinement import confined_container, confined_job_pod
 from slipway.core.desired.names import JOB_LABEL, Identity, short_hash
 
 DEADLINE_SECONDS = 1800
@@ -98,18 +99,8 @@ def build_job(identity: Identity, build: Build) -> dict[str, Any]:
 
 
 def _pod(build: Build) -> dict[str, Any]:
-    user = 65532
     return {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": user,
-            "runAsGroup": user,
-            "fsGroup": user,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        **confined_job_pod(),
         "containers": [
             {
                 "name": "build",
@@ -125,11 +116,7 @@ def _pod(build: Build) -> dict[str, Any]:
                     "requests": {"cpu": "100m", "memory": "256Mi"},
                     "limits": {"memory": "2Gi"},
                 },
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "capabilities": {"drop": ["ALL"]},
-                    "readOnlyRootFilesystem": True,
-                },
+                "securityContext": confined_container(),
                 # A process that was killed has written nothing: then the end of its log is all there is.
                 "terminationMessagePolicy": "FallbackToLogsOnError",
                 "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],

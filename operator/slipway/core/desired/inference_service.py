@@ -9,6 +9,7 @@ from typing import Any
 
 from slipway.api.v1alpha1.rollout_model import Predictor
 from slipway.api.v1alpha1.rollout_traffic import PredictionLog
+from slipway.core.desired.confinement import confined_container, confined_pod
 from slipway.core.desired.names import FINALIZER, REVISION_LABEL, Identity, canonical
 from slipway.core.desired.prediction_log import VARIABLE, log_description, log_mounts, log_volumes
 
@@ -17,7 +18,6 @@ DRAIN_SECONDS = 5
 """A stopping pod sleeps this long first: gateways learn from EndpointSlices that it leaves, seconds later."""
 
 _GRACE_SECONDS = 45
-_USER = 65532
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,7 @@ def predictor_template(identity: Identity, served: Served, predictor: Predictor)
         "containers": [_container(identity, served, predictor)],
         "enableServiceLinks": False,  # a Service named slipway would set SLIPWAY_PORT
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": confined_pod(),
         "terminationGracePeriodSeconds": _GRACE_SECONDS,
         "volumes": [{"name": "tmp", "emptyDir": {}}, *(log_volumes(served.log) if served.log else ())],
     }
@@ -71,12 +65,7 @@ def _container(identity: Identity, served: Served, predictor: Predictor) -> dict
         "livenessProbe": _probe("/livez", period=10, failures=6),
         "startupProbe": _probe("/livez", period=2, failures=150),
         "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-        },
+        "securityContext": confined_container(),
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *(log_mounts(served.log) if served.log else ())],
     }
     if predictor.resources is not None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from slipway.core.desired.confinement import confined_container
 from slipway.core.desired.names import JOB_LABEL, PROOF_LABEL, Identity, short_hash
 from slipway.core.desired.prediction_log import VARIABLE as LOG_VARIABLE
 from slipway.core.proof import ALPHA, Load
@@ -129,11 +130,7 @@ def _prober(proof: ProofRun, name: str) -> dict[str, Any]:
         "args": proof.arguments(name),
         "env": [{"name": "HOME", "value": "/tmp"}],
         "resources": {"requests": {"cpu": "50m", "memory": "48Mi"}, "limits": {"memory": "256Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": confined_container(),
         "terminationMessagePolicy": "File",
         "volumeMounts": [{"name": "proof", "mountPath": _FOLDER, "readOnly": True}],
     }

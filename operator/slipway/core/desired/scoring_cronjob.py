@@ -9,6 +9,7 @@ from typing import Any
 
 from slipway.api.v1alpha1.rollout_model import Predictor
 from slipway.core.batch_task import BatchTask
+from slipway.core.desired.confinement import confined_container, confined_job_pod, confined_pod
 from slipway.core.desired.names import GROUP, REVISION_LABEL, Identity, short_hash
 
 SCORING_LABEL = f"{GROUP}/scoring"
@@ -26,7 +27,6 @@ _HASH = f"{GROUP}/template-hash"
 _KEEP_SECONDS = 3600
 _HISTORY = 3
 _FINAL = 1  # the pod's own word (slipway_serving.scoring.faults) that trying again gives the same answer
-_USER = 65532
 
 
 @dataclass(frozen=True)
@@ -102,17 +102,9 @@ def _pod(identity: Identity, scoring: Scoring, predictor: Predictor, trial: bool
     pull = {"imagePullSecrets": [{"name": scoring.pull_secret}]} if scoring.pull_secret else {}
     return {
         **pull,
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "fsGroupChangePolicy": "OnRootMismatch",  # else every file of a large volume is touched at each run
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        **confined_job_pod(),
+        # Else every file of a large volume is touched at each run.
+        "securityContext": {**confined_pod(), "fsGroupChangePolicy": "OnRootMismatch"},
         "containers": [_container(identity, scoring, predictor, trial)],
         "volumes": volumes,
     }
@@ -127,12 +119,7 @@ def _container(identity: Identity, scoring: Scoring, predictor: Predictor, trial
         "image": scoring.image,
         "command": ["python3", "-m", "slipway_serving.scoring"],
         "env": _environment(identity, scoring, predictor, trial),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-        },
+        "securityContext": confined_container(),
         "terminationMessagePolicy": "File",
         "volumeMounts": mounts,
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.api.v1alpha1.references import ResourceRequirements
+from slipway.core.desired.confinement import confined_container, confined_job_pod
 
 GROUP = "slipway.dev"
 RUN_LABEL = f"{GROUP}/trainingrun"
@@ -21,7 +22,6 @@ _KEEP_SECONDS = 3600
 # 1 is the Job's own word (slipway_pipelines.faults) that trying again gives the same answer. 137 is SIGKILL: where no
 # disruption is noted, the kernel did it for want of memory, and the next attempt would want as much.
 _FINAL = (1, 137)
-_USER = 65532
 _REQUESTS = {"cpu": "50m", "memory": "256Mi"}
 _LIMITS = {"memory": "2Gi"}
 
@@ -98,16 +98,7 @@ def _metadata(attempt: Attempt) -> dict[str, Any]:
 
 def _pod(attempt: Attempt) -> dict[str, Any]:
     return {
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        **confined_job_pod(),
         "containers": [_container(attempt)],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "8Gi"}}],
     }
@@ -125,11 +116,7 @@ def _container(attempt: Attempt) -> dict[str, Any]:
             {"name": "SLIPWAY_TRAINING", "value": json.dumps(request, sort_keys=True, default=dict)},
         ],
         "resources": _resources(attempt.resources),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": confined_container(),
         "terminationMessagePolicy": "File",
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     }
