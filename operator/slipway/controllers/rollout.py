@@ -10,7 +10,7 @@ from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.controllers.reading import read_spec
 from slipway.controllers.rollout_batch import batch
 from slipway.controllers.rollout_children import children, task_of
-from slipway.controllers.rollout_evidence import gather
+from slipway.controllers.rollout_evidence import Judged, gather
 from slipway.controllers.rollout_log import logged
 from slipway.core.plan import Plan, Unavailable
 from slipway.core.rollout import Installation, Resolved, Snapshot, decide
@@ -18,9 +18,12 @@ from slipway.runtime.world import Object, Settings, World
 
 
 class RolloutController:
-    """The kind's half of the seam; keeps nothing between two calls."""
+    """The kind's half of the seam; keeps nothing between two calls but who shares questions with whom."""
 
     kind = "ModelRollout"
+
+    def __init__(self) -> None:
+        self._judged = Judged()
 
     async def observe(self, obj: Object, world: World, now: datetime) -> Snapshot:
         """Reads everything that a decision needs; evidence only while something is being judged."""
@@ -33,7 +36,7 @@ class RolloutController:
         snapshot = batch(snapshot, name, world)
         if snapshot.batch is not None:
             return snapshot
-        evidence, log = await gather(snapshot, world, now), await logged(snapshot, world, now)
+        evidence, log = await gather(snapshot, world, now, self._judged), await logged(snapshot, world, now)
         return replace(snapshot, evidence=evidence, log=log)
 
     def decide(self, snapshot: Snapshot, now: datetime) -> Plan:

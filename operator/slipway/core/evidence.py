@@ -1,7 +1,8 @@
 """What was measured of the two arms of a comparison, as values; and the texts of the questions to Prometheus.
 
-The questions name no rollout: the same few texts serve every rollout whose epoch falls into the same window class, so
-their number does not grow with the number of rollouts (rule 10). `collect` picks one rollout's part of the answers.
+The same few texts serve a whole shard of the rollouts that are being judged and whose epochs fall into the same window
+class (rule 10): what nobody judges, and what ended an hour ago, costs Prometheus nothing. `collect` picks one rollout's
+part of the answers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ STALE_AFTER = 60.0
 
 _WINDOWS = ((300, "5m"), (900, "15m"), (3600, "1h"), (21600, "6h"), (86400, "1d"), (604800, "7d"))
 _BY = "rollout,revision,traffic,epoch"
+
+SHARD = 50
+"""Most rollouts that one text names: 50 names are 3 KiB, well within what any server or proxy takes as an address."""
 
 
 class Sample(Protocol):
@@ -86,8 +90,20 @@ def window(age: float) -> str:
     return next((text for limit, text in _WINDOWS if age <= limit), "30d")
 
 
-def _sum(metric: str, labels: str, within: str) -> str:
-    return f"sum by ({_BY}{labels})(max_over_time({metric}[{within}]))"
+def shard(judged: Sequence[str], rollout: str) -> Sequence[str]:
+    """The rollouts that are asked for together with `rollout`, of all that are `judged`, which it is among."""
+    ordered = sorted(judged)
+    first = ordered.index(rollout) // SHARD * SHARD
+    return ordered[first : first + SHARD]
+
+
+def _selector(rollouts: Sequence[str]) -> str:
+    """Label matcher of these rollouts; of all that their names may hold only the full stop means more than itself."""
+    return 'rollout=~"{}"'.format("|".join(name.replace(".", "[.]") for name in rollouts))
+
+
+def _sum(selected: str, labels: str, within: str) -> str:
+    return f"sum by ({_BY}{labels})(max_over_time({selected}[{within}]))"
 
 
 def _moments(y: str, n: str, label: str) -> dict[str, str]:
@@ -103,22 +119,25 @@ def _moments(y: str, n: str, label: str) -> dict[str, str]:
     }
 
 
-def queries(within: str) -> Mapping[str, str]:
-    """All PromQL texts for one window class, by the name under which `collect` expects their answers."""
+def queries(within: str, rollouts: Sequence[str]) -> Mapping[str, str]:
+    """All PromQL texts for one window class and shard, by the name under which `collect` expects their answers."""
+    of = _selector(rollouts)
     texts = {
-        "requests": _sum("slipway_evidence_requests", ",assigned,code", within),
-        "predictions": _sum("slipway_evidence_predictions", ",assigned,class", within),
-        "latency": _sum("slipway_evidence_duration_bucket", ",assigned,le", within),
-        "scraped": "time() - max by (rollout,revision)(timestamp(slipway_serving_info))",
+        "requests": _sum(f"slipway_evidence_requests{{{of}}}", ",assigned,code", within),
+        "predictions": _sum(f"slipway_evidence_predictions{{{of}}}", ",assigned,class", within),
+        "latency": _sum(f"slipway_evidence_duration_bucket{{{of}}}", ",assigned,le", within),
+        "scraped": f"time() - max by (rollout,revision)(timestamp(slipway_serving_info{{{of}}}))",
     }
-    requests, answers = "slipway_evidence_cluster_requests", "slipway_evidence_cluster_predictions"
+    requests, answers = "slipway_evidence_cluster_requests", f"slipway_evidence_cluster_predictions{{{of}}}"
     errors = _moments(
-        _sum(requests + '{outcome="error"}', ",cluster", within), _sum(requests, ",cluster", within), label=""
+        _sum(f'{requests}{{{of},outcome="error"}}', ",cluster", within),
+        _sum(f"{requests}{{{of}}}", ",cluster", within),
+        label="",
     )
     classes = _moments(_sum(answers, ",cluster,class", within), _sum(answers, ",cluster", within), label=",class")
     texts |= {f"error_{name}": text for name, text in errors.items()}
     texts |= {f"class_{name}": text for name, text in classes.items()}
-    registers = f"max by ({_BY},register)(max_over_time(slipway_exposure_register[{within}]))"
+    registers = f"max by ({_BY},register)(max_over_time(slipway_exposure_register{{{of}}}[{within}]))"
     texts["registers"] = f"count by ({_BY})({registers})"
     texts["powers"] = f"sum by ({_BY})(2 ^ (-1 * {registers}))"
     return texts

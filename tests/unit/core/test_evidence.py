@@ -9,10 +9,14 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from slipway.core.evidence import Arm, Subject, collect, queries, window
+from hypothesis import given
+from hypothesis import strategies as st
+from slipway.controllers.rollout_evidence import Judged
+from slipway.core.evidence import SHARD, Arm, Subject, collect, queries, shard, window
 from slipway.core.plan import Unavailable
 
 SUBJECT = Subject("ns/fraud", "aaaa", "live", 17)
@@ -26,7 +30,7 @@ class Sample:
 
 
 def answers(**given: list[Sample]) -> dict[str, list[Sample] | Unavailable]:
-    empty: dict[str, list[Sample] | Unavailable] = {name: [] for name in queries("5m")}
+    empty: dict[str, list[Sample] | Unavailable] = {name: [] for name in queries("5m", ["ns/fraud"])}
     return {**empty, **given}
 
 
@@ -42,9 +46,30 @@ def test_window_classes(age: float, text: str) -> None:
     assert window(age) == text
 
 
-def test_the_number_of_questions_does_not_grow_with_rollouts() -> None:
-    assert len(queries("1h")) == 18
-    assert not any("ns/" in text for text in queries("1h").values())
+def test_every_question_names_the_rollouts_of_its_shard_and_no_other() -> None:
+    texts = queries("1h", ["ns/a", "ns/b.c"])
+    assert len(texts) == 18
+    assert all(text.count("slipway_") == text.count('{rollout=~"ns/a|ns/b[.]c"') for text in texts.values())
+
+
+@given(
+    judged=st.sets(st.from_regex(r"[a-z]{1,3}/[a-z]{1,3}", fullmatch=True), min_size=1, max_size=130), data=st.data()
+)
+def test_shards_share_out_all_who_are_judged_and_do_not_depend_on_who_asks(
+    judged: set[str], data: st.DataObject
+) -> None:
+    found = {tuple(shard(data.draw(st.permutations(sorted(judged))), name)) for name in judged}
+    assert sorted(name for each in found for name in each) == sorted(judged)
+    assert all(len(each) <= SHARD for each in found)
+    assert len(found) == -(-len(judged) // SHARD)
+
+
+def test_who_has_not_asked_for_a_minute_is_judged_no_more() -> None:
+    judged, now = Judged(), datetime(2026, 1, 1, tzinfo=UTC)
+    judged.together("1h", "ns/a", now)
+    judged.together("5m", "ns/other-window", now)
+    assert judged.together("1h", "ns/b", now + timedelta(seconds=30)) == ["ns/a", "ns/b"]
+    assert judged.together("1h", "ns/b", now + timedelta(seconds=70)) == ["ns/b"]
 
 
 def test_nothing_answered_is_nothing_known() -> None:
@@ -170,7 +195,7 @@ def _expected() -> dict[str, list[tuple[dict[str, str], float]]]:
 @pytest.mark.programs
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool, which comes with Prometheus")
 def test_the_questions_mean_in_prometheus_what_we_think(tmp_path: Path) -> None:
-    texts, checks = queries("5m"), []
+    texts, checks = queries("5m", ["ns/another", "ns/fraud"]), []
     for name, samples in _expected().items():
         newest = [{"labels": _labels({**LABELS, **extra}), "value": value} for extra, value in samples]
         expression = f'({texts[name]}) and on (epoch) label_replace(vector(1), "epoch", "17", "", "")'

@@ -56,7 +56,7 @@ class Prometheus:
         self.asked += 1
         if promql in (FAILING, DROPPED):
             return []  # these pods log nothing
-        name = _names()[promql]
+        name = _names(self.rollout)[promql]
         if name == "scraped":
             return [
                 self._sample({"revision": revision}, 2.0 if self.scraping else 600.0) for revision in self.behaviour
@@ -72,10 +72,10 @@ class Prometheus:
         return Sample({"rollout": self.rollout, **labels}, value)
 
 
-@lru_cache(1)
-def _names() -> Mapping[str, str]:
+@lru_cache(8)
+def _names(rollout: str) -> Mapping[str, str]:
     windows = ("5m", "15m", "1h", "6h", "1d", "7d", "30d")
-    return {text: name for within in windows for name, text in queries(within).items()}
+    return {text: name for within in windows for name, text in queries(within, [rollout]).items()}
 
 
 def _series(name: str, counts: Counts, how: Behaviour) -> Iterator[tuple[dict[str, str], float]]:
