@@ -21,7 +21,7 @@ def resize(sim: Simulation, replicas: int) -> Simulation:
     return sim
 
 
-@pytest.mark.parametrize("stage", ["build", "start", "shadow", "canary-10", "promote", "rollback"])
+@pytest.mark.parametrize("stage", ["build", "prove", "start", "shadow", "canary-10", "promote", "rollback"])
 def test_stable_keeps_its_size_in_every_stage_and_takes_the_smaller_one_at_the_end(stage: str) -> None:
     bad = stage == "rollback"
     sim = pin(serving(FAILING if bad else GOOD, predictor=THREE), "2").run(300, in_stage(stage))

@@ -13,7 +13,7 @@ from slipway.core.rollout.presence import complaint, endpoints, full, live_servi
 from slipway.core.rollout.route import RouteView, header_of, intent, refers_to
 from slipway.core.rollout.snapshot import leaving
 from slipway.core.rollout.timing import in_flight
-from slipway.core.rollout.turn import BUILD, ROLLBACK, START, Turn
+from slipway.core.rollout.turn import BEFORE_TRAFFIC, ROLLBACK, Turn
 
 POLL_SECONDS = 5.0
 
@@ -110,7 +110,7 @@ def _move(turn: Turn, variant: Variant, name: str, routed: bool) -> Turn:
     turn = turn.set_variant(variant.name, inference_service=name, successor=None)
     if old in turn.snapshot.services:
         turn = turn.set(retiring=(*turn.status.retiring, Retiring(name=old)))
-    if routed and turn.stage is not None and turn.stage_type not in (BUILD, START):
+    if routed and turn.stage is not None and turn.stage_type not in BEFORE_TRAFFIC:
         turn = turn.set_stage(route_generation=0, route_observed_at=None)
     return turn.notice(
         "Normal", "ServiceReplaced", f"InferenceService {name} takes the place of {old}, which was deleted"
