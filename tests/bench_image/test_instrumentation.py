@@ -78,7 +78,7 @@ def servers(case: Case, tmp_path: Path) -> Iterator[tuple[Served, Served]]:
     places = [tmp_path / "whole", tmp_path / "bare"]
     for place in places:
         place.mkdir()
-    described = {"uri": f"file://{tmp_path}/lake", "spool": str(tmp_path / "spool"), "rotateSeconds": 5}
+    described = {"uri": f"file://{tmp_path}/lake", "spool": str(tmp_path / "spool"), "rotateSeconds": 30}
     whole = serving(case.directory, places[0], SLIPWAY_PREDICTION_LOG=json.dumps(described))
     path = os.pathsep.join((str(SOURCES), str(ROOT)))
     bare = serving(case.directory, places[1], module="tests.bench_image.bare", PYTHONPATH=path)
@@ -111,7 +111,7 @@ def stored(lake: Path) -> int:
 
 def settle(lake: Path, rows: int) -> None:
     """Waits until the log has stored so many rows."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while stored(lake) < rows:
         assert time.monotonic() < deadline, f"the log has stored {stored(lake)} of {rows} rows"
         time.sleep(0.2)

@@ -33,6 +33,8 @@ _TYPES = {
 }
 _NUMPY = {"double": np.float64, "float": np.float32}
 Values = list[Any]
+# Made once: `json.dumps` with options makes an encoder for every value.
+_ENCODE = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 class LogColumn(NamedTuple):
@@ -72,7 +74,7 @@ def text_of(value: Any) -> str | None:
     """A value as text, as JSON writes it and without quotes; None stays None."""
     if value is None or value != value:
         return None
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
+    text = value if isinstance(value, str) else _ENCODE(value)
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
 
