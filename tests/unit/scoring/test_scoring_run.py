@@ -100,22 +100,22 @@ def test_a_run_that_was_killed_between_parts_resumes_and_gives_identical_bytes(
 
 def test_a_real_process_that_is_killed_leaves_whole_parts_only(volume: Volume) -> None:
     volume.write(rows(20_000))
-    asked = volume.of_process(rowsPerPart=200)
+    asked = volume.of_process(rowsPerPart=100)
     process = subprocess.Popen(
         [sys.executable, "-m", "slipway_serving.scoring"], env=asked, stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
     for line in process.stderr:
-        if '"rows": 600' in line:
+        if '"rows": 300' in line:
             break
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert "scoring" in json.loads(volume.log.read_text()), "its last words are how far it was"
     (directory,) = (volume.data / "out").iterdir()
-    assert all(pq.read_metadata(path).num_rows == 200 for path in directory.glob("part-*"))
+    assert all(pq.read_metadata(path).num_rows == 100 for path in directory.glob("part-*"))
     stood = len(list(directory.glob("part-*")))
-    assert 3 <= stood < 100
-    assert table(volume.scored(rowsPerPart=200))["payment"].to_pylist() == [f"p{index}" for index in range(20_000)]
+    assert 3 <= stood < 200
+    assert table(volume.scored(rowsPerPart=100))["payment"].to_pylist() == [f"p{index}" for index in range(20_000)]
 
 
 def test_sigterm_ends_a_run_at_once(volume: Volume) -> None:
