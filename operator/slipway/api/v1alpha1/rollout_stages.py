@@ -82,6 +82,11 @@ _CANARY_EVIDENCE = Rule(
         or (stage.min_duration is not None and (stage.min_exposures is not None or stage.min_samples is not None))
     ),
 )
+_LONG_ENOUGH = Rule(
+    "!has(self.abTest) || !has(self.minDuration) || self.minDuration <= self.abTest.atMost",
+    "minDuration must not be longer than abTest.atMost, where the experiment ends",
+    lambda stage: stage.ab_test is None or stage.min_duration is None or stage.min_duration <= stage.ab_test.at_most,
+)
 _PAIRED_GATES = Rule(
     "!has(self.gates) || self.type in ['Shadow', 'Backtest'] || !self.gates.exists(g, has(g.metric) && g.metric in "
     f"{cel_list(PAIRED)})",
@@ -100,15 +105,14 @@ class Stage(Spec):
         goes_with("minSamples", "type", "Backtest", "Shadow", "Canary"),
         _SHADOW_EVIDENCE,
         _CANARY_EVIDENCE,
+        _LONG_ENOUGH,
         _PAIRED_GATES,
     )
 
     name: Name = Field(description="Identifies the stage; advanceThrough and status refer to it.")
     type: Annotated[
         StageType,
-        later_values(
-            "a rollout holds at a stage of type Backtest, Approval or ABTest", "Backtest", "Approval", "ABTest"
-        ),
+        later_values("a rollout holds at a stage of type Backtest or Approval", "Backtest", "Approval"),
     ] = Field(
         description="Backtest replays logged requests. Shadow mirrors live requests. Canary serves a share. "
         "Approval waits "

@@ -7,6 +7,7 @@ from typing import Literal
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import Benchmark, HistoryEntry, Rejected, StageProgress, Target, Variant
 from slipway.core.desired.names import inference_service_name
+from slipway.core.rollout.abtest_plan import begun
 from slipway.core.rollout.replacement import free_name
 from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved, leaving
@@ -17,13 +18,13 @@ REPLACED = "Replaced"
 """Role of a kept variant that a person has left for the older one: no gate may return to it."""
 
 REJECTED = 20
-Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"]
+Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted", "Inconclusive"]
 
 
 def begin(turn: Turn, model: Resolved) -> Turn:
     """Pins a model version and starts its way, at its build."""
     target = Target(version=model.version, digest=model.digest, started_at=turn.now)
-    turn = turn.set(target=target, queued=None, gates=(), split=None)
+    turn = turn.set(target=target, queued=None, gates=(), split=None, ab_test=None)
     turn = turn.notice("Normal", "Started", f"version {model.version} is being rolled out")
     return turn.set(stage=StageProgress(name="build", index=-1, type=BUILD, since=turn.now, epoch=turn.status.epoch))
 
@@ -67,7 +68,8 @@ def enter(turn: Turn, index: int) -> Turn:
     turn = turn.set_variant("candidate", weight=weight, mirror=mirror, role=role, since=turn.now)
     ready_since = turn.stage.ready_since if turn.stage else None
     progress = StageProgress(name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since)
-    return turn.set(stage=progress).new_epoch().notice("Normal", "StageStarted", f"stage {stage.name} began")
+    turn = turn.set(stage=progress).new_epoch().notice("Normal", "StageStarted", f"stage {stage.name} began")
+    return begun(turn, stage)
 
 
 def share_of(stage: Stage) -> tuple[str, str, str]:
@@ -76,6 +78,8 @@ def share_of(stage: Stage) -> tuple[str, str, str]:
         return str(stage.canary.weight), "", "Canary"
     if stage.type == "Shadow" and stage.shadow is not None:
         return "0%", str(stage.shadow.percent), "Shadow"
+    if stage.type == "ABTest" and stage.ab_test is not None:
+        return str(stage.ab_test.weight), "", "ABTest"
     return "0%", "", "Waiting"
 
 
@@ -102,7 +106,7 @@ def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
     turn = _remember(turn, _entry(turn, candidate, "Promoted", reason, message)).notice("Normal", "Promoted", message)
     stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": True if old is None else None})
     kept = (_kept(turn, old),) if old is not None else ()
-    return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=())
+    return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=(), ab_test=None)
 
 
 def _kept(turn: Turn, old: Variant) -> Variant:
@@ -115,7 +119,7 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     """Stable serves all. The evidence goes to history at once; the candidate goes when nothing reaches it any more."""
     candidate, stage = turn.the("candidate"), turn.progress
     turn = _remember(turn, _entry(turn, candidate, outcome, reason, message))
-    if outcome in ("RolledBack", "Failed"):
+    if outcome in ("RolledBack", "Failed", "Inconclusive"):
         turn = reject(turn, candidate.digest, candidate.version, reason)
     reached = bool(candidate.mirror) or candidate.weight not in ("", "0%")
     turn = turn.set_variant("candidate", weight="0%", mirror="", role="Draining", since=turn.now, successor=None)
@@ -167,7 +171,7 @@ def revert(turn: Turn, reason: str, message: str) -> Turn:
 
 def end(turn: Turn) -> Turn:
     """Nothing is being rolled out any more."""
-    return turn.without("candidate").set(target=None, stage=None, split=None, gates=())
+    return turn.without("candidate").set(target=None, stage=None, split=None, gates=(), ab_test=None)
 
 
 def reject(turn: Turn, digest: str, version: str, reason: str) -> Turn:
@@ -184,7 +188,7 @@ def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message:
         revision=variant.revision, number=variant.number, version=variant.version, digest=variant.digest,
         outcome=outcome, stage=stage.name if stage else "", reason=reason, message=message,
         started_at=(target.started_at if target else None) or variant.since, ended_at=turn.now, gates=turn.status.gates,
-        benchmark=variant.benchmark,
+        benchmark=variant.benchmark, ab_test=turn.status.ab_test,
     )  # fmt: skip
 
 

@@ -56,7 +56,8 @@ def evaluate(
     comparisons = max(1, enforced * stages)
     judged = []
     for name, gate in gates:
-        case = Case(gate, evidence, turn.snapshot.positive, max(planned, LEAST_PLANNED), comparisons)
+        most = max(planned, LEAST_PLANNED)
+        case = Case(gate, evidence, turn.snapshot.positive, most, comparisons, turn.snapshot.metrics)
         judged.append(Judged(gate, _result(turn, name, gate, judge(case))))
     return tuple(judged)
 
