@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -51,10 +52,14 @@ def design_of(test: ABTest) -> Design:
 
 def inflation_of(test: ABTest) -> float:
     """How many times a fixed test the experiment takes at most, for its power."""
-    design = design_of(test)
-    planned = planned_looks(test)
+    return _inflation(design_of(test), planned_looks(test), spending_of(test))
+
+
+@lru_cache(maxsize=64)
+def _inflation(design: Design, planned: tuple[float, ...], spending: Spending) -> float:
+    """Asked for at every look, and a walk of tens of milliseconds."""
     if planned:
-        return group_sequential.inflation(planned, spending_of(test), design)
+        return group_sequential.inflation(planned, spending, design)
     return horizon(design, LOOKS, closing=True).inflation
 
 

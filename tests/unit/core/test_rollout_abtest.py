@@ -140,6 +140,23 @@ def test_a_pause_keeps_the_verdict_of_the_last_look() -> None:
     assert entry(ended(sim))["outcome"] == "Inconclusive"
 
 
+def test_a_winner_of_the_last_look_stays_one_when_its_evidence_begins_anew_under_a_pause() -> None:
+    sim = pin(experimenting(BETTER), "2").run(300, in_stage("ab"))
+    sim.edit(KEY, lambda s: s.update(paused=True))
+    sim.run(100)
+    assert result(sim)["outcome"] == "Advance"
+    sim.edit(ROUTE, lambda s: s["rules"].reverse())
+    sim.run(20)
+    assert (primary(sim)["verdict"], result(sim)["outcome"]) == ("Pass", "Advance")
+    sim.edit(KEY, lambda s: s.update(paused=False))
+    sim.run(100, serves("2"))
+
+
+def test_the_end_that_is_shown_is_that_of_the_experiment() -> None:
+    sim = pin(experimenting(EQUAL), "2").run(300, in_stage("ab")).run(10)
+    assert sim.status["stage"]["expectedEnd"] == result(sim)["endsAt"]
+
+
 def test_an_outage_at_the_end_does_not_waste_the_experiment() -> None:
     sim = pin(experimenting(BETTER, seconds=20, atMost="10m"), "2").run(300, in_stage("ab"))
     sim.edit(KEY, lambda s: s.update(paused=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from slipway.api.v1alpha1.abtest import ABTest
 from slipway.api.v1alpha1.abtest_status import ABTestResult
@@ -12,6 +13,7 @@ from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import GateResult, Split
 from slipway.api.v1alpha1.scalars import Bound
 from slipway.core.experiment import planned_looks
+from slipway.core.gates import Verdict
 from slipway.core.measures import Unit
 from slipway.core.primary import Primary, deciding
 from slipway.core.rollout.abtest_look import Case, Found, limit_of, look_at
@@ -57,8 +59,8 @@ def trial(turn: Turn, stage: Stage, split: Split | None) -> Trial | None:
     if test is None or known is None:
         return None
     before = next((gate for gate in turn.status.gates if gate.name == _name(stage)), None)
-    if known.ended_at is not None and before is not None:
-        return Trial(Judged(_GATE, before), known, over=True)
+    if known.ended_at is not None:
+        return Trial(Judged(_GATE, before or _remembered(stage, known)), known, over=True)
     last = known.ends_at is not None and turn.now >= known.ends_at
     asked = intent(turn.status, header_of(turn.spec))
     share = float(asked.expected_share) if asked is not None else 0.0
@@ -67,6 +69,25 @@ def trial(turn: Turn, stage: Stage, split: Split | None) -> Trial | None:
     over = _is_over(turn, test, result, found, last)
     entry = _entry(turn, stage, test, result, found, before)
     return Trial(Judged(_GATE, entry), result, over)
+
+
+def _remembered(stage: Stage, known: ABTestResult) -> GateResult:
+    """The entry of an experiment that is over, after its evidence began anew."""
+    verdict: Verdict = "Pass" if known.outcome == "Advance" else "Wait"
+    message = f"{known.verdict} at the last look: {known.estimate or 'unknown'}, {known.low} to {known.high}"
+    return GateResult(name=_name(stage), metric=known.metric, verdict=verdict, message=message, since=known.ended_at)
+
+
+def expected_end(turn: Turn) -> Turn:
+    """When the stage will be over by its plan, within its end; as the clock has it where it is no experiment."""
+    result, stage = turn.status.ab_test, turn.stage
+    if result is None or stage is None or stage.name != result.stage or stage.expected_end is None:
+        return turn
+    ends = result.ends_at or stage.expected_end
+    by_plan = ends
+    if result.expected_days is not None:
+        by_plan = (stage.since or turn.now) + timedelta(days=result.expected_days)
+    return turn.set_stage(expected_end=min(ends, max(stage.expected_end, by_plan)))
 
 
 def _is_over(turn: Turn, test: ABTest, result: ABTestResult, found: Found, last: bool) -> bool:

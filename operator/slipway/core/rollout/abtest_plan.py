@@ -24,8 +24,9 @@ UNDERPOWERED = "ABTestUnderpowered"
 
 
 def design_hash(test: ABTest) -> str:
-    """Of all that makes an experiment, but not of what an open end means."""
-    fields = test.model_dump(mode="json", by_alias=True, exclude={"if_inconclusive"})
+    """Of all that makes an experiment, but not of what an open end means; nor of defaults, which a later version has
+    more of."""
+    fields = test.model_dump(mode="json", by_alias=True, exclude={"if_inconclusive"}, exclude_defaults=True)
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
 
 

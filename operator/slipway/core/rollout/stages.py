@@ -9,7 +9,7 @@ from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import Split
 from slipway.core.evidence import Evidence
 from slipway.core.plan import Unavailable
-from slipway.core.rollout.abtest import LOST, OPEN, Trial, experiment, open_end, settled, trial
+from slipway.core.rollout.abtest import LOST, OPEN, Trial, expected_end, experiment, open_end, settled, trial
 from slipway.core.rollout.abtest_plan import changed
 from slipway.core.rollout.campaign import enter, promote, roll_back, share_of
 from slipway.core.rollout.clock import elapsed, expect_end, measured_split, remaining, run, standing
@@ -118,7 +118,7 @@ def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
     judged = (*guards, seen.judged) if seen is not None else guards
     counted = Measurements.of(evidence, judged, split, exposed=stage.type != "Shadow")
     because = standing(turn, route, split)
-    turn = expect_end(run(turn, because), stage)
+    turn = expected_end(expect_end(run(turn, because), stage))
     turn = _say_split(turn, split, because)
     lacks = _lacks(turn, stage, guards, counted, because)
     if seen is not None and stage.ab_test is not None:
