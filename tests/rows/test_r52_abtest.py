@@ -93,7 +93,7 @@ def test_r52_what_is_undecided_at_its_end_is_inconclusive_and_that_it_would_be_w
     serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...]
 ) -> None:
     service = serve("r52-open")
-    service.create(models["first"], [experiment(10, 45, effect={"value": "1%", "kind": "Relative"})])
+    service.create(models["first"], [experiment(10, 45, alpha="0.001", effect={"value": "1%", "kind": "Relative"})])
     stable = view.variant(service.read(), "stable")["revision"]
     with service.client(rows, rate=40) as client:
         service.pin(models["better"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.core.evidence import Subject, Vector
 from slipway.core.plan import Unavailable
@@ -20,6 +21,7 @@ from slipway.statistics.ratios import Moments
 
 from tests.unit.core.traffic_model import APPROVALS
 
+EXAMPLES = Path(__file__).parents[3] / "examples" / "abtest"
 SHARED = {
     "numerator": "sum by (rollout, revision, epoch, cluster) (max_over_time(approved{{selector}}[{{window}}]))",
     "denominator": "sum by (rollout, revision, epoch, cluster) (max_over_time(decided{{selector}}[{{window}}]))",
@@ -181,6 +183,32 @@ def test_the_questions_mean_in_prometheus_what_we_think(tmp_path: Path) -> None:
     ]
     test = {"interval": "15s", "input_series": _series(), "promql_expr_test": checks}
     file = tmp_path / "ratios.json"
+    file.write_text(json.dumps({"evaluation_interval": "15s", "tests": [test]}))
+    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool, which comes with Prometheus")
+def test_the_example_loses_no_first_count_of_a_new_series_and_counts_nothing_of_before(tmp_path: Path) -> None:
+    document = yaml.safe_load((EXAMPLES / "template.yaml").read_text(encoding="utf-8"))
+    metric = of_template("approval-rate", MetricTemplateSpec.model_validate(document["spec"]))
+    series = [
+        # New within the last minute: three at its first scrape, one more later.
+        _line("approved_total", {**LABELS, "cluster": "00"}, "_ _ _ _ _ 3 4 4 4"),
+        _line("decided_total", {**LABELS, "cluster": "00"}, "_ _ _ _ _ 9 9 9 9"),
+        # Counted before, and nothing since.
+        _line("approved_total", {**LABELS, "cluster": "01"}, "50 50 50 50 50 50 50 50 50"),
+        _line("decided_total", {**LABELS, "cluster": "01"}, "90 90 90 90 90 90 90 90 90"),
+    ]
+    texts = ratio_texts(metric, metric.within(60.0), ["ns/fraud"])
+    expected = {"clusters": 1.0, "y": 4.0, "n": 9.0, "yy": 16.0, "nn": 81.0, "yn": 36.0}
+    checks = [
+        {"expr": texts[part], "eval_time": "120s", "exp_samples": [{"labels": '{revision="aaaa"}', "value": value}]}
+        for part, value in expected.items()
+    ]
+    test = {"interval": "15s", "input_series": series, "promql_expr_test": checks}
+    file = tmp_path / "example.json"
     file.write_text(json.dumps({"evaluation_interval": "15s", "tests": [test]}))
     done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
