@@ -36,10 +36,10 @@ AGREES = Split(requested="50%", observed="50%", agrees=True)
 
 def case(
     candidate: Arm, stable: Arm, split: Split | None = AGREES, task: TaskMetrics = TASK,
-    known: ABTestResult | None = None, last: bool = False, **changes: Any,
+    known: ABTestResult | None = None, last: bool = False, age: float = 86_400.0, **changes: Any,
 ) -> Case:  # fmt: skip
     """A look at two arms in halves."""
-    evidence = Evidence(candidate, stable, 600.0, True)
+    evidence = Evidence(candidate, stable, age, True)
     return Case(turn(evidence, task), experiment(**changes), known or ABTestResult(stage="ab"), split, 0.5, last)
 
 
@@ -124,6 +124,12 @@ def test_a_mismatch_outranks_the_split_and_the_effect_and_is_not_forgotten() -> 
     again = seen(GOOD, known=ABTestResult(stage="ab", srm=first.changes["srm"]))
     assert again.verdict == "Invalid"
     assert float(again.changes["srm"]) == float(first.changes["srm"])
+
+
+def test_an_arm_that_is_a_scrape_ahead_in_the_first_minutes_raises_no_alarm() -> None:
+    ahead = met(750, positive=0.45), met(375)
+    assert float(seen(*ahead, age=60.0).changes["srm"]) > 0.1
+    assert seen(*ahead).verdict == "Invalid"
 
 
 @given(st.lists(st.floats(4000, 6000), min_size=1, max_size=6))

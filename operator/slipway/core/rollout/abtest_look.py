@@ -6,6 +6,7 @@ that can decide, enough clusters and events, and only then the effect.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from slipway.api.v1alpha1.abtest import ABTest
 from slipway.api.v1alpha1.abtest_status import ABTestResult, Delta, Look
 from slipway.api.v1alpha1.rollout_status import Split
-from slipway.core.evidence import Arm, Evidence
+from slipway.core.evidence import STALE_AFTER, Arm, Evidence
 from slipway.core.experiment import Judged, effect_of, hypothesis_of, look, look_is_due, planned_fraction, planned_looks
 from slipway.core.experiment import sequence as sequence_of
 from slipway.core.gates import Verdict, shown
@@ -25,6 +26,7 @@ from slipway.statistics.estimates import Estimate
 from slipway.statistics.hypotheses import judge
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Moments
 from slipway.statistics.sample_ratio import ALARM, discounted, sequential_p_value
+from slipway.statistics.sketch import Distinct
 
 LEAST_EVENTS = 10.0
 """Events of both arms together below which the limit theorem says nothing."""
@@ -88,7 +90,11 @@ def look_at(case: Case) -> Found:
 
 
 def _counted(case: Case) -> dict[str, Any]:
-    """Entities, and the p value of the sample ratio: the smallest so far, so that an alarm is not forgotten."""
+    """Entities, and the p value of the sample ratio: the smallest so far, so that an alarm is not forgotten.
+
+    Pods are scraped at different moments. In the first minutes one arm may be a scrape ahead of the other, and an alarm
+    from that would last for weeks: so a scrape counts as an error of the counts, beside that of the sketches.
+    """
     if not isinstance(case.turn.snapshot.evidence, Evidence):
         return {}
     ours, theirs = case.evidence.candidate.exposures, case.evidence.stable.exposures
@@ -96,7 +102,9 @@ def _counted(case: Case) -> dict[str, Any]:
         return {}
     shares = (case.share, 1 - case.share)
     before = float(case.known.srm or 1.0)
-    p = sequential_p_value(discounted((ours, theirs), shares), shares, before)
+    skew = min(1.0, STALE_AFTER / case.evidence.age) if case.evidence.age > 0 else 1.0
+    arms = [Distinct(each.count, math.hypot(each.relative_error, skew)) for each in (ours, theirs)]
+    p = sequential_p_value(discounted(arms, shares), shares, before)
     return {"srm": f"{p:.3g}", "exposures": int(ours.count + theirs.count)}
 
 
