@@ -22,6 +22,7 @@ from bentoml._internal.container import BentoMLContainer
 from starlette.applications import Starlette
 
 from slipway_serving.service.bento import Model, application, settings
+from slipway_serving.service.front import Front, Protocol
 from slipway_serving.service.handover import LOG
 
 # A pod has 45 s from the word to its end, of which 5 s before SIGTERM and 5 s after it pass with draining.
@@ -50,16 +51,17 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
 
-def build_app() -> Starlette:
-    """BentoML's application without the middlewares whose work nobody asked for.
+def build_app() -> Any:
+    """BentoML's application behind a front door for predictions, and without the middlewares that nobody asked for.
 
-    Tracing stays where an exporter is configured; the timeout would create a task and a timer for every request.
+    Tracing stays where an exporter is configured, and then all requests pass it; the timeout would create a task and a
+    timer for every request.
     """
     app: Starlette = Model.to_asgi()
     traced = bool(BentoMLContainer.config.tracing.exporter_type.get())
     unwanted = {"TimeoutMiddleware"} | (set() if traced else {"OpenTelemetryMiddleware"})
     app.user_middleware = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") not in unwanted]
-    return app
+    return app if traced else Front(application, app)
 
 
 def main() -> None:
@@ -70,6 +72,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, handlers=sinks, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = uvicorn.Config(
         build_app(),
+        http=Protocol,
         host=settings.host,
         port=settings.port,
         log_config=None,

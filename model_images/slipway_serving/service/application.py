@@ -17,8 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from prometheus_client import REGISTRY, generate_latest
 
 from slipway_serving.service import protocol
@@ -63,8 +61,6 @@ class _Outcome:
 
     response: Response
     answer: Answer | None = None
-    rows: NDArray[np.float64] | None = None
-    slices: NDArray[np.intp] | None = None
     columns: Sequence[list[Any]] = ()
     keys: Sequence[list[Any]] = ()
     size: int = 0
@@ -131,7 +127,9 @@ class Application:
             return None
         origin = read_origin(headers, self._settings.revision, self._settings.bucket_header)
         seconds = time.perf_counter() - start
-        measurements.add(origin, outcome.response.status, seconds, outcome.answer, outcome.rows, outcome.slices)
+        measurements.add(
+            origin, outcome.response.status, seconds, outcome.answer, outcome.columns or None, outcome.size
+        )
         if self._log is not None and outcome.columns:
             self._log.add(self._entry(now, headers, identifier, origin, outcome, seconds))
         await send_response(self._named(outcome.response, identifier), send)
@@ -141,22 +139,31 @@ class Application:
         document, most = protocol.read_json(body), self._settings.max_instances
         instances = protocol.read_v2(document, model.schema, most) if v2 else protocol.read_v1(document, most)
         columns, parameters = model.schema.read(instances), model.parameters.read(document)
-        rows = model.measured(columns)
         keys = model.schema.keys(instances) if self._log is not None else ()
         try:
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._workers, model.answer, columns, parameters)
+            answer = await self._answer(model, columns, parameters)
             version, deciders = self._settings.version, _deciders(model, answer)
             if v2:
                 said = str(document.get("id") or identifier)
                 content = protocol.write_v2(name, version, said, answer.labels, deciders)
             else:
                 content = protocol.write_v1(answer.labels, version, deciders)
-            return _Outcome(json_response(200, content), answer, rows, model.sliced(columns), columns, keys, len(body))
+            return _Outcome(json_response(200, content), answer, columns, keys, len(body))
         except Exception:  # foreign code may raise anything: one request fails, not the process
             self._log_failure(identifier)
             failure = json_response(500, {"error": "the model failed", "id": identifier})
-            return _Outcome(failure, None, rows, None, columns, keys, len(body))
+            return _Outcome(failure, None, columns, keys, len(body))
+
+    async def _answer(self, model: ServedModel, columns: Sequence[list[Any]], parameters: Mapping[str, Any]) -> Answer:
+        """The model's answer: from a thread, but for a model that is quicker than handing over to one."""
+        if not model.pace.at_once(len(columns[0])):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._workers, model.answer, columns, parameters)
+        start = time.perf_counter()
+        try:
+            return model.answer(columns, parameters)
+        finally:
+            model.pace.took(time.perf_counter() - start)
 
     def _entry(
         self, now: int, headers: Mapping[str, str], identifier: str, origin: Origin, outcome: _Outcome, seconds: float
