@@ -13,6 +13,7 @@ from slipway.core.rollout.building import build_job_manifest, build_of, spent_jo
 from slipway.core.rollout.presence import size
 from slipway.core.rollout.proof_outcome import is_running, spent_proof
 from slipway.core.rollout.proving import due_in, proof_of
+from slipway.core.rollout.recording import ledger_writes
 from slipway.core.rollout.replacement import names_of
 from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
 from slipway.core.rollout.snapshot import Object, key_of, leaving
@@ -31,7 +32,8 @@ def effects(turn: Turn) -> tuple[Action, ...]:
         names = (*snapshot.finalizers, FINALIZER)
         return (SetFinalizers(snapshot.key, snapshot.resource_version, names),)
     route = view(snapshot)
-    return (*_route(turn, route), *_variants(turn), *build(turn), *_prove(turn), *_clean_up(turn, route))
+    made = (*_route(turn, route), *_variants(turn), *build(turn), *_prove(turn), *_clean_up(turn, route))
+    return (*made, *ledger_writes(turn))
 
 
 def _variants(turn: Turn) -> Iterator[Action]:
