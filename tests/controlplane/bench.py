@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -170,11 +171,15 @@ class Operator:
             raise
 
     def url(self, path: str) -> str:
-        """What its probe port answers."""
+        """What its probe port answers, also when it says that it is not ready."""
         eventually(lambda: self.says("probes and metrics on port"))
         line = next(each for each in self.log.read_text().splitlines() if "probes and metrics on port" in each)
-        with urllib.request.urlopen(f"http://127.0.0.1:{line.rsplit(' ', 1)[1]}{path}", timeout=5) as answer:
-            return str(answer.read().decode())
+        address = f"http://127.0.0.1:{line.rsplit(' ', 1)[1]}{path}"
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError as refusal:
+            return refusal.read().decode()
 
     def resident(self) -> float:
         """Resident memory in MiB."""

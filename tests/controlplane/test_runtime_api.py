@@ -192,12 +192,13 @@ def test_lists_come_in_consistent_pages(plane: ControlPlane) -> None:
     using(plane.kubeconfig, use)
 
 
-def test_the_fence_stops_a_write_before_and_while_it_waits_for_a_connection(plane: ControlPlane) -> None:
+@pytest.mark.parametrize("check", [1, 2, 3], ids=["before it is built", "at the connection", "as it leaves"])
+def test_the_fence_stops_a_write_up_to_the_last_moment(plane: ControlPlane, check: int) -> None:
     calls: list[int] = []
 
     def late() -> None:
         calls.append(1)
-        if len(calls) == 2:  # the lease was lost while the connection was being made
+        if len(calls) == check:  # the lease was lost meanwhile
             raise NotLeader("too late")
 
     async def use(api: KubernetesApi) -> None:
@@ -208,7 +209,7 @@ def test_the_fence_stops_a_write_before_and_while_it_waits_for_a_connection(plan
             await api.get(key)
 
     using(plane.kubeconfig, use, late)
-    assert len(calls) == 2
+    assert len(calls) == check
 
 
 def test_an_api_server_that_is_away_is_unreachable(plane: ControlPlane, tmp_path: Path) -> None:

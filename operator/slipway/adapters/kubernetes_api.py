@@ -21,6 +21,7 @@ from slipway.runtime.errors import (
     Gone,
     Invalid,
     KindMissing,
+    NotLeader,
     Unreachable,
 )
 from slipway.runtime.executor import Fence
@@ -62,7 +63,7 @@ def _error(status: int, body: bytes, key: ObjectKey | None) -> ApiError:
 
 
 class KubernetesApi:
-    """A thin client. Every write asks `may_write` first, once before and once when a connection is at hand."""
+    """A thin client. Each write asks `may_write` before it is built, when a connection is at hand, and as it leaves."""
 
     def __init__(self, config: Configuration, may_write: Callable[[], None], timeout: float = 15.0) -> None:
         """`may_write` raises `NotLeader` when this process may not; `timeout` in seconds bounds each request."""
@@ -168,6 +169,8 @@ class KubernetesApi:
             response = await self._client.call_api(*request, _request_timeout=self._timeout)
             text = await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(error.__cause__, NotLeader):  # raised as the bytes left, and wrapped
+                raise error.__cause__ from None
             raise Unreachable(f"the API server does not answer: {error or type(error).__name__}", key) from error
         if not 200 <= response.status <= 299:
             raise _error(response.status, text, key)
@@ -176,17 +179,21 @@ class KubernetesApi:
 
 
 def _late_check(may_write: Callable[[], None]) -> aiohttp.TraceConfig:
-    """Asks once more after a connection was waited for, which may have taken longer than the lease."""
+    """Asks again after a connection was waited for, which may have taken longer than the lease, and as bytes leave.
+
+    The body is sent by a task of its own, behind whatever else the loop has to do; the head waits for it.
+    """
     trace = aiohttp.TraceConfig()
 
     async def started(_: Any, context: Any, params: aiohttp.TraceRequestStartParams) -> None:
         context.writes = params.method != "GET"
 
-    async def connected(_: Any, context: Any, __: Any) -> None:
+    async def checked(_: Any, context: Any, __: Any) -> None:
         if context.writes:
             may_write()
 
     trace.on_request_start.append(started)
-    trace.on_connection_create_end.append(connected)
-    trace.on_connection_reuseconn.append(connected)
+    trace.on_connection_create_end.append(checked)
+    trace.on_connection_reuseconn.append(checked)
+    trace.on_request_chunk_sent.append(checked)
     return trace
