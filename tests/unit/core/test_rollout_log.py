@@ -11,12 +11,14 @@ from slipway.core.desired.inference_service import Served, predictor_template
 from slipway.core.desired.names import Identity
 from slipway.core.plan import Unavailable
 from slipway.core.prediction_log import DROPPED, FAILING, LogHealth, log_health
+from slipway.core.rollout.logged import _CAUSES
 from slipway.core.rollout.revision import revision_of
 from slipway.runtime.world import Sample
+from slipway_serving.service.predictionlog.counters import ACCESS, CERTIFICATE, DISK, PLACE, UNREACHABLE
 from slipway_serving.service.predictionlog.settings import VARIABLE, LogSettings, read_log_settings
 
 from tests.unit.core.simulation import KEY, Simulation
-from tests.unit.core.specs import in_stage, serving, spec
+from tests.unit.core.specs import NEVER_READY, in_stage, serving, spec
 
 ME = Identity("ns", "fraud", "uid-1")
 S3 = {
@@ -68,7 +70,7 @@ def test_every_path_that_the_server_is_told_is_mounted(log: dict[str, Any]) -> N
 def test_the_secret_is_read_only_and_the_spool_has_room_for_all_that_the_server_may_keep() -> None:
     found, read = pod({**S3, "rotate": {"size": "512Mi"}}), told({**S3, "rotate": {"size": "512Mi"}})
     volumes = {volume["name"]: volume for volume in found["volumes"]}
-    assert volumes["prediction-log-secret"]["secret"] == {"secretName": "lake", "defaultMode": 0o440}
+    assert volumes["prediction-log-secret"]["secret"] == {"secretName": "lake", "defaultMode": 0o440, "optional": True}
     (mount,) = [m for m in found["containers"][0]["volumeMounts"] if m["name"] == "prediction-log-secret"]
     assert mount["readOnly"] is True
     assert read is not None
@@ -107,6 +109,12 @@ def vector(**values: float) -> list[Sample]:
     return [Sample({"rollout": f"ns/{name}"}, value) for name, value in values.items()]
 
 
+def why(reason: str) -> list[Sample]:
+    """One pod says why, another has nothing to tell."""
+    own = {"rollout": "ns/fraud"}
+    return [Sample(own, 0), Sample({**own, "reason": reason}, 1), Sample({"rollout": "ns/other", "reason": "aaa"}, 1)]
+
+
 def test_health_is_that_of_one_rollout_and_unknown_without_a_word_of_its_pods() -> None:
     failing, dropped = vector(fraud=0, other=1), vector(fraud=2.5, other=0)
     assert log_health("ns/fraud", failing, dropped) == LogHealth(False, True)
@@ -122,6 +130,12 @@ def test_health_is_that_of_one_rollout_and_unknown_without_a_word_of_its_pods() 
         (vector(fraud=0), vector(fraud=0), "True", "Logged"),
         (vector(fraud=1), vector(fraud=0), "False", "StoreUnreachable"),
         (vector(fraud=1), vector(fraud=3), "False", "RowsLost"),
+        (why("access"), vector(fraud=0), "False", "AccessDenied"),
+        (why("place"), vector(fraud=0), "False", "BucketNotFound"),
+        (why("certificate"), vector(fraud=0), "False", "CertificateNotTrusted"),
+        (why("disk"), vector(fraud=0), "False", "SpoolNotWritable"),
+        (why("unreachable"), vector(fraud=0), "False", "StoreUnreachable"),
+        (why("access"), vector(fraud=3), "False", "RowsLost"),
         (vector(other=0), vector(other=0), "Unknown", "NotMeasured"),
         (Unavailable("PrometheusUnavailable", "no answer"), [], "Unknown", "PrometheusUnavailable"),
     ],
@@ -141,6 +155,33 @@ def test_the_condition_tells_it_and_moves_no_traffic(
     assert sim.condition("PredictionsLogged")[:2] == (status, reason)
     assert sim.condition("Ready")[0] == "True"
     assert sim.status["variants"] == route
+
+
+def test_a_secret_without_its_key_is_told_before_anything_serves() -> None:
+    said = "the Secret that predictionLog.secretRef names has no key AWS_ACCESS_KEY_ID, or does not exist"
+
+    class Failing(Simulation):
+        """KServe tells what a pod left at its end."""
+
+        def _publish(self) -> None:
+            super()._publish()
+            for key, obj in self.objects.items():
+                if key.kind == "InferenceService":
+                    failure = {"reason": "ModelLoadFailed", "exitCode": 78, "message": said}
+                    obj["status"]["modelStatus"] = {"lastFailureInfo": failure}
+
+    sim = Failing(spec(predictionLog=S3), {"1": NEVER_READY})
+    sim.run(60, in_stage("start"))
+    sim.run(3)
+    assert sim.condition("PredictionsLogged")[:2] == ("False", "Misconfigured")
+    assert said in sim.condition("PredictionsLogged")[2]
+    assert said in sim.condition("Progressing")[2]
+
+
+def test_the_operator_has_words_for_every_reason_of_the_server() -> None:
+    ours = {ACCESS, PLACE, CERTIFICATE, DISK}
+    assert set(_CAUSES) == ours
+    assert UNREACHABLE not in ours
 
 
 def test_nothing_is_said_of_a_log_that_nobody_asked_for() -> None:
