@@ -22,10 +22,15 @@ from bentoml._internal.container import BentoMLContainer
 from starlette.applications import Starlette
 
 from slipway_serving.service.bento import Model, application, settings
+from slipway_serving.service.connection import BoundedConnection
 from slipway_serving.service.handover import LOG
+from slipway_serving.service.http import DRAINED_BYTES
+from slipway_serving.service.pace import PacedFilter
 
 # A pod has 45 s from the word to its end, of which 5 s before SIGTERM and 5 s after it pass with draining.
 _CLOSE_SECONDS = 20.0
+# A request that takes longer than this at the end would take the prediction log its time.
+_FINISH_SECONDS = 15
 
 
 class DrainingServer(uvicorn.Server):
@@ -68,8 +73,12 @@ def main() -> None:
     if settings.proof is not None:
         sinks.append(logging.FileHandler(settings.proof / LOG))
     logging.basicConfig(level=logging.INFO, handlers=sinks, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("uvicorn.error").addFilter(PacedFilter(10.0))
+    BoundedConnection.message_bytes = DRAINED_BYTES + 8 * settings.max_body  # in chunks of one byte it takes six
     config = uvicorn.Config(
         build_app(),
+        http=BoundedConnection,
+        ws="none",
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -78,6 +87,7 @@ def main() -> None:
         date_header=False,
         # Longer than Envoy keeps an idle connection (an hour): it closes first, so no request meets a closing socket.
         timeout_keep_alive=3700,
+        timeout_graceful_shutdown=_FINISH_SECONDS,
         lifespan="on",
     )
     DrainingServer(config).run()

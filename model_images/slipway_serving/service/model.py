@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from slipway.features.decision import DECISION, Decision, read_decision
 from slipway.features.rules import NO_RULE
 from slipway.features.slices import spelled
 
-from slipway_serving.service.answers import Answer, AnswerReader
+from slipway_serving.service.answers import Answer, AnswerReader, ModelFault
 from slipway_serving.service.countable import Countable
 from slipway_serving.service.hybrid import ServingRules
 from slipway_serving.service.parameters import Parameters
@@ -101,10 +102,22 @@ class ServedModel:
         return self._rules.joined(deciding, self.modelled(left, parameters))
 
     def modelled(self, columns: Sequence[list[Any]], parameters: Mapping[str, Any] | None = None) -> Answer:
-        """The model's own answer, whatever the rules say. Raises as `answer` does."""
+        """The model's own answer, whatever the rules say. Raises as `answer` does.
+
+        Exceptions that would mean something to whoever waits for the answer are the model's fault like all others:
+        SystemExit ends an event loop, CancelledError passes for a cancelled request, and StopIteration never arrives
+        through a future. Only KeyboardInterrupt may be a person's.
+        """
         table = build_table(self.schema, columns)
         given = self.parameters.defaults if parameters is None else parameters
-        return self._answers.read(self._predictor.predict(table, given), len(columns[0]))
+        try:
+            return self._answers.read(self._predictor.predict(table, given), len(columns[0]))
+        except (StopIteration, CancelledError) as error:
+            raise ModelFault(f"the model raised {type(error).__name__}") from error
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise ModelFault(f"the model raised {type(error).__name__}") from error
 
 
 def load_model(directory: Path) -> ServedModel:
