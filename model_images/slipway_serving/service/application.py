@@ -14,11 +14,9 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from prometheus_client import REGISTRY, generate_latest
 
 from slipway_serving.service import protocol
@@ -41,10 +39,10 @@ from slipway_serving.service.http import (
     refusal,
     send_response,
 )
+from slipway_serving.service.linepace import LinePace
 from slipway_serving.service.measure import Measurements
 from slipway_serving.service.model import ServedModel
 from slipway_serving.service.naming import check_name
-from slipway_serving.service.pace import Pace
 from slipway_serving.service.predictionlog.queue import Entry, request_id
 from slipway_serving.service.schema import InvalidInput
 from slipway_serving.service.settings import Settings
@@ -80,8 +78,6 @@ class _Outcome:
 
     response: Response
     answer: Answer | None = None
-    rows: NDArray[np.float64] | None = None
-    slices: NDArray[np.intp] | None = None
     columns: Sequence[list[Any]] = ()
     keys: Sequence[list[Any]] = ()
     size: int = 0
@@ -99,7 +95,7 @@ class Application:
         self._flight = InFlight(settings.max_in_flight)
         self._workers = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
         # A model that always fails, or clients that always ask wrongly, must not fill the node's disk.
-        self._failures, self._refusals = Pace(5.0), Pace(1.0)
+        self._failures, self._refusals = LinePace(5.0), LinePace(1.0)
         self.draining = False
 
     @property
@@ -148,15 +144,17 @@ class Application:
                 body = await read_body(headers, receive, self._limits, held)
             except InvalidInput as error:
                 # No evidence: neither its answer nor its time says anything of the model.
-                measurements.add(replace(origin, epoch=None), error.status, 0.0)
+                measurements.add(origin._replace(epoch=None), error.status, 0.0)
                 return await send_response(self._named(self._refused(error), identifier), send)
             except ClientGone:
-                measurements.add(replace(origin, epoch=None), CLIENT_GONE, 0.0)
+                measurements.add(origin._replace(epoch=None), CLIENT_GONE, 0.0)
                 return None
             start = time.perf_counter()  # how long a client takes to send is not the model's time
             outcome = await self._outcome(model, headers, body, asked, identifier)
         seconds = time.perf_counter() - start
-        measurements.add(origin, outcome.response.status, seconds, outcome.answer, outcome.rows, outcome.slices)
+        measurements.add(
+            origin, outcome.response.status, seconds, outcome.answer, outcome.columns or None, outcome.size
+        )
         if self._log is not None and outcome.columns:
             self._log.add(self._entry(now, headers, identifier, origin, outcome, seconds))
         await send_response(self._named(outcome.response, identifier), send)
@@ -182,20 +180,29 @@ class Application:
         instances = protocol.read_v2(document, model.schema, most) if v2 else protocol.read_v1(document, most)
         columns, parameters = model.schema.read(instances), model.parameters.read(document)
         said = (protocol.read_identifier(document) if v2 else None) or identifier
-        rows = model.measured(columns)
         keys = model.schema.keys(instances) if self._log is not None else ()
         del document, instances  # parsed, a body takes ten times its size: not while it waits for a thread
         try:
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._workers, _answered, model, columns, parameters)
+            answer = await self._answer(model, columns, parameters)
             version, deciders = self._settings.version, _deciders(model, answer)
             if v2:
                 content = protocol.write_v2(asked.name, version, said, answer.labels, deciders)
             else:
                 content = protocol.write_v1(answer.labels, version, deciders)
-            return _Outcome(json_response(200, content), answer, rows, model.sliced(columns), columns, keys, size)
+            return _Outcome(json_response(200, content), answer, columns, keys, size)
         except Exception:  # foreign code may raise anything: one request fails, not the process
-            return _Outcome(self._failed(identifier), None, rows, None, columns, keys, size)
+            return _Outcome(self._failed(identifier), None, columns, keys, size)
+
+    async def _answer(self, model: ServedModel, columns: Sequence[list[Any]], parameters: Mapping[str, Any]) -> Answer:
+        """The model's answer: from a thread, but for a model that is quicker than handing over to one."""
+        if not model.pace.at_once(len(columns[0])):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._workers, _answered, model, columns, parameters)
+        start = time.perf_counter()
+        try:
+            return _answered(model, columns, parameters)
+        finally:
+            model.pace.took(time.perf_counter() - start)
 
     def _entry(
         self, now: int, headers: Mapping[str, str], identifier: str, origin: Origin, outcome: _Outcome, seconds: float
@@ -267,7 +274,9 @@ class Application:
 
 
 def _answered(model: ServedModel, columns: Sequence[list[Any]], parameters: Mapping[str, Any]) -> Answer:
-    """The model's answer, in a thread of its own: no real interrupt arrives there, since signals go to the main one."""
+    """The model's answer. No real interrupt arrives here: not in a worker's thread, since signals go to the main one,
+    and not in the event loop's, where the server has a handler for them.
+    """
     try:
         return model.answer(columns, parameters)
     except KeyboardInterrupt as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -17,6 +18,7 @@ from slipway.features.slices import spelled
 from slipway_serving.service.answers import Answer, AnswerReader, ModelFault
 from slipway_serving.service.countable import Countable
 from slipway_serving.service.hybrid import ServingRules
+from slipway_serving.service.pace import Pace, shortest
 from slipway_serving.service.parameters import Parameters
 from slipway_serving.service.predictor import Predictor, load_predictor
 from slipway_serving.service.profile import Profile, ReferenceFeature, read_profile
@@ -39,6 +41,7 @@ class ServedModel:
     ) -> None:
         self.schema = schema
         self.profile = profile
+        self.pace = Pace(math.inf)
         self.parameters = parameters or Parameters()
         self._predictor = predictor
         self._answers = AnswerReader(predictor.classes, profile, decision)
@@ -63,7 +66,8 @@ class ServedModel:
     def countable(self) -> Countable:
         """What of the model's inputs and answers is counted, and by which labels."""
         slices = tuple(one for _, _, one in self._slices)
-        return Countable(self.class_names, self.features, self.profile.scores, self.deciders, slices)
+        known = (self.class_names, self.features, self.profile.scores, self.deciders, slices)
+        return Countable(*known, measured=self.measured, sliced=self.sliced)
 
     @property
     def deciders(self) -> tuple[str, ...]:
@@ -136,6 +140,8 @@ def load_model(directory: Path) -> ServedModel:
     _survives(ServedModel(predictor, schema, profile, parameters), usual)
     model = ServedModel(predictor, schema, profile, parameters, decision)
     model.schema = schema.nullable(frozenset(_tolerated(model, usual)))
+    if _survives(model, usual):
+        model.pace = Pace(shortest(lambda: model.modelled(usual)))
     return model
 
 
