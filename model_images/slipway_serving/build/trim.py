@@ -32,7 +32,10 @@ _SOURCES = {".a", ".c", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyx", ".tp"}
 _UNUSED = (
     *(f"pyarrow/{name}" for name in ("include", "includes", "src", "*flight*")),
     *(f"bentoml/_internal/server/static_content/{name}" for name in ("*.js", "*.css")),
+    "tornado/test",
 )
+# rich, which BentoML's command line needs, highlights Python in tracebacks; 8 MB are the other languages.
+_LEXERS, _KEPT_LEXERS = "pygments/lexers", {"__init__.py", "_mapping.py", "python.py", "special.py", "text.py"}
 
 
 def trim(target: Path) -> None:
@@ -48,6 +51,9 @@ def trim(target: Path) -> None:
                 shutil.rmtree(tests)
     for unused in [path for pattern in _UNUSED for path in sorted(target.glob(pattern))]:
         shutil.rmtree(unused) if unused.is_dir() else unused.unlink()
+    for lexer in sorted((target / _LEXERS).glob("*.py")):
+        if lexer.name not in _KEPT_LEXERS:
+            lexer.unlink()
     for record in target.glob("*.dist-info/*"):
         if record.name in _RECORDS:
             record.unlink()

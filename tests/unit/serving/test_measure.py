@@ -158,6 +158,7 @@ def test_edges_are_log_spaced_and_hold_the_gates_limits() -> None:
 
 def test_threads_lose_nothing() -> None:
     one = measurements()
+
     def work() -> None:
         for _ in range(500):
             one.add(LIVE, 200, 0.1, answered(1), [[1.0], [1.0]])

@@ -66,6 +66,7 @@ def test_sources_of_extensions_and_types_go_and_what_runs_stays(tmp_path: Path) 
     kept = {
         "numpy/__init__.py": b"",
         "numpy/data.npz": b"1",
+        "pygments/lexers/python.py": b"",
         "torch/include/torch.h": b"compiled at run time",
         "numpy-2.dist-info/METADATA": b"Metadata-Version: 2.1\nName: numpy\nVersion: 2\n",
         "numpy-2.dist-info/entry_points.txt": b"[x]\na = numpy:b\n",
@@ -76,6 +77,7 @@ def test_sources_of_extensions_and_types_go_and_what_runs_stays(tmp_path: Path) 
         "numpy/random/tests/test_it.py": b"1",
         "scipy/linalg/cython_lapack.pyx": b"1",
         "numpy-2.dist-info/RECORD": b"",
+        "pygments/lexers/php.py": b"",
         "bin/f2py": b"#!/builder/python",
     }
     write_tree(tmp_path, {**kept, **gone})
