@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.bench_image.cases import HEADERS, Case
 from tests.bench_image.load import Client, Request
-from tests.bench_image.processes import cpu_seconds, resident_bytes, session_of
+from tests.bench_image.processes import cpu_seconds, family_of, resident_bytes
 from tests.loopback import free_port
 from tests.unit.serving.servers import SOURCES
 
@@ -45,12 +46,12 @@ class Running:
     @property
     def cpu(self) -> float:
         """Seconds of CPU of all its processes so far."""
-        return cpu_seconds(session_of(self.leader))
+        return cpu_seconds(family_of(self.leader))
 
     @property
     def memory(self) -> int:
         """Its resident bytes."""
-        return resident_bytes(session_of(self.leader))
+        return resident_bytes(family_of(self.leader))
 
 
 def ours(case: Case, home: Path, port: int) -> Contender:
@@ -135,7 +136,7 @@ ALL: tuple[Callable[[Case, Path, int], Contender], ...] = (ours, bare, fastapi, 
 
 @contextmanager
 def running(case: Case, home: Path) -> Iterator[list[Running]]:
-    """All servers, each in a session of its own, from when they answer until the end."""
+    """All servers, from when they answer until the end."""
     if not BENCH.exists():
         raise AssertionError("the rivals have no environment: make bench-image, or requirements/environment.sh bench")
     with ExitStack() as stack:
@@ -166,15 +167,17 @@ def _started(made: Contender, home: Path, port: int) -> Iterator[tuple[Running, 
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the session: some servers leave their workers behind."""
+    """Ends a server with its workers, which some leave behind."""
+    workers = family_of(process.pid)[1:]
     process.terminate()
     try:
         process.wait(20)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(20)
-    for left in session_of(process.pid):
-        os.kill(left, 9)
+    for left in workers:
+        with suppress(ProcessLookupError):
+            os.kill(left, signal.SIGKILL)
 
 
 def _wait(server: Running, log: Path, process: subprocess.Popen[bytes]) -> None:

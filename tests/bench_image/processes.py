@@ -1,4 +1,4 @@
-"""What a server's processes take of the machine, from the kernel: all processes of one session."""
+"""What a server's processes take of the machine, from the kernel: a process and its descendants."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from pathlib import Path
 _SCHEDULED = 2  # CPUCLOCK_SCHED: nanoseconds that ran, not ticks in which it happened to run
 
 
-def session_of(leader: int) -> list[int]:
-    """The processes of the session that `leader` began."""
-    found = []
+def family_of(first: int) -> list[int]:
+    """A process and all that descend from it; some servers put their workers into sessions of their own."""
+    children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
             except OSError:  # it has just ended
                 continue
-            if int(fields[3]) == leader:
-                found.append(int(entry.name))
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found = [first]
+    for one in found:
+        found += children.get(one, [])
     return found
 
 

@@ -1,4 +1,4 @@
-"""Our server and others with the same model and the same rows, in one run: ratios count, milliseconds are this machine's.
+"""Our server and others with the same model and the same rows in one run: ratios count, milliseconds are the machine's.
 
 All run at once and are asked in turns, so that whatever else the machine does falls on all. CPU is what a server's
 processes take during its turns; ours is charged from its first request until its last row is stored, with all that it

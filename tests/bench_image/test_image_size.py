@@ -1,7 +1,7 @@
 """The packages of a scikit-learn image, installed as a builder does: what they take unpacked.
 
-An image is these, the base (107 MB in the tests' cluster: Debian's minbase with Python), our code and the model, both of
-which are less than 1 MB.
+An image is these, the base (107 MB in the tests' cluster: Debian's minbase with Python), our code and the model, both
+less than 1 MB.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ A read-only root without bytecode compiles every imported module at each start: 
 Python's own `compileall` is not reproducible, for two reasons: files carry the source's time, and `marshal` marks every
 object for reference that something else refers to as well, which depends on what the compiling process did before.
 Hence PEP 552's unchecked hashes (an image's source does not change under it); and everything is referred to while it is
-written, so that all is marked alike. The loader replaces every code object's file name by the source's real path, so
+written, so that all is marked alike. So are texts of one character, of which a process has one object each that
+anybody may have interned: `marshal` writes that too. The loader replaces every code object's file name by the source's real path, so
 the one written here does not matter.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import importlib.util
 import marshal
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -55,9 +57,11 @@ def dump(code: CodeType) -> bytes:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """The value and all that is in it."""
+    """The value and all that is in it; texts that are the process's own are interned."""
     yield value
-    if isinstance(value, tuple | frozenset):
+    if isinstance(value, str) and len(value) < 2 and value <= "\xff":
+        sys.intern(value)
+    elif isinstance(value, tuple | frozenset):
         for one in value:
             yield from _parts(one)
     elif isinstance(value, CodeType):
