@@ -5,8 +5,8 @@ Python's own `compileall` is not reproducible, for two reasons: files carry the 
 object for reference that something else refers to as well, which depends on what the compiling process did before.
 Hence PEP 552's unchecked hashes (an image's source does not change under it); and everything is referred to while it is
 written, so that all is marked alike. So are texts of one character, of which a process has one object each that
-anybody may have interned: `marshal` writes that too. The loader replaces every code object's file name by the source's real path, so
-the one written here does not matter.
+anybody may have interned: `marshal` writes that too. The loader replaces every code object's file name by the source's
+real path, so the one written here does not matter.
 """
 
 from __future__ import annotations

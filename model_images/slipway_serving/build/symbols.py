@@ -58,7 +58,7 @@ def _end_of_segments(content: bytes) -> int | None:
     if kind != _SHARED or size != _SEGMENT.size or not count:
         return None
     segments = [_SEGMENT.unpack_from(content, table + index * size) for index in range(count)]
-    return max(table + count * size, *(offset + stored for _, _, offset, _, _, stored, _, _ in segments))
+    return int(max(table + count * size, *(offset + stored for _, _, offset, _, _, stored, _, _ in segments)))
 
 
 def _only_for_debuggers(content: bytes, end: int) -> bool:
