@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as dataset
 import pytest
+import yaml
 from pyarrow.fs import S3FileSystem
 
 from tests.cluster import addresses
@@ -150,15 +151,30 @@ def test_wrong_keys_are_told_by_the_condition(
     assert client.read().failed == 0, client.read().failures
 
 
+def below(service: Service) -> str:
+    """What KServe and the kubelet say of the service's pods."""
+    labels = f"slipway.dev/rollout={service.name}"
+    found = {
+        f"{kind} {one['metadata']['name']}": one.get("status")
+        for kind in ("InferenceService", "Pod")
+        for one in service.cluster.list(kind, service.namespace, labels=labels)
+    }
+    return yaml.safe_dump(found, width=160)
+
+
 def test_a_missing_key_is_told_by_the_condition_before_anything_serves(
     store: S3Server, serve: Callable[[str], Service], models: dict[str, str], cluster: Cluster
 ) -> None:
     service = serve("prediction-log-lacking")
     log = logging_to(service, store, cluster, AWS_SECRET_ACCESS_KEY=None)
     service.apply(models["first"], [shadow(seconds=3600)], predictionLog=log)
-    told = service.wait(
-        lambda found: condition(found, "PredictionsLogged").get("reason") == "Misconfigured",
-        240, "the condition PredictionsLogged",
-    )  # fmt: skip
+    service.wait(lambda found: bool(view.variant(found, "candidate")), 240, "an image that is proven, and its pod")
+    try:
+        told = service.wait(
+            lambda found: condition(found, "PredictionsLogged").get("reason") == "Misconfigured",
+            180, "the condition PredictionsLogged",
+        )  # fmt: skip
+    except TimeoutError as error:
+        raise AssertionError(f"{error}\nbelow it:\n{below(service)}") from error
     for kind in ("PredictionsLogged", "Progressing"):
         assert "no key AWS_SECRET_ACCESS_KEY" in condition(told, kind)["message"]

@@ -9,7 +9,7 @@ import pytest
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.core.desired.inference_service import Served, predictor_template
 from slipway.core.desired.names import Identity
-from slipway.core.plan import Unavailable
+from slipway.core.plan import ObjectKey, Unavailable
 from slipway.core.prediction_log import DROPPED, FAILING, LogHealth, log_health
 from slipway.core.rollout.logged import _CAUSES
 from slipway.core.rollout.revision import revision_of
@@ -157,24 +157,65 @@ def test_the_condition_tells_it_and_moves_no_traffic(
     assert sim.status["variants"] == route
 
 
-def test_a_secret_without_its_key_is_told_before_anything_serves() -> None:
-    said = "the Secret that predictionLog.secretRef names has no key AWS_ACCESS_KEY_ID, or does not exist"
+SAID = "the Secret that predictionLog.secretRef names has no key AWS_ACCESS_KEY_ID, or does not exist"
+ENDED = {"terminated": {"exitCode": 78, "reason": "Error", "message": SAID}}
 
-    class Failing(Simulation):
-        """KServe tells what a pod left at its end."""
 
-        def _publish(self) -> None:
-            super()._publish()
-            for key, obj in self.objects.items():
-                if key.kind == "InferenceService":
-                    failure = {"reason": "ModelLoadFailed", "exitCode": 78, "message": said}
-                    obj["status"]["modelStatus"] = {"lastFailureInfo": failure}
+class Failing(Simulation):
+    """`containers` are the states of the server in the one pod of each InferenceService, `told` is what KServe says."""
 
-    sim = Failing(spec(predictionLog=S3), {"1": NEVER_READY})
+    def __init__(self, told: dict[str, Any], container: dict[str, Any]) -> None:
+        super().__init__(spec(predictionLog=S3), {"1": NEVER_READY})
+        self.told, self.container = told, container
+
+    def _publish(self) -> None:
+        super()._publish()
+        for key, obj in [one for one in self.objects.items() if one[0].kind == "InferenceService"]:
+            obj["status"]["modelStatus"] = self.told
+            labels = {**obj["metadata"]["labels"], "serving.kserve.io/inferenceservice": key.name}
+            pod = self.put(ObjectKey("v1", "Pod", "ns", f"{key.name}-predictor-1"), None, labels=labels)
+            sidecar = {"name": "other", "ready": False, "state": {"terminated": {"exitCode": 1}}}
+            pod["status"] = {"containerStatuses": [sidecar, {"name": "kserve-container", **self.container}]}
+
+
+@pytest.mark.parametrize(
+    ("told", "container"),
+    [
+        ({}, {"ready": False, "state": ENDED}),
+        ({}, {"ready": False, "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": ENDED}),
+        ({}, {"ready": False, "state": {"running": {}}, "lastState": ENDED}),
+        ({"lastFailureInfo": {"reason": "ModelLoadFailed", "exitCode": 78, "message": SAID}}, {"ready": False}),
+    ],
+    ids=["it ended", "it waits to start again", "it started again", "KServe saw it"],
+)
+def test_a_secret_without_its_key_is_told_before_anything_serves(
+    told: dict[str, Any], container: dict[str, Any]
+) -> None:
+    """KServe looks at a server's end only when something else makes it look."""
+    sim = Failing(told, container)
     sim.run(60, in_stage("start"))
     sim.run(3)
     assert sim.condition("PredictionsLogged")[:2] == ("False", "Misconfigured")
-    assert said in sim.condition("PredictionsLogged")[2]
+    assert SAID in sim.condition("PredictionsLogged")[2]
+    assert f"{SAID} (exit code 78)" in sim.condition("Progressing")[2]
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        ({"ready": True, "state": {"running": {}}, "lastState": ENDED}, "0 of 1 replicas are ready"),
+        ({"ready": False, "state": {"terminated": {"exitCode": 0}}}, "0 of 1 replicas are ready"),
+        (
+            {"ready": False, "state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}},
+            "OOMKilled its process ended (exit code 137)",
+        ),
+    ],
+)
+def test_another_end_of_a_pod_is_not_the_log_s(container: dict[str, Any], said: str) -> None:
+    sim = Failing({}, container)
+    sim.run(60, in_stage("start"))
+    sim.run(3)
+    assert not any(one["type"] == "PredictionsLogged" for one in sim.status["conditions"])
     assert said in sim.condition("Progressing")[2]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slipway.api.v1alpha1.rollout_traffic import PredictionLog
 from slipway.core.plan import Unavailable
 from slipway.core.prediction_log import LogHealth
-from slipway.core.rollout.presence import full, live_service
+from slipway.core.rollout.presence import failure, full
 from slipway.core.rollout.turn import Turn
 
 MISCONFIGURED = 78
@@ -42,12 +42,11 @@ def predictions_logged(turn: Turn) -> dict[str, Statement]:
 
 
 def _refused(turn: Turn) -> str:
-    """Why pods do not start with this log, in their own words as KServe passes them on; empty where they do."""
+    """Why pods do not start with this log, in their own words; empty where they do."""
     for variant in turn.status.variants:
-        status = (live_service(turn, variant) or {}).get("status") or {}
-        failure = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
-        if failure.get("exitCode") == MISCONFIGURED and not full(turn, variant):  # KServe keeps one that is over
-            return f"pods of version {variant.version} do not start: {str(failure.get('message', ''))[:500]}"
+        failed = failure(turn, variant)
+        if failed is not None and failed.code == MISCONFIGURED and not full(turn, variant):
+            return f"pods of version {variant.version} do not start: {failed.message[:500]}"
     return ""
 
 
