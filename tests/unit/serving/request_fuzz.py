@@ -6,6 +6,7 @@ import math
 import random
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +16,23 @@ from tests.unit.serving.fuzz_protocol import wrong_protocol
 from tests.unit.serving.fuzz_request import Request, as_json
 
 COLUMNS = ("double", "float", "long", "integer", "boolean", "string", "datetime")
-MOST_BODY, MOST_INSTANCES = 32 << 10, 16
-"""What the server under test must be set to: much larger bodies would measure the network."""
 
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the server under test is set to: bytes of a body and instances in it.
+
+    One in `every` requests of a wrong size goes beyond them, the others hold a number that is too large: with the usual
+    bounds, thousands of such bodies would measure the network, and some at once would meet the bound of all together.
+    """
+
+    body: int
+    instances: int
+    every: int = 1
+
+
+SMALL = Bounds(32 << 10, 16)
+_MOST_NESTED = 32 << 10
 NAME = "m"
 SHARES = {"column": 10, "type": 10, "count": 10, "size": 10, "json": 10, "parameter": 10, "protocol": 10, "valid": 30}
 """Requests of each kind in a hundred."""
@@ -55,13 +70,16 @@ def all_types() -> Signature:
 class RequestFuzz:
     """Draws requests to the model `name` for one signature of columns, always the same for a seed.
 
-    `nullable` columns take null.
+    `nullable` columns take null; `bounds` are the server's.
     """
 
-    def __init__(self, signature: Signature, nullable: frozenset[str], seed: int, name: str = NAME) -> None:
+    def __init__(
+        self, signature: Signature, nullable: frozenset[str], seed: int, name: str = NAME, bounds: Bounds = SMALL
+    ) -> None:
         self.columns = {str(column.name): column for column in signature.columns}
         self._nullable = nullable
         self._parameters = signature.parameters
+        self._bounds, self._sizes = bounds, 0
         self.draw = random.Random(seed)
         self.v1, self.v2 = f"/v1/models/{name}:predict", f"/v2/models/{name}/infer"
         self._makes: dict[str, Callable[[], Any]] = {
@@ -199,18 +217,17 @@ class RequestFuzz:
 
     def wrong_size(self) -> Request:
         """Too large a number, a body, or a batch."""
+        self._sizes += 1
         kind = self.draw.randrange(3)
-        if kind == 0:
+        if kind == 0 or self._sizes % self._bounds.every:
             name = self.draw.choice([one for one, column in self.columns.items() if column.type in _TOO_LARGE])
             wrong = self.draw.choice(_TOO_LARGE[self.columns[name].type])
             return self._wrong_row({**self.instance(), name: wrong}, {name})
         if kind == 1:
-            row = {**self.instance(), next(iter(self.columns)): "x" * (MOST_BODY + self.draw.randrange(40_000))}
+            row = {**self.instance(), next(iter(self.columns)): "x" * (self._bounds.body + self.draw.randrange(40_000))}
             return Request(self.v1, as_json({"instances": [row]}), frozenset({""}), (413,))
-        path, rows = (
-            self.draw.choice((self.v1, self.v2)),
-            [self.instance()] * (MOST_INSTANCES + self.draw.randrange(1, 9)),
-        )
+        path, count = self.draw.choice((self.v1, self.v2)), self._bounds.instances + self.draw.randrange(1, 9)
+        rows = [self.instance()] * count
         document = {"instances": rows} if path == self.v1 else self.tensors(rows)
         return Request(path, as_json(document), frozenset({"instances", "inputs"}), (413,))
 
@@ -223,7 +240,7 @@ class RequestFuzz:
             good[:cut] + b"\xff\xfe" + good[cut:],
             good + good,
             b"",
-            b"[" * self.draw.randrange(1, MOST_BODY),
+            b"[" * self.draw.randrange(1, _MOST_NESTED),
             b'{"instances": [{"double": NaN}]}',
             b'{"instances": [[Infinity]]}',
             b'{"instances": [' + b"9" * 5000 + b"]}",

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,10 @@ from tests.unit.serving.asgi import call
 from tests.unit.serving.fuzz_model import Offline, save_all_types
 from tests.unit.serving.fuzz_request import Request, complaint, predictions
 from tests.unit.serving.request_fuzz import (
-    MOST_BODY,
-    MOST_INSTANCES,
     NAME,
     SHARES,
+    SMALL,
+    Bounds,
     RequestFuzz,
     all_types,
     read_back,
@@ -39,6 +40,8 @@ from tests.unit.serving.request_fuzz import (
 REQUESTS = 3_000
 NULLABLE = frozenset({"double", "string", "maybe"})
 SIGNATURE = all_types()
+SET = Settings(model_name=NAME)
+BOUNDED = replace(SET, max_body=SMALL.body, max_instances=SMALL.instances)
 FEATURES = (
     ReferenceFeature("double", True, (0.0, 1.0), (), (1, 1, 1)),
     ReferenceFeature("string", False, (), ("it", "1"), (1, 1)),
@@ -59,10 +62,9 @@ class Echo:
         return Prediction([json.dumps([[read_back(row[name], kinds[name]) for name in kinds], given]) for row in rows])
 
 
-@pytest.fixture
-def application() -> Application:
+def application(settings: Settings) -> Application:
     schema = schema_of(SIGNATURE, Profile(FEATURES), Signature()).nullable(NULLABLE)
-    made = Application(Settings(model_name=NAME, max_body=MOST_BODY, max_instances=MOST_INSTANCES))
+    made = Application(settings)
     made.serve(ServedModel(Echo(), schema, Profile(FEATURES), Parameters(SIGNATURE.parameters)))
     return made
 
@@ -84,28 +86,45 @@ def check(request: Request, kind: str, answer: tuple[int, Any, dict[str, str]]) 
         assert [json.loads(one) for one in predictions(document)] == expected(request), said
 
 
-def test_no_request_gets_a_5xx_and_every_valid_one_its_answer(application: Application) -> None:
-    requests = list(RequestFuzz(SIGNATURE, NULLABLE, seed=4).requests(REQUESTS))
+@pytest.mark.parametrize(
+    ("settings", "bounds", "count"),
+    [(BOUNDED, SMALL, REQUESTS), (SET, Bounds(SET.max_body, SET.max_instances, every=20), 1_000)],
+    ids=["small bounds", "the bounds of a pod"],
+)
+def test_no_request_gets_a_5xx_and_every_valid_one_its_answer(settings: Settings, bounds: Bounds, count: int) -> None:
+    requests, served = list(RequestFuzz(SIGNATURE, NULLABLE, 4, bounds=bounds).requests(count)), application(settings)
 
     async def run() -> str:
-        for start in range(0, REQUESTS, 8):
+        for start in range(0, count, 8):
             batch = requests[start : start + 8]
-            answers = await asyncio.gather(*(call(application, one.path, one.body) for _, one in batch))
+            answers = await asyncio.gather(*(call(served, one.path, one.body) for _, one in batch))
             for (kind, request), answer in zip(batch, answers, strict=True):
                 check(request, kind, answer)
-        return str((await call(application, "/metrics", None))[1])
+        return str((await call(served, "/metrics", None))[1])
 
     page = asyncio.run(run())
     made = Counter(kind for kind, _ in requests)
-    assert made == {kind: REQUESTS * share // 100 for kind, share in SHARES.items()}
+    assert made == {kind: count * share // 100 for kind, share in SHARES.items()}
+    assert any(one.statuses == (413,) for _, one in requests)
     counted = {code: total(page, f'code="{code}"') for code in ("2xx", "4xx", "5xx")}
-    assert counted == {"2xx": made["valid"], "4xx": REQUESTS - made["valid"], "5xx": 0}
+    assert counted == {"2xx": made["valid"], "4xx": count - made["valid"], "5xx": 0}
+
+
+def test_few_requests_of_a_run_go_beyond_the_bounds_of_a_pod() -> None:
+    bounds = Bounds(SET.max_body, SET.max_instances, every=40)
+    fuzz = RequestFuzz(SIGNATURE, NULLABLE, 5, bounds=bounds)
+    made = (fuzz.wrong_size() for _ in range(100 * SHARES["size"]))  # as many as 10,000 requests have of a wrong size
+    beyond = [len(one.body) for one in made if one.statuses == (413,)]
+    assert 10 <= len(beyond) <= 25
+    assert sum(one > bounds.body for one in beyond) >= 3
+    assert sum(one <= bounds.body for one in beyond) >= 3
+    assert sum(beyond) < 100 << 20
 
 
 def test_a_model_of_all_types_answers_as_it_does_offline(tmp_path: Path) -> None:
     offline = Offline(save_all_types(tmp_path / "model"))
     requests = list(RequestFuzz(offline.signature, offline.nullable, seed=8).requests(1_000))
-    served = Application(Settings(model_name=NAME, max_body=MOST_BODY, max_instances=MOST_INSTANCES))
+    served = Application(BOUNDED)
     served.serve(load_model(offline.directory))
 
     async def run() -> list[tuple[int, Any, dict[str, str]]]:
