@@ -51,7 +51,7 @@ def spent(server: Served) -> float:
 
 @pytest.mark.timeout(600)
 def test_measuring_and_logging_cost_at_most_a_tenth(case: Case, servers: tuple[Served, Served], tmp_path: Path) -> None:
-    request = Request("/v1/models/model:predict", case.v1, HEADERS)
+    request = Request("/v1/models/fraud:predict", case.v1, HEADERS)
     for server in servers:
         ask_many(server.port, request, REQUESTS)  # warms up
     settle(tmp_path, REQUESTS)

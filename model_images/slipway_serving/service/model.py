@@ -18,7 +18,7 @@ from slipway.features.slices import spelled
 from slipway_serving.service.answers import Answer, AnswerReader, ModelFault
 from slipway_serving.service.countable import Countable
 from slipway_serving.service.hybrid import ServingRules
-from slipway_serving.service.pace import Pace, shortest
+from slipway_serving.service.pace import Pace, pace_of
 from slipway_serving.service.parameters import Parameters
 from slipway_serving.service.predictor import Predictor, load_predictor
 from slipway_serving.service.profile import Profile, ReferenceFeature, read_profile
@@ -110,7 +110,7 @@ class ServedModel:
 
         Exceptions that would mean something to whoever waits for the answer are the model's fault like all others:
         SystemExit ends an event loop, CancelledError passes for a cancelled request, and StopIteration never arrives
-        through a future. Only KeyboardInterrupt may be a person's.
+        through a future. Only KeyboardInterrupt may be a person's, while the model is loaded.
         """
         table = build_table(self.schema, columns)
         given = self.parameters.defaults if parameters is None else parameters
@@ -140,8 +140,7 @@ def load_model(directory: Path) -> ServedModel:
     _survives(ServedModel(predictor, schema, profile, parameters), usual)
     model = ServedModel(predictor, schema, profile, parameters, decision)
     model.schema = schema.nullable(frozenset(_tolerated(model, usual)))
-    if _survives(model, usual):
-        model.pace = Pace(shortest(lambda: model.modelled(usual)))
+    model.pace = pace_of(lambda: model.modelled(usual))
     return model
 
 

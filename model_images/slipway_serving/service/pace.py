@@ -44,6 +44,14 @@ class Pace:
             self._penalty *= 2
 
 
+def pace_of(predict: Callable[[], object]) -> Pace:
+    """That of a model which `predict` asks for one row; one that fails, if only now and then, gets threads."""
+    try:
+        return Pace(shortest(predict))
+    except Exception:  # of foreign code
+        return Pace(math.inf)
+
+
 def shortest(predict: Callable[[], object]) -> float:
     """Seconds of the shortest of a few predictions; of one, where that is slow. Raises what `predict` raises."""
     least = math.inf

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from slipway_serving.service.pace import Pace, shortest
+from slipway_serving.service.pace import Pace, pace_of, shortest
 
 
 def test_only_quick_models_with_few_rows_predict_at_once() -> None:
@@ -34,3 +34,9 @@ def test_a_slow_model_is_tried_once() -> None:
     calls.clear()
     assert shortest(lambda: calls.append(1)) < 0.01
     assert len(calls) == 5
+
+
+def test_a_model_that_fails_now_and_then_starts_all_the_same_and_is_handed_over() -> None:
+    answers = iter((1, 2))
+    assert not pace_of(lambda: next(answers)).at_once(1)  # StopIteration at the third
+    assert pace_of(lambda: 1).at_once(1)

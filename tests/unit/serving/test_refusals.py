@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from slipway_serving.service.application import Application
 from slipway_serving.service.http import InFlight
 from slipway_serving.service.model import ServedModel
+from slipway_serving.service.pace import Pace
 from slipway_serving.service.predictor import Prediction
 from slipway_serving.service.profile import Profile
 from slipway_serving.service.schema import schema_of
@@ -49,10 +51,15 @@ class Model:
         return Prediction(np.asarray(table["amount"], float))
 
 
-def application(model: Model | None = None, settings: Settings = SETTINGS) -> Application:
+def application(model: Model | None = None, settings: Settings = SETTINGS, quick: bool = False) -> Application:
+    """A server of `model`; a `quick` one answers in the event loop."""
     signature = Signature((ColumnSpec("amount", "double"), ColumnSpec("at", "datetime")))
-    made = Application(settings)
-    made.serve(ServedModel(model or Model(), schema_of(signature, Profile(), Signature()), Profile()))
+    made, served = (
+        Application(settings),
+        ServedModel(model or Model(), schema_of(signature, Profile(), Signature()), Profile()),
+    )
+    served.pace = Pace(0.0 if quick else math.inf)
+    made.serve(served)
     return made
 
 
@@ -78,9 +85,10 @@ def held(served: Application) -> int:
     [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), StopIteration(), asyncio.CancelledError(), ValueError("x")],
     ids=lambda raised: type(raised).__name__,
 )
-def test_whatever_a_model_raises_is_one_counted_500(raised: BaseException) -> None:
+@pytest.mark.parametrize("quick", [False, True], ids=["in a thread", "in the event loop"])
+def test_whatever_a_model_raises_is_one_counted_500(raised: BaseException, quick: bool) -> None:
     model = Model(raised)
-    served = application(model)
+    served = application(model, quick=quick)
     assert ask(served, V1, GOOD)[:2] == (500, {"error": "the model failed", "id": _Any()})
     model.raised = None
     assert ask(served, V1, GOOD)[:2] == (200, {"predictions": [1.0], "model_version": "7"})
