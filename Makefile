@@ -88,7 +88,8 @@ bench: environments ## Measure on the cluster what docs/figures.md promises; tak
 bench-decisions: environments ## Simulate A/B tests on six kinds of traffic: false promotions, power, sizes (RUNS=2000: 5 minutes)
 	$(call step,bench of decisions,nice -n 19 $(PYTHON) -m tests.bench_decisions --runs $(or $(RUNS),2000))
 
-bench-image: environments ## Measure the server of images: what measuring and logging cost a request (2 minutes)
+bench-image: environments ## Measure images: their server beside MLServer, FastAPI, MLflow and BentoML, their size, a scrape (10 minutes)
+	@requirements/environment.sh bench .venv-bench
 	$(call step,bench of images,$(PYTEST) -s tests/bench_image)
 
 faults: environments ## Kill, delete and cut off things while models are served, on the cluster

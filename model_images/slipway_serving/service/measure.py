@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from slipway_serving.service.answered import Answered
 from slipway_serving.service.answers import Answer
 from slipway_serving.service.assignment import Origin
 from slipway_serving.service.countable import Countable
+from slipway_serving.service.counted import Columns, Counted
 from slipway_serving.service.evidence import Evidence
 from slipway_serving.service.exposition import Page, labels
 from slipway_serving.service.latency import latency_edges
@@ -21,6 +19,8 @@ from slipway_serving.service.settings import Settings
 
 MOST_CLASSES = 20
 OTHER = "other"
+# So many rows, or so large bodies, wait to be counted.
+_MOST_ROWS, _MOST_BYTES = 512, 1 << 20
 
 
 def bounded_classes(classes: Sequence[str]) -> tuple[str, ...]:
@@ -43,10 +43,11 @@ class Measurements:
         names = bounded_classes(countable.classes)
         self._constant = {"rollout": settings.rollout, "revision": settings.revision}
         self._version = settings.version
-        self._lifelong = Lifelong(edges, names, countable.features)
+        self._lifelong = Lifelong(edges, names, countable)
         self._answered = Answered(countable, names)
         self._evidence = Evidence(edges, names)
-        self._classes = len(names)
+        self._waiting: list[Counted] = []
+        self._rows = self._bytes = 0
         self._lock = Lock()
 
     def add(
@@ -55,26 +56,34 @@ class Measurements:
         status: int,
         seconds: float,
         answer: Answer | None = None,
-        rows: NDArray[np.float64] | None = None,
-        slices: NDArray[np.intp] | None = None,
+        columns: Columns | None = None,
+        size: int = 0,
     ) -> None:
-        """Counts one answered request with its answer, its profiled values `rows` and its `slices`."""
-        code = f"{status // 100}xx"
-        counts: list[int] = []
-        if answer is not None and answer.classes is not None and self._classes:
-            counts = np.bincount(np.minimum(answer.classes, self._classes - 1), minlength=self._classes).tolist()
-        scores = None if answer is None else answer.scores
+        """Counts one answered request with its answer and its values; `size` is about what these keep in memory."""
         with self._lock:
-            self._lifelong.add(origin.traffic, code, seconds, counts, rows)
-            self._evidence.add(origin, code, seconds, counts, scores)
-            if answer is not None:
-                self._answered.add(origin.traffic, answer, slices)
+            self._waiting.append(Counted(origin, status, seconds, answer, columns))
+            self._rows += len(columns[0]) if columns else 1
+            self._bytes += size
+            if self._rows >= _MOST_ROWS or self._bytes >= _MOST_BYTES:
+                self._settle()
+
+    def _settle(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._rows = self._bytes = 0
+        by_traffic: dict[str, list[Counted]] = {}
+        for one in waiting:
+            by_traffic.setdefault(one.origin.traffic, []).append(one)
+        for traffic, requests in by_traffic.items():
+            self._lifelong.add(traffic, requests)
+            self._answered.add(traffic, requests)
+            self._evidence.add(traffic, requests)
 
     def render(self, log: Rendered | None = None) -> str:
         """One scrape in Prometheus' text format, with that of the prediction log where there is one."""
         page = Page(self._constant)
         info = labels({"version": self._version})
         with self._lock:
+            self._settle()
             page.family("slipway_serving_info", "gauge", "This pod's model.", [(info, 1)])
             self._lifelong.render(page)
             self._answered.render(page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
@@ -13,17 +13,31 @@ from slipway.core.rollout import Snapshot
 from slipway.runtime.world import Object, World
 
 _SERVICE_LABEL = "kubernetes.io/service-name"
+_SERVED_BY = "serving.kserve.io/inferenceservice"
+"""KServe's label on pods: the name of their InferenceService."""
 
 
 def children(snapshot: Snapshot, world: World) -> Snapshot:
-    """The snapshot with services, their ready endpoints, route, Jobs and the Jobs' Pods."""
+    """The snapshot with services, their ready endpoints and Pods, route, Jobs and the Jobs' Pods."""
     namespace, mine = snapshot.namespace, {ROLLOUT_LABEL: snapshot.name}
     services = {_name(live): live for live in world.list("InferenceService", namespace, mine)}
     jobs = {_name(job): job for job in world.list("Job", namespace, mine)}
     pods = {name: tuple(world.list("Pod", namespace, {JOB_LABEL: name})) for name in jobs}
     key = ObjectKey("gateway.networking.k8s.io/v1", "HTTPRoute", namespace, snapshot.name)
     ready = {name: ready_replicas(live, world) for name, live in services.items()}
-    return replace(snapshot, services=services, jobs=jobs, job_pods=pods, route=world.get(key), ready=ready)
+    served = _by_service(world.list("Pod", namespace, mine))
+    snapshot = replace(snapshot, services=services, ready=ready, served_pods=served)
+    return replace(snapshot, jobs=jobs, job_pods=pods, route=world.get(key))
+
+
+def _by_service(pods: Iterable[Object]) -> Mapping[str, tuple[Object, ...]]:
+    """Pods by the name of their InferenceService; those of Jobs have none."""
+    found: dict[str, tuple[Object, ...]] = {}
+    for pod in pods:
+        name = (pod["metadata"].get("labels") or {}).get(_SERVED_BY)
+        if name:
+            found[name] = (*found.get(name, ()), pod)
+    return found
 
 
 def _name(obj: Object) -> str:

@@ -38,7 +38,9 @@ def _typed(manifest: Manifest) -> bool:
 
 
 def _key(manifest: Manifest) -> tuple[str, str]:
-    metadata = manifest.get("metadata") or {}
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, Mapping):  # told where the manifest is looked at by itself
+        return "", ""
     return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
 
 

@@ -20,6 +20,9 @@ PROFILE = {
     "entity": "card",
 }
 
+# What images are built with: the same in all tests, so that their dependencies are installed once.
+REQUIREMENTS = ["scikit-learn==1.9.1", "mlflow==3.17.2"]
+
 
 class Slow:
     """A classifier that needs its time: what a slow candidate looks like."""
@@ -61,13 +64,12 @@ def save_sklearn(directory: Path, serialisation: str = "pickle") -> Path:
         (SimpleImputer(), ["amount"]), (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["country"])
     )
     model = make_pipeline(columns, LogisticRegression(C=1000)).fit(table, label)
-    requirements = ["scikit-learn==1.9.1", "mlflow==3.17.2"]
     mlflow.sklearn.save_model(
         model,
         str(directory),
         serialization_format=serialisation,
         signature=infer_signature(table, model.predict(table)),
-        pip_requirements=requirements,
+        pip_requirements=REQUIREMENTS,
         skops_trusted_types=["numpy.dtype"] if serialisation == "skops" else None,
     )
     (directory / "slipway").mkdir()

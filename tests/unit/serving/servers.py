@@ -78,6 +78,7 @@ def serving(model: Path, home: Path, module: str = "slipway_serving.service", **
         "SLIPWAY_ROLLOUT": "shop/fraud",
         "SLIPWAY_REVISION": "r1",
         "SLIPWAY_VERSION": "7",
+        "SLIPWAY_MODEL_NAME": "fraud",
         "SLIPWAY_DRAIN_SECONDS": "0",
         "PYTHONPATH": SOURCES,
         "OMP_NUM_THREADS": "1",

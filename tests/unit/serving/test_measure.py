@@ -61,8 +61,7 @@ def test_series_start_at_zero() -> None:
 
 def test_one_request_is_counted_everywhere() -> None:
     one = measurements()
-    rows = np.array([[0.0, 0.0], [np.nan, 2.0], [99.0, np.nan]])
-    one.add(LIVE, 200, 0.1, answered(0, 1, 1), rows)
+    one.add(LIVE, 200, 0.1, answered(0, 1, 1), [[0.0, np.nan, 99.0], [0.0, 2.0, np.nan]])
     series = scrape(one)
     kind = {"traffic": "live"}
     assert value(series, "slipway_requests_total", **kind, code="2xx") == 1
@@ -87,11 +86,11 @@ def test_unseen_categories_are_counted_where_the_reference_knows_them_all() -> N
     frequent = ReferenceFeature("city", False, (), ("rome",), (3, 1))
     one = Measurements(SETTINGS, Countable(("0", "1"), (AMOUNT, COUNTRY, frequent)))
     assert value(scrape(one), "slipway_feature_unseen_total", traffic="live", feature="country") == 0
-    one.add(LIVE, 200, 0.1, answered(0, 1, 1), np.array([[0, 2, 1], [0, 0, 1], [0, np.nan, 1]]))
+    one.add(LIVE, 200, 0.1, answered(0, 1, 1), [[0, 0, 0], [2, 0, np.nan], [1, 1, 1]])
     series = scrape(one)
     assert value(series, "slipway_feature_unseen_total", traffic="live", feature="country") == 1
     assert value(series, "slipway_feature_unseen_total", traffic="shadow", feature="country") is None
-    one.add(Origin("shadow", 17), 200, 0.1, answered(0), np.array([[0, 0, 1]]))
+    one.add(Origin("shadow", 17), 200, 0.1, answered(0), [[0], [0], [1]])
     assert value(scrape(one), "slipway_feature_unseen_total", traffic="shadow", feature="country") == 0
     for unknown in ("amount", "city"):
         assert value(series, "slipway_feature_unseen_total", traffic="live", feature=unknown) is None
@@ -159,11 +158,10 @@ def test_edges_are_log_spaced_and_hold_the_gates_limits() -> None:
 
 def test_threads_lose_nothing() -> None:
     one = measurements()
-    rows = np.array([[1.0, 1.0]])
 
     def work() -> None:
         for _ in range(500):
-            one.add(LIVE, 200, 0.1, answered(1), rows)
+            one.add(LIVE, 200, 0.1, answered(1), [[1.0], [1.0]])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -179,5 +177,5 @@ def test_a_scrape_of_50_features_is_cheap() -> None:
     features = [ReferenceFeature(f"feature_{index}", True, tuple(range(1, 20)), (), (1,) * 20) for index in range(50)]
     one = Measurements(SETTINGS, Countable(("0", "1"), tuple(features)))
     for cluster in range(256):
-        one.add(Origin("live", 1, cluster, cluster, 2), 200, 0.01, answered(1), np.ones((1, 50)))
+        one.add(Origin("live", 1, cluster, cluster, 2), 200, 0.01, answered(1), [[1.0]] * 50)
     assert one.render().count("\n") < 3100

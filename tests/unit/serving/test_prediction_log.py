@@ -428,9 +428,14 @@ def test_a_request_that_the_model_failed_on_is_logged_without_an_answer(tmp_path
     assert (row["status"], row["answer"], row["score"], row["feature_amount"]) == (500, None, None, 1.0)
 
 
-def test_a_log_that_cannot_work_ends_the_process_and_names_the_key(tmp_path: Path) -> None:
-    described = json.dumps({"uri": "s3://lake/x", "spool": str(tmp_path / "spool")})
-    model = save_object(tmp_path / "model", Broken(0))
-    with serving(model, tmp_path, SLIPWAY_PREDICTION_LOG=described) as server:
+@pytest.mark.parametrize(("hashed", "missing"), [([], "AWS_ACCESS_KEY_ID"), (["amount"], "hash-key")])
+def test_a_log_that_cannot_work_ends_the_process_and_names_the_key(
+    hashed: list[str], missing: str, tmp_path: Path
+) -> None:
+    described = json.dumps({"uri": "s3://lake/x", "spool": str(tmp_path / "spool"), "hash": hashed})
+    model, told = save_object(tmp_path / "model", Broken(0)), tmp_path / "termination-log"
+    log = {"SLIPWAY_PREDICTION_LOG": described, "SLIPWAY_TERMINATION_LOG": str(told)}
+    with serving(model, tmp_path, **log) as server:
         assert server.process.wait(60) == 78
-        assert "AWS_ACCESS_KEY_ID" in server.log.read_text()
+        assert missing in server.log.read_text()
+        assert missing in told.read_text(), "where the kubelet finds it, and so the operator"

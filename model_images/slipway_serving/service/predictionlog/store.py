@@ -67,7 +67,7 @@ def _s3(bucket: str, prefix: str, settings: LogSettings) -> S3Store:
     authority = settings.secret_value("ca.crt")
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         if not settings.secret_value(key):
-            raise ValueError(f"the Secret that predictionLog.secretRef names has no key {key}")
+            raise ValueError(f"the Secret that predictionLog.secretRef names has no key {key}, or does not exist")
     place: Any = {"region": settings.secret_value("AWS_REGION") or "us-east-1"}
     if endpoint:
         place["endpoint"] = endpoint

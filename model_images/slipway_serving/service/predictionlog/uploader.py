@@ -9,7 +9,7 @@ from threading import Event, Thread
 
 from obstore.exceptions import BaseError
 
-from slipway_serving.service.predictionlog.counters import Counters
+from slipway_serving.service.predictionlog.counters import Counters, store_fault
 from slipway_serving.service.predictionlog.spool import Spool, rows_in
 from slipway_serving.service.predictionlog.store import Store
 
@@ -51,7 +51,7 @@ class Uploader(Thread):
             try:
                 self._store.put(key, file)
             except (BaseError, OSError) as error:
-                self._counters.failing("uploader", str(error))
+                self._counters.failing("uploader", store_fault(error))
                 logger.error("%s of the prediction log is not stored, next try in %g s: %s", key, pause, _short(error))
                 pause = self._wait(pause)
             else:

@@ -12,7 +12,7 @@ from threading import Thread
 from arro3.core import RecordBatch, RecordBatchReader
 from arro3.io import write_parquet
 
-from slipway_serving.service.predictionlog.counters import FAULT, SPOOL, Counters
+from slipway_serving.service.predictionlog.counters import DISK, FAULT, SPOOL, Counters
 from slipway_serving.service.predictionlog.queue import Entry, EntryQueue
 from slipway_serving.service.predictionlog.rows import RowLayout
 from slipway_serving.service.predictionlog.settings import LogSettings
@@ -72,7 +72,7 @@ class Writer(Thread):
             self._counters.failing("writer", "")
         except Exception as error:
             self._counters.dropped(FAULT, self._rows)
-            self._counters.failing("writer", str(error))
+            self._counters.failing("writer", DISK)
             logger.error("a file of the prediction log cannot be written, %d rows are lost: %s", self._rows, error)
             path.unlink(missing_ok=True)
             time.sleep(_RETRY_SECONDS)

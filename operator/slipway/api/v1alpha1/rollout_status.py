@@ -65,6 +65,7 @@ class Variant(Status):
         "", description="Hash of all that makes its answers: model, image, decision layer, predictor."
     )
     number: int = Field(0, description="Number of the revision, counted up over the life of the rollout.")
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
     image: str = Field("", description="Image, pinned by digest.")
@@ -88,6 +89,7 @@ class Variant(Status):
 class Target(Status):
     """What is being rolled out, pinned."""
 
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
     image: str = Field("", description="Image, pinned by digest.")
@@ -100,6 +102,7 @@ class Target(Status):
 class Queued(Status):
     """The newest version that waits for the running revision."""
 
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
 
@@ -179,6 +182,7 @@ class HistoryEntry(Status):
 
     revision: str = Field("", description="Hash of the revision.")
     number: int = Field(0, description="Number of the revision.")
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
     outcome: Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"] = Field(description="How it ended.")
@@ -195,6 +199,7 @@ class Rejected(Status):
     """A model that failed or was rolled back; it is not tried again without a RolloutRequest."""
 
     digest: str = Field("", description="Digest of the model.")
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     reason: str = Field("", description="Why, in one CamelCase word.")
     at: datetime | None = Field(None, description="When.")

@@ -22,7 +22,7 @@ Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"]
 
 def begin(turn: Turn, model: Resolved) -> Turn:
     """Pins a model version and starts its way, at its build."""
-    target = Target(version=model.version, digest=model.digest, started_at=turn.now)
+    target = Target(model=model.name, version=model.version, digest=model.digest, started_at=turn.now)
     turn = turn.set(target=target, queued=None, gates=(), split=None)
     turn = turn.notice("Normal", "Started", f"version {model.version} is being rolled out")
     return turn.set(stage=StageProgress(name="build", index=-1, type=BUILD, since=turn.now, epoch=turn.status.epoch))
@@ -34,11 +34,17 @@ def same_as_stable(turn: Turn) -> bool:
     return stable is not None and revision_of(target.digest, target.image, turn.spec) == stable.revision
 
 
+def rename_stable(turn: Turn, digest: str) -> Turn:
+    """The target turned out to be what serves: the same files under a newer name."""
+    target = turn.target
+    return turn.set_variant("stable", model=target.model, version=target.version, digest=digest)
+
+
 def add_candidate(turn: Turn, benchmark: Benchmark | None) -> Turn:
     """The image is proven, so the revision becomes the candidate."""
     target = turn.target
     if same_as_stable(turn):
-        return end(turn.set_variant("stable", version=target.version, digest=target.digest))
+        return end(rename_stable(turn, target.digest))
     revision = revision_of(target.digest, target.image, turn.spec)
     previous = turn.variant("previous")
     name = ""
@@ -116,7 +122,7 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     candidate, stage = turn.the("candidate"), turn.progress
     turn = _remember(turn, _entry(turn, candidate, outcome, reason, message))
     if outcome in ("RolledBack", "Failed"):
-        turn = reject(turn, candidate.digest, candidate.version, reason)
+        turn = reject(turn, candidate, reason)
     reached = bool(candidate.mirror) or candidate.weight not in ("", "0%")
     turn = turn.set_variant("candidate", weight="0%", mirror="", role="Draining", since=turn.now, successor=None)
     if turn.variant("stable") is not None:
@@ -132,9 +138,11 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
 def fail(turn: Turn, reason: str, message: str, benchmark: Benchmark | None = None) -> Turn:
     """Ends a campaign that never had a candidate."""
     target = turn.target
-    nobody = Variant(name="candidate", version=target.version, digest=target.digest, benchmark=benchmark)
+    nobody = Variant(
+        name="candidate", model=target.model, version=target.version, digest=target.digest, benchmark=benchmark
+    )
     turn = _remember(turn, _entry(turn, nobody, "Failed", reason, message))
-    turn = reject(turn, target.digest, target.version, reason)
+    turn = reject(turn, target, reason)
     return end(turn).notice("Warning", "Failed", message)
 
 
@@ -154,8 +162,9 @@ def revert(turn: Turn, reason: str, message: str) -> Turn:
     """After promotion: the previous variant serves again, and the promoted one is on its way out, rejected."""
     stable, previous = turn.the("stable"), turn.the("previous")
     target = Target(
-        version=stable.version, digest=stable.digest, image=stable.image, revision=stable.revision, number=stable.number
-    )
+        model=stable.model, version=stable.version, digest=stable.digest, image=stable.image,
+        revision=stable.revision, number=stable.number,
+    )  # fmt: skip
     back = previous.model_copy(
         update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}
     )
@@ -170,18 +179,20 @@ def end(turn: Turn) -> Turn:
     return turn.without("candidate").set(target=None, stage=None, split=None, gates=())
 
 
-def reject(turn: Turn, digest: str, version: str, reason: str) -> Turn:
+def reject(turn: Turn, held: Target | Variant, reason: str) -> Turn:
     """Not tried again until the spec asks for something else, or for it in another way."""
     intent = intent_hash(turn.spec, turn.snapshot.latency)
-    entry = Rejected(digest=digest, version=version, reason=reason, at=turn.now, intent=intent)
-    others = (r for r in turn.status.rejected if (r.digest, r.version) != (digest, version))
+    same = {"digest": held.digest, "model": held.model, "version": held.version}
+    entry = Rejected(**same, reason=reason, at=turn.now, intent=intent)
+    others = (r for r in turn.status.rejected if r.model_dump(include=set(same)) != same)
     return turn.set(rejected=(entry, *others)[:REJECTED])
 
 
 def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message: str) -> HistoryEntry:
     target, stage = turn.status.target, turn.stage
     return HistoryEntry(
-        revision=variant.revision, number=variant.number, version=variant.version, digest=variant.digest,
+        revision=variant.revision, number=variant.number, model=variant.model, version=variant.version,
+        digest=variant.digest,
         outcome=outcome, stage=stage.name if stage else "", reason=reason, message=message,
         started_at=(target.started_at if target else None) or variant.since, ended_at=turn.now, gates=turn.status.gates,
         benchmark=variant.benchmark,

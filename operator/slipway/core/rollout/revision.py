@@ -41,8 +41,8 @@ def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target, ser
     """The variant that a target with an image becomes, its predictor written once and for all; `service` is the name
     of its InferenceService. Without traffic none is behind it: its image scores batches."""
     pinned = Variant(
-        name="candidate", role="Warming", revision=target.revision, number=target.number, version=target.version,
-        digest=target.digest, image=target.image,
+        name="candidate", role="Warming", revision=target.revision, number=target.number, model=target.model,
+        version=target.version, digest=target.digest, image=target.image,
     )  # fmt: skip
     if spec.traffic is None:
         return pinned

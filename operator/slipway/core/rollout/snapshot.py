@@ -46,7 +46,8 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One observation. `services` are all InferenceServices labelled with the rollout, `ready` their ready endpoints.
+    """One observation. `services` are all InferenceServices labelled with the rollout, `ready` their ready endpoints,
+    `served_pods` their pods, all three by the InferenceService's name.
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
     even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
@@ -74,6 +75,7 @@ class Snapshot:
     model: Resolved | Unavailable | None = None
     services: Mapping[str, Object] = field(default_factory=dict)
     ready: Mapping[str, int] = field(default_factory=dict)
+    served_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     route: Object | None = None
     jobs: Mapping[str, Object] = field(default_factory=dict)
     job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)

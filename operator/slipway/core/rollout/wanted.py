@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from slipway.api.v1alpha1.rollout_status import Queued, Target
+from slipway.api.v1alpha1.rollout_status import Queued, Rejected, Target, Variant
 from slipway.core.plan import Unavailable
 from slipway.core.rollout.campaign import begin, end, restore, roll_back
 from slipway.core.rollout.presence import answers
@@ -14,6 +14,7 @@ from slipway.core.rollout.revision import intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved
 from slipway.core.rollout.turn import ROLLBACK, Turn
 
+Held = Target | Variant | Rejected
 _ABSENT = ("ModelVersionNotFound", "RunNotFound")
 ALIAS_SECONDS = 15.0
 """How often a moving alias is looked at; a pinned version moves by a change of the spec."""
@@ -56,7 +57,7 @@ def forget_rejected(turn: Turn) -> Turn:
 
 def _known(turn: Turn, model: Resolved) -> Resolved:
     """With the digest that the builder found when a variant of the same version was built: nothing else tells it."""
-    found = next((v.digest for v in turn.status.variants if v.version == model.version and v.digest), "")
+    found = next((v.digest for v in turn.status.variants if _same_version(model, v) and v.digest), "")
     return model if model.digest else replace(model, digest=found)
 
 
@@ -65,9 +66,14 @@ def label(model: Resolved) -> str:
     return f"version {model.version} of {model.name}" if model.name else f"version {model.version}"
 
 
-def _is(model: Resolved, digest: str, version: str) -> bool:
-    """The same model: by digest, or by version where the registry knows no digest."""
-    return model.digest == digest if model.digest and digest else model.version == version
+def _is(model: Resolved, held: Held) -> bool:
+    """The same model: by digest, or by name and version where the registry knows no digest."""
+    return model.digest == held.digest if model.digest and held.digest else _same_version(model, held)
+
+
+def _same_version(model: Resolved, held: Held) -> bool:
+    """A version number says nothing without its model's name, which statuses of older operators do not hold."""
+    return model.version == held.version and held.model in ("", model.name)
 
 
 def _pinned(turn: Turn) -> bool:
@@ -76,11 +82,11 @@ def _pinned(turn: Turn) -> bool:
 
 
 def _during(turn: Turn, model: Resolved, target: Target) -> Turn:
-    if _is(model, target.digest, target.version):
+    if _is(model, target):
         return turn.set(queued=None) if turn.status.queued else turn
     if _pinned(turn) and turn.stage_type not in (ROLLBACK, ""):
         return _supersede(turn, model)
-    queued = Queued(version=model.version, digest=model.digest)
+    queued = Queued(model=model.name, version=model.version, digest=model.digest)
     return turn if queued == turn.status.queued else turn.set(queued=queued)
 
 
@@ -94,14 +100,14 @@ def _supersede(turn: Turn, model: Resolved) -> Turn:
 
 def _serves_already(turn: Turn, model: Resolved) -> Turn | None:
     stable = turn.variant("stable")
-    if stable is None or not _is(model, stable.digest, stable.version):
+    if stable is None or not _is(model, stable):
         return None
     return turn if revision_of(stable.digest, stable.image, turn.spec) == stable.revision else None
 
 
 def _refused(turn: Turn, model: Resolved) -> Turn | None:
     for rejected in turn.status.rejected:
-        if _is(model, rejected.digest, rejected.version):
+        if _is(model, rejected):
             message = (
                 f"version {model.version} was rejected ({rejected.reason}) and is not tried again: "
                 "ask for another version, or change what it was judged by"
@@ -130,7 +136,7 @@ def _paused(turn: Turn, model: Resolved) -> Turn | None:
 def _kept(turn: Turn, model: Resolved) -> Turn | None:
     """The fast path back."""
     previous, stable = turn.variant("previous"), turn.variant("stable")
-    if previous is None or stable is None or not _is(model, previous.digest, previous.version):
+    if previous is None or stable is None or not _is(model, previous):
         return None
     if revision_of(previous.digest, previous.image, turn.spec) != previous.revision:
         return None
