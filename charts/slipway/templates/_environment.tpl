@@ -7,6 +7,11 @@
 - {name: SLIPWAY_BASE_IMAGE, value: {{ .Values.images.base | quote }}}
 - {name: SLIPWAY_REGISTRY, value: {{ .Values.registry.default | quote }}}
 - {name: SLIPWAY_REGISTRY_PLAIN_HTTP, value: {{ .Values.registry.plainHTTP | quote }}}
+{{- with .Values.servedPods.networkPolicy }}
+{{- if .enabled }}
+- {name: SLIPWAY_SERVING_EGRESS, value: {{ toJson (dict "storePorts" .storePorts "egress" .egress) | quote }}}
+{{- end }}
+{{- end }}
 - {name: SLIPWAY_NAMESPACES, value: {{ join "," .Values.namespaces | quote }}}
 - {name: SLIPWAY_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
 - {name: SLIPWAY_LEASE_NAMESPACE, value: {{ .Release.Namespace | quote }}}

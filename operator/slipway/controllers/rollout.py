@@ -12,6 +12,7 @@ from slipway.controllers.rollout_batch import batch
 from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_evidence import Judged, gather
 from slipway.controllers.rollout_log import logged
+from slipway.core.desired.network_policy import read_reachable
 from slipway.core.plan import Plan, Unavailable
 from slipway.core.rollout import Installation, Resolved, Snapshot, decide
 from slipway.runtime.world import Object, Settings, World
@@ -52,6 +53,7 @@ def installation(settings: Settings) -> Installation:
         base_image=settings.base_image,
         registry=settings.registry,
         registry_plain_http=settings.registry_plain_http,
+        reachable=read_reachable(settings.serving_egress),
     )
 
 

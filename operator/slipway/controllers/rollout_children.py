@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.desired.names import GROUP, JOB_LABEL, ROLLOUT_LABEL, predictor_service
+from slipway.core.desired.network_policy import policy_name
 from slipway.core.plan import ObjectKey
 from slipway.core.rollout import Snapshot
 from slipway.runtime.world import Object, World
@@ -16,14 +17,17 @@ _SERVICE_LABEL = "kubernetes.io/service-name"
 
 
 def children(snapshot: Snapshot, world: World) -> Snapshot:
-    """The snapshot with services, their ready endpoints, route, Jobs and the Jobs' Pods."""
+    """The snapshot with services, their ready endpoints, route, NetworkPolicy, Jobs and the Jobs' Pods."""
     namespace, mine = snapshot.namespace, {ROLLOUT_LABEL: snapshot.name}
     services = {_name(live): live for live in world.list("InferenceService", namespace, mine)}
     jobs = {_name(job): job for job in world.list("Job", namespace, mine)}
     pods = {name: tuple(world.list("Pod", namespace, {JOB_LABEL: name})) for name in jobs}
     key = ObjectKey("gateway.networking.k8s.io/v1", "HTTPRoute", namespace, snapshot.name)
+    policy = world.get(ObjectKey("networking.k8s.io/v1", "NetworkPolicy", namespace, policy_name(snapshot.name)))
     ready = {name: ready_replicas(live, world) for name, live in services.items()}
-    return replace(snapshot, services=services, jobs=jobs, job_pods=pods, route=world.get(key), ready=ready)
+    return replace(
+        snapshot, services=services, jobs=jobs, job_pods=pods, route=world.get(key), policy=policy, ready=ready
+    )
 
 
 def _name(obj: Object) -> str:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from slipway.core.desired.network_policy import read_reachable
 from slipway.runtime.lease import Durations
 from slipway.runtime.world import Settings
 
@@ -40,6 +41,7 @@ _FLAGS: tuple[tuple[str, str, str], ...] = (
     ("base-image", "", "image that model images are built upon"),
     ("registry", "", "repository prefix under which model images are pushed"),
     ("registry-plain-http", "false", "whether that registry speaks HTTP without TLS: true or false"),
+    ("serving-egress", "", "JSON {egress, storePorts}: what served pods may reach; empty: no NetworkPolicies are made"),
     ("namespaces", "", "namespaces to watch, separated by commas; empty: all"),
     ("lease-namespace", "slipway-system", "namespace of the operator and its Lease"),
     ("lease-duration", "15", "seconds after which another may take over a lease that is not renewed"),
@@ -101,6 +103,10 @@ def _settings(given: argparse.Namespace) -> Settings:
     plain = given.registry_plain_http.lower()
     if plain not in ("true", "false"):
         raise ValueError(f"--registry-plain-http {plain}: true or false")
+    try:
+        read_reachable(given.serving_egress)
+    except ValueError as error:
+        raise ValueError(f"--serving-egress: {error}") from None
     return Settings(
         prometheus=given.prometheus,
         mlflow=given.mlflow,
@@ -110,4 +116,5 @@ def _settings(given: argparse.Namespace) -> Settings:
         registry=given.registry,
         registry_plain_http=plain == "true",
         namespace=given.lease_namespace,
+        serving_egress=given.serving_egress,
     )

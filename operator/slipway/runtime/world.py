@@ -25,6 +25,7 @@ class Settings:
     registry: str = ""
     registry_plain_http: bool = False
     namespace: str = "slipway-system"
+    serving_egress: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from slipway.api.v1alpha1.constraints import (
     Text,
     later_values,
 )
+from slipway.api.v1alpha1.egress import EgressRules
 from slipway.api.v1alpha1.references import (
     ConfigMapKey,
     EnvFromSource,
@@ -196,6 +197,11 @@ class Predictor(Spec):
     env: EnvVars = Field((), description="Environment variables of the model's container.")
     env_from: Annotated[tuple[EnvFromSource, ...], ListOf(20), Later("use env")] = Field(
         (), description="Secrets and ConfigMaps whose keys all become environment variables."
+    )
+    egress: EgressRules = Field(
+        (),
+        description="Where the model's pods may connect to, beside DNS and the prediction log's store, as rules of a "
+        "NetworkPolicy. A change restarts no pod.",
     )
     node_selector: Annotated[StringMap, Later("pods run on any node")] = Field(
         {}, max_length=20, description="Labels that a node must carry."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slipway.core.agreement import service_agrees
+from slipway.core.agreement import policy_agrees, service_agrees
 from slipway.core.desired.inference_service import inference_service
 from slipway.core.desired.names import FINALIZER, PROOF_LABEL
+from slipway.core.desired.network_policy import network_policy
 from slipway.core.desired.proof_job import proof_job
 from slipway.core.plan import Action, Apply, Create, Delete, SetFinalizers
 from slipway.core.rollout.building import build_job_manifest, build_of, spent_job
@@ -31,7 +32,29 @@ def effects(turn: Turn) -> tuple[Action, ...]:
         names = (*snapshot.finalizers, FINALIZER)
         return (SetFinalizers(snapshot.key, snapshot.resource_version, names),)
     route = view(snapshot)
-    return (*_route(turn, route), *_variants(turn), *build(turn), *_prove(turn), *_clean_up(turn, route))
+    return (
+        *_route(turn, route),
+        *_network(turn),
+        *_variants(turn),
+        *build(turn),
+        *_prove(turn),
+        *_clean_up(turn, route),
+    )
+
+
+def _network(turn: Turn) -> Iterator[Action]:
+    """The policy is there before the first pod, and goes where the installation makes none any more."""
+    snapshot, live = turn.snapshot, turn.snapshot.policy
+    if leaving(live) or not turn.status.variants:
+        return
+    reachable = snapshot.installation.reachable
+    if reachable is None:
+        if live is not None:
+            yield Delete(key_of(live), live["metadata"]["uid"])
+        return
+    wanted = network_policy(snapshot.identity, turn.spec.predictor.egress, turn.spec.prediction_log, reachable)
+    if live is None or not policy_agrees(live, wanted):
+        yield Apply(wanted)
 
 
 def _variants(turn: Turn) -> Iterator[Action]:

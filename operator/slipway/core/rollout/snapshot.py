@@ -11,6 +11,7 @@ from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.batch_task import BatchTask
 from slipway.core.desired.names import GROUP, Identity
+from slipway.core.desired.network_policy import Reachable
 from slipway.core.evidence import Evidence
 from slipway.core.plan import ObjectKey, Unavailable
 from slipway.core.prediction_log import LogHealth
@@ -27,6 +28,8 @@ class Installation:
     base_image: str = ""
     registry: str = ""
     registry_plain_http: bool = False
+    reachable: Reachable | None = None
+    """What served pods may reach; None where the installation makes no NetworkPolicies."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Snapshot:
     services: Mapping[str, Object] = field(default_factory=dict)
     ready: Mapping[str, int] = field(default_factory=dict)
     route: Object | None = None
+    policy: Object | None = None
     jobs: Mapping[str, Object] = field(default_factory=dict)
     job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     evidence: Evidence | Unavailable | None = None
