@@ -3,6 +3,8 @@
 - {name: SLIPWAY_PROMETHEUS, value: {{ .Values.prometheus.url | quote }}}
 - {name: SLIPWAY_MLFLOW, value: {{ .Values.mlflow.url | quote }}}
 - {name: SLIPWAY_BUILDER_IMAGE, value: {{ .Values.images.builder | quote }}}
+- {name: SLIPWAY_BUILDAH_IMAGE, value: {{ .Values.images.buildah | quote }}}
+- {name: SLIPWAY_BUILDAH_SECCOMP_PROFILE, value: {{ .Values.images.buildahSeccompProfile | quote }}}
 - {name: SLIPWAY_PIPELINES_IMAGE, value: {{ .Values.images.pipelines | quote }}}
 - {name: SLIPWAY_BASE_IMAGE, value: {{ .Values.images.base | quote }}}
 - {name: SLIPWAY_REGISTRY, value: {{ .Values.registry.default | quote }}}

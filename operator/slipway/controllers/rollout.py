@@ -50,6 +50,8 @@ def installation(settings: Settings) -> Installation:
     return Installation(
         mlflow=settings.mlflow,
         builder_image=settings.builder_image,
+        buildah_image=settings.buildah_image,
+        buildah_seccomp_profile=settings.buildah_seccomp_profile,
         base_image=settings.base_image,
         registry=settings.registry,
         registry_plain_http=settings.registry_plain_http,

@@ -20,6 +20,8 @@ class Settings:
     prometheus: str = ""
     mlflow: str = ""
     builder_image: str = ""
+    buildah_image: str = ""
+    buildah_seccomp_profile: str = ""
     pipelines_image: str = ""
     base_image: str = ""
     registry: str = ""

@@ -75,6 +75,8 @@ def test_the_operator_reads_every_setting() -> None:
         "prometheus.url=http://prometheus:9090",
         "mlflow.url=http://mlflow:5000",
         "images.builder=builder:1",
+        "images.buildah=buildah:1",
+        "images.buildahSeccompProfile=profiles/buildah.json",
         "images.pipelines=pipelines:1",
         "images.base=python:3.11-slim",
         "registry.default=registry.example.com/ml",
@@ -86,6 +88,8 @@ def test_the_operator_reads_every_setting() -> None:
     assert read.settings.prometheus == "http://prometheus:9090"
     assert read.settings.mlflow == "http://mlflow:5000"
     assert read.settings.builder_image == "builder:1"
+    assert read.settings.buildah_image == "buildah:1"
+    assert read.settings.buildah_seccomp_profile == "profiles/buildah.json"
     assert read.settings.pipelines_image == "pipelines:1"
     assert read.settings.base_image == "python:3.11-slim"
     assert read.settings.registry == "registry.example.com/ml"

@@ -25,6 +25,8 @@ class Installation:
 
     mlflow: str = ""
     builder_image: str = ""
+    buildah_image: str = ""
+    buildah_seccomp_profile: str = ""
     base_image: str = ""
     registry: str = ""
     registry_plain_http: bool = False
