@@ -264,7 +264,9 @@ ROLLOUTS = (
         ("packageIndex.url", "secretRef"),
     ),
     Wrong("buildah", _ROLLOUT, "spec/image/buildah", {}, ("spec.image", "set systemPackages, dockerfileRef")),
-    Wrong("no member", _ROLLOUT, "spec/image/builder", "Buildah", ("spec.image", "required with, and only legal with,")),
+    Wrong(
+        "no member", _ROLLOUT, "spec/image/builder", "Buildah", ("spec.image", "required with, and only legal with,")
+    ),
     Wrong("waiver", _ROLLOUT, "spec/certification", {}, ("spec.certification.waiver", "Required value")),
     Wrong("env", _ROLLOUT, "spec/predictor/env/1/value", "x", ("predictor.env[1]", "at most one of value, valueFrom")),
     Wrong("quantity", _ROLLOUT, "spec/predictor/resources/limits/memory", "much", ("resources.limits.memory",)),

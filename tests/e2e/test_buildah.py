@@ -56,7 +56,8 @@ def test_the_serving_pod_loads_the_library_and_has_what_the_template_made(
 ) -> None:
     revision = view.variant(service.read(), "stable")["revision"]
     (pod,) = service.pods(revision)
-    asked = f"import ctypes, os; ctypes.CDLL('{LIBRARY}'); print(open('/opt/template/file').read(), os.environ['SAID_BY_TEMPLATE'])"
+    asked = f"import ctypes, os; ctypes.CDLL('{LIBRARY}'); print(open('/opt/template/file').read())"
+    asked += "; print(os.environ['SAID_BY_TEMPLATE'])"
     done = subprocess.run(
         [
             environment.kubectl, "--kubeconfig", environment.kubeconfig, "--namespace", service.namespace,

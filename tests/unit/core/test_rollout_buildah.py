@@ -172,5 +172,5 @@ def test_without_the_image_of_the_step_the_setting_is_named() -> None:
     ],
 )
 def test_what_is_no_package_or_lacks_its_member_is_refused(image: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="buildah|systemPackages"):
+    with pytest.raises(ValueError, match=r"buildah|systemPackages"):
         BuildImage.model_validate(image)

@@ -1,7 +1,7 @@
 """A root file system that is large enough for a shell, and an apt-get that is a script.
 
-The real apt, its archive and its packages are tested on the cluster (tests/e2e/test_buildah.py); here it is Buildah that
-is real, and the registry. The script does what packages do that makes builds differ or fail: it gives a file to another
+The real apt, its archive and its packages are tested on the cluster (tests/e2e/test_buildah.py); here Buildah and the
+registry are real. The script does what packages do that makes builds differ or fail: it gives a file to another
 user, writes logs and backups with the time, keeps dpkg's records.
 """
 
@@ -38,7 +38,8 @@ for name in "$@"; do
   date +%N > /var/log/apt/history.log
   date +%N > /var/cache/apt/pkgcache.bin
   date +%N > /etc/passwd-
-  printf 'Package: %s\\nStatus: install ok installed\\nArchitecture: amd64\\nVersion: 1.2-3\\n\\n' $name >> /var/lib/dpkg/status
+  printf 'Package: %s\\nStatus: install ok installed\\n' $name >> /var/lib/dpkg/status
+  printf 'Architecture: amd64\\nVersion: 1.2-3\\n\\n' >> /var/lib/dpkg/status
 done
 """
 

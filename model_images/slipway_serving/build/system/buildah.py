@@ -23,12 +23,16 @@ NAME = "localhost/slipway-system"
 _LAST = 12
 
 _UNREACHABLE = re.compile(
-    r"Temporary failure resolving|Could not (resolve|connect)|Connection (timed out|refused|failed)|Network is unreachable"
-    r"|Unable to connect|\b50[0-9] |Failed to fetch|Hash Sum mismatch|File has unexpected size",
+    r"Temporary failure resolving|Could not (resolve|connect)|Connection (timed out|refused|failed)"
+    r"|Network is unreachable|Unable to connect|\b50[0-9] |Failed to fetch|Hash Sum mismatch|File has unexpected size",
     re.I,
 )
-_UNTRUSTED = re.compile(r"NO_PUBKEY|is not signed|certificate verif|No system certificates|Release file .* expired", re.I)
-_UNKNOWN = re.compile(r"Unable to locate package|has no installation candidate|Version '.*' for '.*' was not found", re.I)
+_UNTRUSTED = re.compile(
+    r"NO_PUBKEY|is not signed|certificate verif|No system certificates|Release file .* expired", re.I
+)
+_UNKNOWN = re.compile(
+    r"Unable to locate package|has no installation candidate|Version '.*' for '.*' was not found", re.I
+)
 _NO_APT = re.compile(r"apt-get: (command )?not found|apt-get: No such file", re.I)
 _PROGRESS = re.compile(r"^\(Reading database \.\.\. (\d+%)?$")
 _FULL = re.compile(r"no space left on device", re.I)
@@ -58,7 +62,7 @@ class Buildah:
         options = ["--isolation", "chroot", "--pull-never", "--no-cache", "--format", "oci", *trusting]
         volume = ["--volume", f"{self.settings}:{SETTINGS}:ro"]
         self._run(["build", *options, *volume, "--tag", NAME, "--file", str(file), str(context)])
-        self._run(["push", "--quiet", "--disable-compression", "--format", "oci", *trusting, NAME, f"oci:{result}:system"])
+        self._run(["push", "--quiet", "--format", "oci", *trusting, NAME, f"oci:{result}:system"])
 
     def _run(self, arguments: Sequence[str]) -> str:
         """Its standard output. What it says goes to the log line by line."""
@@ -100,7 +104,9 @@ class Buildah:
 def fault(command: str, said: str, last: str) -> BuildFault:
     """A reason by what was said; transient where a package source or the disk may do better next time."""
     if _UNTRUSTED.search(said):
-        remedy = "The base image, or spec.image.buildah.sourcesRef, must name keys and authorities of its package source"
+        remedy = (
+            "The base image, or spec.image.buildah.sourcesRef, must name keys and authorities of its package source"
+        )
         return BuildFault("system", "PackageSourceUntrusted", f"{last}\n{remedy}")
     if _UNKNOWN.search(said):
         return BuildFault("system", "SystemPackageNotFound", f"{last}\nCheck spec.image.buildah.systemPackages")

@@ -50,7 +50,7 @@ def install(request: BuildRequest) -> dict[str, Any]:
     Raises BuildFault.
     """
     system = _system(request)
-    plan = json.loads((system.base / _PLAN).read_text())
+    plan: dict[str, Any] = json.loads((system.base / _PLAN).read_text())
     if plan["known"]:
         return plan
     text = dockerfile(checked(system.packages), system.template)
