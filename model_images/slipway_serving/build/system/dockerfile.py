@@ -15,10 +15,12 @@ BASE = "localhost/slipway-base"
 SETTINGS = "/run/slipway"
 """Where the folder with apt's settings is mounted while instructions run; nothing of it stays in the image."""
 
+# SOURCE_DATE_EPOCH is 1980: the day on which a package adds a user stands in /etc/shadow, and zip knows none before.
 _BEGINNING = f"""FROM {BASE}
 USER 0
 ARG DEBIAN_FRONTEND=noninteractive
 ARG APT_CONFIG={SETTINGS}/apt.conf
+ARG SOURCE_DATE_EPOCH=315532800
 """
 # The blocks that BentoML's own template has, so that a `docker.dockerfile_template` written for it can be used here.
 _BLOCKS = """{% block SETUP_BENTO_BASE_IMAGE %}{{ slipway_beginning }}{% endblock %}
