@@ -34,6 +34,12 @@ def job_of(cluster: Cluster, service: Service) -> Object:
     return job
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _buildah(environment: Environment) -> None:
+    if "buildah" not in environment.images:
+        pytest.skip("this machine has no buildah to make the image of: docs/own-cluster.md")
+
+
 @pytest.fixture(scope="module")
 def service(serve: Callable[[str], Service], models: dict[str, str], cluster: Cluster, namespace: str) -> Service:
     meta = {"name": "buildah-template", "namespace": namespace}
