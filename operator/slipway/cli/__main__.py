@@ -1,4 +1,4 @@
-"""The `slipway` command: `lint FILE...`, `image inspect REF`, `conform IMAGE`, `version`."""
+"""The `slipway` command: what it does is listed by `slipway --help`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from slipway import __version__
-from slipway.cli import conform, image, lint
+from slipway.cli import conform, explain, history, image, lint
 
 _EPILOG = "Run `slipway COMMAND --help` for what a command takes."
 
@@ -19,6 +19,8 @@ def _parser() -> argparse.ArgumentParser:
     lint.add_to(commands)
     image.add_to(commands)
     conform.add_to(commands)
+    explain.add_to(commands)
+    history.add_to(commands)
     version = commands.add_parser("version", help="show the version", description="Shows the version.")
     version.set_defaults(run=_version)
     return parser

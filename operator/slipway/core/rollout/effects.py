@@ -14,6 +14,7 @@ from slipway.core.rollout.building import build_job_manifest, build_of, spent_jo
 from slipway.core.rollout.presence import size
 from slipway.core.rollout.proof_outcome import is_running, spent_proof
 from slipway.core.rollout.proving import due_in, proof_of
+from slipway.core.rollout.recording import ledger_writes
 from slipway.core.rollout.replacement import names_of
 from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
 from slipway.core.rollout.snapshot import Object, key_of, leaving
@@ -39,6 +40,7 @@ def effects(turn: Turn) -> tuple[Action, ...]:
         *build(turn),
         *_prove(turn),
         *_clean_up(turn, route),
+        *ledger_writes(turn),
     )
 
 

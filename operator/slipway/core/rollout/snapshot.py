@@ -39,7 +39,7 @@ class Resolved:
     """A model, pinned. Digest and evaluation come from a version's tags and may be empty.
 
     `version` is what people read: a number, the `runs:/` URI of a run's model, the short digest of a finished image.
-    `image` is set where there is nothing to build.
+    `image` is set where there is nothing to build; `run` is the id of the MLflow run that made it, where one is known.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Resolved:
     digest: str = ""
     evaluation: str = ""
     image: str = ""
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Snapshot:
     """One observation. `services` are all InferenceServices labelled with the rollout, `ready` their ready endpoints.
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
-    even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
+    even then. `archived` are tags of an MLflow run, read while an entry of the ledger has to go. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
     is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
     """
 
@@ -85,6 +86,7 @@ class Snapshot:
     job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     evidence: Evidence | Unavailable | None = None
     log: LogHealth | Unavailable | None = None
+    archived: Mapping[str, str] | Unavailable | None = None
     installation: Installation = Installation()
 
     @property
