@@ -1,4 +1,4 @@
-"""Entries of the ledger on a real API server: immutable, made twice as made once, and all that the operator may write."""
+"""Entries of the ledger on a real API server: immutable, made once, and all that the operator may write."""
 
 from __future__ import annotations
 

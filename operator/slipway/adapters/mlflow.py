@@ -35,8 +35,9 @@ class MLflow:
             return Unavailable(NOT_FOUND, f"model {name}: neither a version nor an alias is given")
         which = (name, f"v{version}" if version else f"@{alias}")
         answer = await self._kept(which, lambda: self._ask(name, version, alias))
-        known = isinstance(answer, ModelVersion | Unavailable)
-        return answer if known else Unavailable(NOT_FOUND, f"model {name}: MLflow tells of no version")
+        if isinstance(answer, ModelVersion | Unavailable):
+            return answer
+        return Unavailable(NOT_FOUND, f"model {name}: MLflow tells of no version")
 
     async def model_run(self, uri: str) -> Unavailable | None:
         """None where the run of `runs:/RUN/PATH` has ended: its model does not change any more."""

@@ -13,8 +13,8 @@ from slipway.cli.explanation import explain
 
 SHOWN, UNREADABLE = 0, 2
 _DESCRIPTION = """
-Says in plain words who serves, where the version that is rolled out stands, why it stands there, what would move it, and
-what you can do: from the ModelRollout alone, which you must be able to get.
+Says in plain words who serves, where the version that is rolled out stands, why it stands there, what would move it,
+and what you can do: from the ModelRollout alone, which you must be able to get.
 """
 _EPILOG = "exit codes: 0 shown; 2 not found, not allowed, or no cluster: the message says what to do"
 

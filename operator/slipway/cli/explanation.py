@@ -22,6 +22,7 @@ _GOOD_WHEN_TRUE = (
     "ModelResolved", "Certified", "ImageBuilt", "ModelProven", "Ready", "SplitAgrees", "EvidenceAvailable",
     "PredictionsLogged", "BatchScored",
 )  # fmt: skip
+_MUST_BE_KNOWN = ("ModelResolved", "EvidenceAvailable")
 _SHOWN = 8
 _WORST = ("Breach", "Invalid", "Unknown", "Wait", "Pass")
 
@@ -126,7 +127,7 @@ def _why(metadata: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[st
         yield "The ModelRollout is being deleted."
     if metadata.get("generation", 0) > status.observed_generation:
         yield "The operator has not looked at the latest change of the spec yet: is it running?"
-    for kind, bad in (("Accepted", "False"), ("Stalled", "True")):
+    for kind, bad in (("Accepted", "False"), ("Stalled", "True"), ("Reconciling", "True")):
         found = conditions.get(kind)
         if found is not None and found.status == bad:
             yield _sentence(found.message)
@@ -137,8 +138,8 @@ def _why(metadata: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[st
         yield f"It waits for: {status.stage.message}."
     for kind in _GOOD_WHEN_TRUE:
         found = conditions.get(kind)
-        if found is not None and found.status == "False":
-            yield f"{kind} is False: {found.message}"
+        if found is not None and (found.status == "False" or (found.status == "Unknown" and kind in _MUST_BE_KNOWN)):
+            yield f"{kind} is {found.status}: {found.message}"
     if status.queued is not None:
         yield f"Version {status.queued.version} waits until this one has ended."
     last = status.history[0] if status.history else None
@@ -156,7 +157,8 @@ def _section(title: str, sentences: Sequence[str]) -> Iterator[str]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) else ".")
+    name = any(sign in text.partition(" ")[0] for sign in "-./:")  # of an object or a field, which keeps its case
+    return (text if name else f"{text[:1].upper()}{text[1:]}") + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _unique(sentences: Iterator[str]) -> list[str]:

@@ -46,7 +46,7 @@ def _next_version(spec: Mapping[str, Any]) -> str:
 def _in_stage(
     spec: Mapping[str, Any], status: ModelRolloutStatus, stage: StageProgress, now: datetime
 ) -> Iterator[str]:
-    asked = next((each for each in spec.get("stages") or () if each.get("name") == stage.name), {})
+    asked: Mapping[str, Any] = next((each for each in spec.get("stages") or () if each.get("name") == stage.name), {})
     yield from _time(asked, stage, now)
     for field, counted, noun in (
         ("minExposures", stage.exposures, "distinct entities"), ("minSamples", stage.samples, "requests")
@@ -90,8 +90,8 @@ def _held(spec: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[str]:
     if "advanceThrough" in acts and ceiling in names and status.stage and status.stage.index >= names.index(ceiling):
         yield f"spec.advanceThrough is {ceiling}: no later stage begins until it names one."
     for freeze in (spec.get("freeze") or ()) if "freeze" in acts else ():
-        zone = freeze.get("timeZone", "UTC")
-        yield f"Nothing advances in freeze {freeze.get('name')}: {freeze.get('cron')} ({zone}), for {freeze.get('for')}."
+        when = f"{freeze.get('cron')} ({freeze.get('timeZone', 'UTC')}), for {freeze.get('for')}"
+        yield f"Nothing advances in freeze {freeze.get('name')}: {when}."
 
 
 def _inactive(status: ModelRolloutStatus, field: str) -> bool:

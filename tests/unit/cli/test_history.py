@@ -1,4 +1,4 @@
-"""`slipway history`: turns from status or from what a rollout left behind, and a chain that is verified, not believed."""
+"""`slipway history`: turns from the status or from what a rollout left behind, and a verified chain."""
 
 from __future__ import annotations
 

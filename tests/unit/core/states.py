@@ -1,4 +1,4 @@
-"""States that rollouts really pass through, taken from simulated stories: what the statements about a state are tried on."""
+"""States that rollouts really pass through, from simulated stories: what statements about a state are tried on."""
 
 from __future__ import annotations
 

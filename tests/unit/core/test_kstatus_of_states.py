@@ -1,7 +1,7 @@
 """What tools that wait for kstatus (kpt, Flux, Argo CD) make of each state that a rollout passes through.
 
-The rules are those of kstatus: a newer generation or Reconciling means InProgress, Stalled means Failed, Ready that is not
-True means InProgress, all else Current. Source: sigs.k8s.io/cli-utils/pkg/kstatus.
+The rules are those of kstatus: a newer generation or Reconciling means InProgress, Stalled means Failed, Ready that is
+not True means InProgress, all else Current. Source: sigs.k8s.io/cli-utils/pkg/kstatus.
 """
 
 from __future__ import annotations

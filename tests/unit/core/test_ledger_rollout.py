@@ -1,4 +1,4 @@
-"""The ledger of whole rollouts: every decision with its inputs, whenever the operator dies, and not a write too many."""
+"""The ledger of whole rollouts: every decision with its inputs, wherever the operator dies, and no write too many."""
 
 from __future__ import annotations
 

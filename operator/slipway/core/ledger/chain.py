@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from slipway.api.v1alpha1.rollout_ledger import Ledger
@@ -69,7 +70,7 @@ def _read(text: str, uid: str) -> tuple[Mapping[str, Any] | None, str]:
 def _links(found: Mapping[int, tuple[str, Mapping[str, Any]]]) -> list[str]:
     problems = []
     numbers = sorted(found)
-    for before, after in zip(numbers, numbers[1:], strict=False):
+    for before, after in pairwise(numbers):
         if after != before + 1:
             problems.append(f"between the entries {before} and {after} there is a gap")
         elif found[after][1].get("previous", "") != found[before][0]:

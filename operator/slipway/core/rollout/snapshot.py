@@ -55,8 +55,9 @@ class Snapshot:
     """One observation. `services` are all InferenceServices labelled with the rollout, `ready` their ready endpoints.
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
-    even then. `archived` are tags of an MLflow run, read while an entry of the ledger has to go. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
-    is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
+    even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
+    is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed. `archived` are tags of an MLflow run, read
+    while an entry of the ledger has to go.
     """
 
     namespace: str
