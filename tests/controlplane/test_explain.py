@@ -81,10 +81,9 @@ def test_what_cannot_be_read_is_said_with_the_remedy(told: Release, tmp_path: Pa
     nothing = slipway(tmp_path / "absent", "explain", "told")
     assert nothing.returncode == 2
     assert "set KUBECONFIG" in nothing.stderr
-    silent = tmp_path / "silent"
-    silent.write_text(
-        Path(told.plane.kubeconfig).read_text().replace("server: https://", "server: https://127.0.0.1:1/")
-    )
+    silent, config = tmp_path / "silent", yaml.safe_load(Path(told.plane.kubeconfig).read_text())
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    silent.write_text(yaml.safe_dump(config))
     closed = slipway(silent, "explain", "told")
     assert closed.returncode == 2
     assert "does not answer" in closed.stderr

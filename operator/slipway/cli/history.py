@@ -26,8 +26,8 @@ from slipway.core.ledger.chain import Chain, verify
 WHOLE, BROKEN, UNREADABLE = 0, 1, 2
 _DESCRIPTION = """
 Shows how each version ended: outcome, stage, reason, and the interval of the gate that decided. Verifies the chain of
-the evidence ledger, whose entries are ConfigMaps that you must be able to list. A ledger that a deleted rollout has left
-behind (deletionPolicy: Orphan) is shown as well.
+the evidence ledger, whose entries are ConfigMaps that you must be able to list. A ledger that a deleted rollout has
+left behind (deletionPolicy: Orphan) is shown as well.
 """
 _EPILOG = """
 exit codes: 0 shown, and the ledger is whole; 1 the ledger is broken; 2 not found, not allowed, or no cluster: the

@@ -56,8 +56,8 @@ class Snapshot:
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
     even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
-    is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed. `archived` are tags of an MLflow run, read
-    while an entry of the ledger has to go.
+    is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
+    `archived` are tags of an MLflow run, read while an entry of the ledger has to go.
     """
 
     namespace: str
