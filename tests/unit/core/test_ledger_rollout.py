@@ -170,3 +170,17 @@ def test_a_batch_rollout_has_a_ledger_as_well() -> None:
     pin(world, "2").run(120, lambda s: s.variants()["stable"]["version"] == "2").run(5)
     assert chain(world).whole
     assert [kind for kind, _ in decisions(world)] == ["Started", "Promoted", "Started", "Promoted"]
+
+
+def test_a_decision_is_written_before_anything_is_done_about_it() -> None:
+    sim = pin(serving(SLOW, onBreach="Hold"), "2").run(300, in_stage("shadow"))
+    for _ in range(200):
+        known, plan = sim.status["ledger"]["sequence"], sim.reconcile()
+        assert plan is not None
+        assert plan.status is not None
+        if plan.status["ledger"]["sequence"] > known:
+            assert (plan.actions, plan.requeue_after) == ((), 0)
+            if '"decision":"Breached"' in plan.status["ledger"]["pending"][-1]:
+                return
+        sim.tick()
+    raise AssertionError("no breach was held")
