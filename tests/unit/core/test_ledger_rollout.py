@@ -130,6 +130,16 @@ def test_an_orphaned_rollout_leaves_its_last_decision() -> None:
     assert any('"decision":"Aborted"' in text and uid in text for text in texts)
 
 
+def test_a_version_without_a_candidate_ends_in_the_ledger_when_its_rollout_is_orphaned() -> None:
+    sim = pin(serving(deletionPolicy="Orphan"), "2").run(300, in_stage("build"))
+    sim.delete(KEY)
+    sim.run(60)
+    assert KEY not in sim.objects
+    texts = [obj["data"]["entry.json"] for _, obj in sorted(config_maps(sim).items())]
+    assert '"decision":"Aborted"' in texts[-1]
+    assert '"name":"build"' in texts[-1]
+
+
 def many(sim: Simulation, turns: int) -> Simulation:
     """Back and forth between two kept versions: an entry each time."""
     for turn in range(turns):

@@ -14,8 +14,9 @@ from slipway.core.desired.network_policy import Reachable, network_policy, polic
 from slipway.core.plan import ObjectKey
 from slipway.core.rollout.revision import revision_of
 
-from tests.unit.core.simulation import KEY, Simulation
-from tests.unit.core.specs import GOOD, pin, serves, spec
+from tests.unit.core.ledgers import chain, decisions
+from tests.unit.core.simulation import KEY, ROUTE, Simulation
+from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, serves, spec
 
 ME = Identity("ns", "fraud", "uid-1")
 POLICY = ObjectKey("networking.k8s.io/v1", "NetworkPolicy", "ns", "fraud-serving")
@@ -138,3 +139,29 @@ def test_under_orphan_it_outlives_its_rollout_without_an_owner() -> None:
     sim.delete(KEY)
     sim.run(60, lambda s: s.get(KEY) is None)
     assert not written(sim)["metadata"].get("ownerReferences")
+
+
+def test_kills_between_any_two_writes_leave_policy_and_ledger_whole() -> None:
+    sim = confining()
+    sim.kill = lambda write: True
+    pin(sim, "2").run(300, serves("2")).run(5)
+    assert written(sim)["spec"]["egress"] == [DNS]
+    assert decisions(sim)[-1] == ("Promoted", "promote")
+    assert chain(sim).whole
+
+
+def test_traffic_is_taken_from_a_bad_version_though_its_policy_cannot_be_written() -> None:
+    sim = Confining(spec(), {"1": GOOD, "2": FAILING})
+    sim.run(60, lambda s: s.status.get("phase") == "Serving")
+    pin(sim, "2").run(300, in_stage("shadow"))
+    sim.refused = POLICY.kind
+    sim.objects[POLICY]["spec"]["egress"].append({})
+    for _ in range(120):
+        sim.tick()
+        sim.reconcile()
+    assert sim.status["history"][0]["outcome"] == "RolledBack"
+    assert not any(rule.get("filters") for rule in sim.objects[ROUTE]["spec"]["rules"]), "no copies any more"
+    sim.refused = ""
+    sim.run(120, serves("1")).run(5)
+    assert decisions(sim)[-1] == ("RolledBack", "shadow")
+    assert chain(sim).whole

@@ -38,11 +38,18 @@ def same_as_stable(turn: Turn) -> bool:
     return stable is not None and revision_of(target.digest, target.image, turn.spec) == stable.revision
 
 
+def unchanged(turn: Turn) -> Turn:
+    """The target is what already serves, under another version: stable takes that name, and no traffic moves."""
+    target = turn.target
+    turn = turn.record("Promoted", "SameRevision", f"version {target.version} is the revision that serves already")
+    return end(turn.set_variant("stable", version=target.version, digest=target.digest))
+
+
 def add_candidate(turn: Turn, benchmark: Benchmark | None) -> Turn:
     """The image is proven, so the revision becomes the candidate."""
     target = turn.target
     if same_as_stable(turn):
-        return end(turn.set_variant("stable", version=target.version, digest=target.digest))
+        return unchanged(turn)
     revision = revision_of(target.digest, target.image, turn.spec)
     previous = turn.variant("previous")
     name = ""
