@@ -14,6 +14,7 @@ from tests.cluster.progress import Progress
 
 # Package and the file that shows that it is there, from whichever package (Docker's own containerd will do as well).
 PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "buildah": ("/usr/bin/buildah",),
     "ca-certificates": ("/etc/ssl/certs/ca-certificates.crt",),
     "conntrack": ("/usr/sbin/conntrack", "/usr/bin/conntrack"),
     "containerd": ("/usr/bin/containerd",),

@@ -263,7 +263,10 @@ ROLLOUTS = (
         "https://ada:secret@example.com/simple",
         ("packageIndex.url", "secretRef"),
     ),
-    Wrong("buildah", _ROLLOUT, "spec/image/buildah", {}, ("spec.image", "only legal with builder: Buildah")),
+    Wrong("buildah", _ROLLOUT, "spec/image/buildah", {}, ("spec.image", "set systemPackages, dockerfileRef")),
+    Wrong(
+        "no member", _ROLLOUT, "spec/image/builder", "Buildah", ("spec.image", "required with, and only legal with,")
+    ),
     Wrong("waiver", _ROLLOUT, "spec/certification", {}, ("spec.certification.waiver", "Required value")),
     Wrong("env", _ROLLOUT, "spec/predictor/env/1/value", "x", ("predictor.env[1]", "at most one of value, valueFrom")),
     Wrong("quantity", _ROLLOUT, "spec/predictor/resources/limits/memory", "much", ("resources.limits.memory",)),

@@ -43,6 +43,8 @@ def values(environment: Environment) -> dict[str, str | bool]:
         "prometheus.url": environment.prometheus_inside,
         "mlflow.url": environment.mlflow_inside,
         "images.builder": environment.images["builder"],
+        "images.buildah": environment.images.get("buildah", ""),
+        "images.buildahSeccompProfile": environment.seccomp_profile,
         "images.pipelines": environment.images["pipelines"],
         "images.base": environment.images["base"],
         "registry.default": environment.registry,

@@ -1,4 +1,4 @@
-"""The `slipway` command: `slipway lint FILE...`, `slipway image inspect REF`, `slipway version`."""
+"""The `slipway` command: what it does is listed by `slipway --help`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from slipway import __version__
-from slipway.cli import image, lint
+from slipway.cli import conform, explain, history, image, lint
 
 _EPILOG = "Run `slipway COMMAND --help` for what a command takes."
 
@@ -18,6 +18,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     lint.add_to(commands)
     image.add_to(commands)
+    conform.add_to(commands)
+    explain.add_to(commands)
+    history.add_to(commands)
     version = commands.add_parser("version", help="show the version", description="Shows the version.")
     version.set_defaults(run=_version)
     return parser

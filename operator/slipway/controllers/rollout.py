@@ -12,6 +12,8 @@ from slipway.controllers.rollout_batch import batch
 from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_evidence import Judged, gather
 from slipway.controllers.rollout_log import logged
+from slipway.core.desired.network_policy import read_reachable
+from slipway.core.ledger.book import to_ask
 from slipway.core.plan import Plan, Unavailable
 from slipway.core.rollout import Installation, Resolved, Snapshot, decide
 from slipway.runtime.world import Object, Settings, World
@@ -34,6 +36,8 @@ class RolloutController:
         task, model = task_of(name, snapshot.namespace, world), await _model(snapshot.spec, world)
         snapshot = replace(snapshot, task=task.exists, positive=task.positive, latency=task.latency, model=model)
         snapshot = batch(snapshot, name, world)
+        run = to_ask(snapshot.status.ledger)
+        snapshot = replace(snapshot, archived=await world.run_tags(run)) if run else snapshot
         if snapshot.batch is not None:
             return snapshot
         evidence, log = await gather(snapshot, world, now, self._judged), await logged(snapshot, world, now)
@@ -49,9 +53,12 @@ def installation(settings: Settings) -> Installation:
     return Installation(
         mlflow=settings.mlflow,
         builder_image=settings.builder_image,
+        buildah_image=settings.buildah_image,
+        buildah_seccomp_profile=settings.buildah_seccomp_profile,
         base_image=settings.base_image,
         registry=settings.registry,
         registry_plain_http=settings.registry_plain_http,
+        reachable=read_reachable(settings.serving_egress),
     )
 
 
@@ -82,13 +89,18 @@ async def _model(spec: ModelRolloutSpec, world: World) -> Resolved | Unavailable
         return finished_image(source.image.image)
     if source is not None and source.run is not None:
         missing = await world.model_run(source.run.uri)
-        return missing or Resolved(name="", version=source.run.uri)
+        return missing or Resolved(name="", version=source.run.uri, run=run_of(source.run.uri))
     if source is None or source.mlflow is None:
         return None
     found = await world.model_version(source.mlflow.name, source.mlflow.version, source.mlflow.alias)
     if isinstance(found, Unavailable):
         return found
-    return Resolved(found.name, found.version, found.digest, found.evaluation)
+    return Resolved(found.name, found.version, found.digest, found.evaluation, run=found.run)
+
+
+def run_of(uri: str) -> str:
+    """The run of `runs:/RUN/PATH`."""
+    return uri.removeprefix("runs:/").partition("/")[0]
 
 
 def finished_image(image: str) -> Resolved:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.desired.names import GROUP, JOB_LABEL, ROLLOUT_LABEL, predictor_service
+from slipway.core.desired.network_policy import policy_name
 from slipway.core.plan import ObjectKey
 from slipway.core.rollout import Snapshot
 from slipway.runtime.world import Object, World
@@ -18,16 +19,17 @@ _SERVED_BY = "serving.kserve.io/inferenceservice"
 
 
 def children(snapshot: Snapshot, world: World) -> Snapshot:
-    """The snapshot with services, their ready endpoints and Pods, route, Jobs and the Jobs' Pods."""
+    """The snapshot with services, their ready endpoints and Pods, route, NetworkPolicy, Jobs and the Jobs' Pods."""
     namespace, mine = snapshot.namespace, {ROLLOUT_LABEL: snapshot.name}
     services = {_name(live): live for live in world.list("InferenceService", namespace, mine)}
     jobs = {_name(job): job for job in world.list("Job", namespace, mine)}
     pods = {name: tuple(world.list("Pod", namespace, {JOB_LABEL: name})) for name in jobs}
     key = ObjectKey("gateway.networking.k8s.io/v1", "HTTPRoute", namespace, snapshot.name)
+    policy = world.get(ObjectKey("networking.k8s.io/v1", "NetworkPolicy", namespace, policy_name(snapshot.name)))
     ready = {name: ready_replicas(live, world) for name, live in services.items()}
     served = _by_service(world.list("Pod", namespace, mine))
     snapshot = replace(snapshot, services=services, ready=ready, served_pods=served)
-    return replace(snapshot, jobs=jobs, job_pods=pods, route=world.get(key))
+    return replace(snapshot, jobs=jobs, job_pods=pods, route=world.get(key), policy=policy)
 
 
 def _by_service(pods: Iterable[Object]) -> Mapping[str, tuple[Object, ...]]:

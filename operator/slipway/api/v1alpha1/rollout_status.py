@@ -10,6 +10,7 @@ from pydantic import Field
 from slipway.api.v1alpha1.base import Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
 from slipway.api.v1alpha1.constraints import MapBy
+from slipway.api.v1alpha1.rollout_ledger import Ledger
 
 RETIRING = 16
 """Most InferenceServices that wait for their last requests at once."""
@@ -238,6 +239,7 @@ class ModelRolloutStatus(ConditionedStatus):
     stage: StageProgress | None = Field(None, description="The stage that the candidate is in.")
     gates: GateResults = Field((), description="The latest judgement of each gate.")
     ab_test: ABTestResult | None = Field(None, description="The state of the running experiment.")
+    ledger: Ledger | None = Field(None, description="The evidence ledger: each decision with its inputs.")
     batch: BatchStatus | None = Field(None, description="With serving.mode Batch: the last run.")
     proofs: Annotated[tuple[Proof, ...], Field(max_length=10)] = Field(
         (), description="The latest images that were proven, newest first."

@@ -16,6 +16,9 @@ HISTORY = 10
 REPLACED = "Replaced"
 """Role of a kept variant that a person has left for the older one: no gate may return to it."""
 
+PINNED = "PreviousPinned"
+"""Reason of a way back that a person has asked for."""
+
 REJECTED = 20
 Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"]
 
@@ -24,7 +27,8 @@ def begin(turn: Turn, model: Resolved) -> Turn:
     """Pins a model version and starts its way, at its build."""
     target = Target(model=model.name, version=model.version, digest=model.digest, started_at=turn.now)
     turn = turn.set(target=target, queued=None, gates=(), split=None)
-    turn = turn.notice("Normal", "Started", f"version {model.version} is being rolled out")
+    message = f"version {model.version} is being rolled out"
+    turn = turn.notice("Normal", "Started", message).record("Started", "VersionAskedFor", message)
     return turn.set(stage=StageProgress(name="build", index=-1, type=BUILD, since=turn.now, epoch=turn.status.epoch))
 
 
@@ -34,17 +38,18 @@ def same_as_stable(turn: Turn) -> bool:
     return stable is not None and revision_of(target.digest, target.image, turn.spec) == stable.revision
 
 
-def rename_stable(turn: Turn, digest: str) -> Turn:
-    """The target turned out to be what serves: the same files under a newer name."""
+def unchanged(turn: Turn) -> Turn:
+    """The target is what already serves, under another version: stable takes that name, and no traffic moves."""
     target = turn.target
-    return turn.set_variant("stable", model=target.model, version=target.version, digest=digest)
+    turn = turn.record("Promoted", "SameRevision", f"version {target.version} is the revision that serves already")
+    return end(turn.set_variant("stable", model=target.model, version=target.version, digest=target.digest))
 
 
 def add_candidate(turn: Turn, benchmark: Benchmark | None) -> Turn:
     """The image is proven, so the revision becomes the candidate."""
     target = turn.target
     if same_as_stable(turn):
-        return end(rename_stable(turn, target.digest))
+        return unchanged(turn)
     revision = revision_of(target.digest, target.image, turn.spec)
     previous = turn.variant("previous")
     name = ""
@@ -73,7 +78,9 @@ def enter(turn: Turn, index: int) -> Turn:
     turn = turn.set_variant("candidate", weight=weight, mirror=mirror, role=role, since=turn.now)
     ready_since = turn.stage.ready_since if turn.stage else None
     progress = StageProgress(name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since)
-    return turn.set(stage=progress).new_epoch().notice("Normal", "StageStarted", f"stage {stage.name} began")
+    message = f"stage {stage.name} began"
+    turn = turn.set(stage=progress).new_epoch().notice("Normal", "StageStarted", message)
+    return turn.record("StageEntered", stage.type, message)
 
 
 def share_of(stage: Stage) -> tuple[str, str, str]:
@@ -150,7 +157,7 @@ def restore(turn: Turn) -> Turn:
     """The kept previous variant serves again at the next reconcile: no cold start. The other is kept in its place."""
     stable, previous = turn.the("stable"), turn.the("previous")
     message = f"version {previous.version}, still kept, serves again in place of version {stable.version}"
-    turn = _remember(turn, _entry(turn, stable, "RolledBack", "PreviousPinned", message))
+    turn = _remember(turn, _entry(turn, stable, "RolledBack", PINNED, message))
     back = previous.model_copy(
         update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}
     )
@@ -200,6 +207,7 @@ def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message:
 
 
 def _remember(turn: Turn, entry: HistoryEntry) -> Turn:
+    turn = turn.record("Restored" if entry.reason == PINNED else entry.outcome, entry.reason, entry.message)
     return turn.set(history=(entry, *turn.status.history)[:HISTORY])
 
 

@@ -16,6 +16,7 @@ from slipway.core.rollout.effects import effects
 from slipway.core.rollout.guard import keep_watch
 from slipway.core.rollout.persisted import dump, position
 from slipway.core.rollout.proving import proving
+from slipway.core.rollout.recording import acted, look_again, record
 from slipway.core.rollout.replacement import replace_deleted, replacing
 from slipway.core.rollout.route import RouteView, view
 from slipway.core.rollout.snapshot import Snapshot
@@ -44,14 +45,11 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
 def _plan(before: Turn, after: Turn, route: RouteView) -> Plan:
     """A transition is written before anything is done about it; the next decision, at once, acts on it."""
     after = after if after.snapshot.deleting else after.at_latest(RESYNC_SECONDS)
-    status = conclude(after, route)
-    moved = position(status) != position(before.status)
-    return Plan(
-        actions=() if moved else effects(before),
-        status=dump(status),
-        notices=after.notices,
-        requeue_after=0 if moved else after.wake,
-    )
+    status = record(after, conclude(after, route))
+    if position(status) != position(before.status):
+        return Plan(status=dump(status), notices=after.notices, requeue_after=0)
+    actions = effects(before)
+    return Plan(actions, dump(acted(before, status, actions)), after.notices, look_again(actions, after.wake))
 
 
 def _transition(turn: Turn, route: RouteView) -> Turn:

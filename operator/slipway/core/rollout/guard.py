@@ -12,7 +12,7 @@ from slipway.core.rollout.campaign import REPLACED, revert
 from slipway.core.rollout.presence import answers
 from slipway.core.rollout.snapshot import variant
 from slipway.core.rollout.turn import Turn
-from slipway.core.rollout.verdicts import Judged, evaluate, overdue
+from slipway.core.rollout.verdicts import Judged, breach_held, evaluate, overdue
 
 POLL_SECONDS = 15.0
 
@@ -79,7 +79,7 @@ def _judge(turn: Turn) -> Turn:
     if turn.spec.on_breach == "Rollback" and back:
         return revert(turn.set(gates=results), "GateBreached", _after_promotion(bad))
     held = f"gate {bad.result.name} breached after promotion; a person decides"
-    return turn.say("Stalled", "True", "Breached", held)
+    return breach_held(turn, bad, f"{held}: {bad.result.message}").say("Stalled", "True", "Breached", held)
 
 
 def _after_promotion(judged: Judged) -> str:

@@ -12,17 +12,17 @@ from slipway.core.desired.inference_service import Served, predictor_template
 from slipway.core.desired.names import Identity, short_hash
 from slipway.core.rollout.route import header_of
 
-_SIZE = {"min_replicas", "max_replicas", "scale_metric", "scale_target"}
+_OUTSIDE_PODS = {"min_replicas", "max_replicas", "scale_metric", "scale_target", "egress"}
 
 
 def revision_of(digest: str, image: str, spec: ModelRolloutSpec) -> str:
-    """Short hash over model digest, image digest, decision layer, predictor without its size, and the prediction log
-    where there is one: its settings, the Secret's name among them, are part of the pods.
+    """Short hash over model digest, image digest, decision layer, predictor without its size and network, and the
+    prediction log where there is one: its settings, the Secret's name among them, are part of the pods.
 
     The decision layer (threshold, calibration, rules) travels inside the model's directory in this version, so that
     the model's digest covers it.
     """
-    template = spec.predictor.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_SIZE)
+    template = spec.predictor.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_OUTSIDE_PODS)
     parts: list[Any] = [digest, image.rpartition("@")[2], {}, template]
     if spec.prediction_log is not None:
         parts.append(spec.prediction_log.model_dump(mode="json", by_alias=True, exclude_defaults=True))

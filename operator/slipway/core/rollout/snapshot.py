@@ -11,6 +11,7 @@ from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.batch_task import BatchTask
 from slipway.core.desired.names import GROUP, Identity
+from slipway.core.desired.network_policy import Reachable
 from slipway.core.evidence import Evidence
 from slipway.core.plan import ObjectKey, Unavailable
 from slipway.core.prediction_log import LogHealth
@@ -24,9 +25,13 @@ class Installation:
 
     mlflow: str = ""
     builder_image: str = ""
+    buildah_image: str = ""
+    buildah_seccomp_profile: str = ""
     base_image: str = ""
     registry: str = ""
     registry_plain_http: bool = False
+    reachable: Reachable | None = None
+    """What served pods may reach; None where the installation makes no NetworkPolicies."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Resolved:
     """A model, pinned. Digest and evaluation come from a version's tags and may be empty.
 
     `version` is what people read: a number, the `runs:/` URI of a run's model, the short digest of a finished image.
-    `image` is set where there is nothing to build.
+    `image` is set where there is nothing to build; `run` is the id of the MLflow run that made it, where one is known.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Resolved:
     digest: str = ""
     evaluation: str = ""
     image: str = ""
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Snapshot:
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
     even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
     is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
+    `archived` are tags of an MLflow run, read while an entry of the ledger has to go.
     """
 
     namespace: str
@@ -77,10 +84,12 @@ class Snapshot:
     ready: Mapping[str, int] = field(default_factory=dict)
     served_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     route: Object | None = None
+    policy: Object | None = None
     jobs: Mapping[str, Object] = field(default_factory=dict)
     job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     evidence: Evidence | Unavailable | None = None
     log: LogHealth | Unavailable | None = None
+    archived: Mapping[str, str] | Unavailable | None = None
     installation: Installation = Installation()
 
     @property

@@ -13,7 +13,7 @@ from slipway.core.rollout.presence import answers, complaint, full
 from slipway.core.rollout.report import Measurements, report
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.turn import TRAFFIC_STAGES, Turn
-from slipway.core.rollout.verdicts import Judged, evaluate, gates_of, overdue
+from slipway.core.rollout.verdicts import Judged, breach_held, evaluate, gates_of, overdue
 
 SHORT_SECONDS = 600.0
 """A stage that is shorter is watched by a person: it is looked at, and reported, more often."""
@@ -126,6 +126,7 @@ def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
     turn = report(turn, counted, "; ".join(waits), short=is_short(stage))
     if bad is not None:
         message = f"held for a person (onBreach: Hold): {bad.result.name} breached"
+        turn = breach_held(turn, bad, f"{message}: {bad.result.message}")
         return turn.say("Progressing", "False", "Breached", message).say("Stalled", "True", "Breached", message)
     return _say_progress(turn, stage, judged, because)
 
@@ -152,7 +153,8 @@ def _waits(turn: Turn, stage: Stage, judged: Sequence[Judged], counted: Measurem
 
 def _passed(turn: Turn) -> Turn:
     progress = turn.progress
-    turn = turn.notice("Normal", "StagePassed", f"stage {progress.name} passed")
+    message = f"stage {progress.name} passed"
+    turn = turn.notice("Normal", "StagePassed", message).record("StagePassed", progress.type, message)
     following = progress.index + 1
     return enter(turn, following) if following < len(turn.spec.stages) else promote(turn)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, StageProgress, Target, Variant
+from slipway.core.ledger.entry import Decision, Kind
 from slipway.core.plan import Notice
 from slipway.core.rollout.snapshot import Snapshot, variant
 
@@ -20,7 +21,8 @@ TICK = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class Turn:
-    """`said` are the conditions that parts of the decision want to state: type → (status, reason, message)."""
+    """`said` are the conditions that parts of the decision want to state: type → (status, reason, message);
+    `decisions` go into the evidence ledger."""
 
     snapshot: Snapshot
     spec: ModelRolloutSpec
@@ -29,6 +31,7 @@ class Turn:
     notices: tuple[Notice, ...] = ()
     wake: float | None = None
     said: tuple[tuple[str, tuple[str, str, str]], ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
     def set(self, **fields: Any) -> Turn:
         """With some fields of the status changed."""
@@ -50,6 +53,10 @@ class Turn:
     def notice(self, kind: Literal["Normal", "Warning"], reason: str, message: str) -> Turn:
         """With an Event to tell."""
         return replace(self, notices=(*self.notices, Notice(kind, reason, message)))
+
+    def record(self, kind: Kind, reason: str, message: str) -> Turn:
+        """With an entry for the evidence ledger: this decision, and the status that it was taken upon."""
+        return replace(self, decisions=(*self.decisions, Decision(kind, reason, message, self.status)))
 
     def at_latest(self, seconds: float) -> Turn:
         """Decides again in at most `seconds`."""

@@ -90,6 +90,12 @@ def _written(gate: Gate) -> str:
     return f"{gate.op} {limit}"
 
 
+def breach_held(turn: Turn, bad: Judged, message: str) -> Turn:
+    """Records a breach that a person is to decide upon: once, when it is first seen."""
+    known = next((gate for gate in turn.snapshot.status.gates if gate.name == bad.result.name), None)
+    return turn if known is not None and known.breaches else turn.record("Breached", "GateBreached", message)
+
+
 def overdue(turn: Turn, judged: Sequence[Judged]) -> Judged | None:
     """An enforced gate that nobody could judge for longer than its spec bears, where that means the way back."""
     for each in judged:

@@ -94,7 +94,7 @@ def _supersede(turn: Turn, model: Resolved) -> Turn:
     """The spec names another version: a person's word, unlike an alias that moved."""
     message = f"the spec now asks for version {model.version}"
     if turn.variant("candidate") is None:
-        return end(turn).notice("Normal", "Superseded", message)
+        return end(turn.record("Superseded", "SpecChanged", message)).notice("Normal", "Superseded", message)
     return roll_back(turn, "Superseded", "SpecChanged", message)
 
 

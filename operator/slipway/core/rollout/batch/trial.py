@@ -52,7 +52,8 @@ def trying(turn: Turn) -> Turn:
     if reason in _CANDIDATES_FAULT:
         return roll_back(turn, "Failed", reason, message)
     if turn.status.queued is not None:
-        return end(turn).notice("Normal", "Superseded", f"version {turn.status.queued.version} is tried instead")
+        instead = f"version {turn.status.queued.version} is tried instead"
+        return end(turn.record("Superseded", reason, f"{message}; {instead}")).notice("Normal", "Superseded", instead)
     turn = turn.say("Progressing", "False", reason, message).say("Stalled", "True", reason, message)
     return turn.at_latest(max(1.0, RETRY_SECONDS - turn.age(found.ended_at)))
 
