@@ -38,6 +38,7 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "TrainingRun": ("/apis/slipway.dev/v1alpha1", "trainingruns", True),
     "ModelRollout": ("/apis/slipway.dev/v1alpha1", "modelrollouts", True),
     "RetrainPolicy": ("/apis/slipway.dev/v1alpha1", "retrainpolicies", True),
+    "RolloutRequest": ("/apis/slipway.dev/v1alpha1", "rolloutrequests", True),
 }
 
 

@@ -109,4 +109,5 @@ def _version(body: Mapping[str, Any], label: str) -> Answer:
         evaluation=tags.get("slipway.evaluation", ""),
         run=tags.get("slipway.run", ""),
         source=str(body.get("source", "")),
+        cause=tags.get("slipway.cause", ""),
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.controllers.reading import read_spec
+from slipway.controllers.request import open_requests
 from slipway.controllers.rollout_batch import batch
 from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_evidence import Judged, gather
@@ -28,6 +29,7 @@ class RolloutController:
     async def observe(self, obj: Object, world: World, now: datetime) -> Snapshot:
         """Reads everything that a decision needs; evidence only while something is being judged."""
         snapshot = children(parsed(obj, installation(world.settings)), world)
+        snapshot = replace(snapshot, requests=open_requests(snapshot.namespace, snapshot.name, world))
         if snapshot.spec is None or snapshot.deleting:
             return snapshot
         name = snapshot.spec.task_ref.name
@@ -88,7 +90,7 @@ async def _model(spec: ModelRolloutSpec, world: World) -> Resolved | Unavailable
     found = await world.model_version(source.mlflow.name, source.mlflow.version, source.mlflow.alias)
     if isinstance(found, Unavailable):
         return found
-    return Resolved(found.name, found.version, found.digest, found.evaluation)
+    return Resolved(found.name, found.version, found.digest, found.evaluation, cause=found.cause)
 
 
 def finished_image(image: str) -> Resolved:

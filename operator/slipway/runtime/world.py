@@ -37,7 +37,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered model version, pinned. `digest` and `evaluation` come from its tags and may be empty."""
+    """A registered model version, pinned. `digest`, `evaluation` and `cause` come from its tags and may be empty."""
 
     name: str
     version: str
@@ -45,6 +45,7 @@ class ModelVersion:
     evaluation: str
     run: str
     source: str
+    cause: str = ""
 
 
 class World(Protocol):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from slipway.api.v1alpha1.abtest import ABTest
 from slipway.api.v1alpha1.base import Rule, Spec, goes_with, union
-from slipway.api.v1alpha1.constraints import Later, Line, MapBy, Name, SetOf, Text, later_values
+from slipway.api.v1alpha1.constraints import Line, MapBy, Name, SetOf, Text, later_values
 from slipway.api.v1alpha1.gates import Gates
 from slipway.api.v1alpha1.metrics import PAIRED, cel_list
 from slipway.api.v1alpha1.scalars import Duration, Share, share_cel
@@ -54,7 +54,8 @@ class Canary(Spec):
 
 
 class Approval(Spec):
-    """Waits for a RolloutRequest with action Approve by a member of one of the groups."""
+    """Waits for a RolloutRequest with action Approve by a member of one of the groups. Meanwhile the candidate keeps
+    the traffic of the stage before, and the gates stay enforced."""
 
     groups: Annotated[tuple[Annotated[str, Text(253)], ...], SetOf(20, least=1)] = Field(
         description="Kubernetes groups whose members may approve."
@@ -106,9 +107,7 @@ class Stage(Spec):
     name: Name = Field(description="Identifies the stage; advanceThrough and status refer to it.")
     type: Annotated[
         StageType,
-        later_values(
-            "a rollout holds at a stage of type Backtest, Approval or ABTest", "Backtest", "Approval", "ABTest"
-        ),
+        later_values("a rollout holds at a stage of type Backtest or ABTest", "Backtest", "ABTest"),
     ] = Field(
         description="Backtest replays logged requests. Shadow mirrors live requests. Canary serves a share. "
         "Approval waits "
@@ -119,12 +118,12 @@ class Stage(Spec):
     canary: Canary | None = Field(None, description="With type Canary.")
     approval: Approval | None = Field(None, description="With type Approval.")
     ab_test: ABTest | None = Field(None, description="With type ABTest.")
-    when: Annotated[tuple[Cause, ...], SetOf(3, least=1), Later("the stage applies to every cause")] = Field(
-        ("Redesign", "Refresh", "Emergency"), description="Causes of training whose models pass this stage."
+    when: Annotated[tuple[Cause, ...], SetOf(3, least=1)] = Field(
+        ("Redesign", "Refresh", "Emergency"),
+        description="Causes of training whose models pass this stage; others pass it over. A model that tells no cause "
+        "is a Redesign.",
     )
-    skip: Annotated[Skip | None, Later("the stage is not skipped")] = Field(
-        None, description="Passes over the stage, with a reason that is kept in history."
-    )
+    skip: Skip | None = Field(None, description="Passes over the stage, with a reason that is kept in history.")
     min_duration: Duration | None = Field(
         None,
         description="Least time in the stage, such as 24h; it runs only while the measured split agrees with the "

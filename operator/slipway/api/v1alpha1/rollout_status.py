@@ -10,6 +10,7 @@ from pydantic import Field
 from slipway.api.v1alpha1.base import Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
 from slipway.api.v1alpha1.constraints import MapBy
+from slipway.api.v1alpha1.rollout_commands import Held, RequestAnswers, SkippedStages
 
 RETIRING = 16
 """Most InferenceServices that wait for their last requests at once."""
@@ -95,13 +96,18 @@ class Target(Status):
     number: int = Field(0, description="Number of the revision.")
     started_at: datetime | None = Field(None, description="When its rollout began.")
     proof_attempt: int = Field(0, description="Proofs that gave no verdict and were repeated.")
+    cause: str = Field("", description="Why the model was trained: Redesign, Refresh or Emergency.")
+    promote: str = Field("", description="Who asked, and why, that it pass all stages but those of type Approval.")
+    skipped: SkippedStages = Field((), description="Stages that it has not passed by evidence, and why.")
 
 
 class Queued(Status):
-    """The newest version that waits for the running revision."""
+    """A version that appeared while another one was being rolled out."""
 
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
+    cause: str = Field("", description="Why it was trained. One of cause Emergency keeps its place in the queue.")
+    evaluation: str = Field("", description="What its evaluation came to.")
 
 
 class Split(Status):
@@ -139,6 +145,8 @@ class StageProgress(Status):
         None, description="Since when the candidate gets no traffic, because it could not answer."
     )
     reported_at: datetime | None = Field(None, description="When the measurements here and in gates were last written.")
+    approved: str = Field("", description="In a stage of type Approval: who has approved.")
+    advance: str = Field("", description="Who asked, and why, to go on to the next stage before this one has passed.")
     message: str = Field("", description="What the stage waits for.")
 
 
@@ -189,6 +197,9 @@ class HistoryEntry(Status):
     ended_at: datetime | None = Field(None, description="When it ended.")
     gates: GateResults = Field((), description="The gates as they were at the end: the evidence.")
     benchmark: Benchmark | None = Field(None, description="How fast its image answered before it got traffic.")
+    cause: str = Field("", description="Why its model was trained.")
+    skipped: SkippedStages = Field((), description="Stages that it has not passed by evidence, and why.")
+    requests: RequestAnswers = Field((), description="What people asked of it by RolloutRequests, newest first.")
 
 
 class Rejected(Status):
@@ -228,7 +239,12 @@ class ModelRolloutStatus(ConditionedStatus):
         (), description="InferenceServices that somebody deleted, held until their requests are done."
     )
     target: Target | None = Field(None, description="What is being rolled out, pinned.")
-    queued: Queued | None = Field(None, description="The newest version that waits.")
+    queued: Queued | None = Field(None, description="The version that waits.")
+    ignored: Queued | None = Field(
+        None, description="With onNewVersion Ignore: the version that appeared while another one was being rolled out."
+    )
+    held: Held | None = Field(None, description="Who has stopped the rollout by a RolloutRequest; absent: nobody.")
+    requests: RequestAnswers = Field((), description="The latest RolloutRequests and their answers, newest first.")
     split: Split | None = Field(None, description="The candidate's share, asked for and measured.")
     stage: StageProgress | None = Field(None, description="The stage that the candidate is in.")
     gates: GateResults = Field((), description="The latest judgement of each gate.")

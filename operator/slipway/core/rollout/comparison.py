@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slipway.core.evidence import Subject
+from slipway.core.rollout.approval import has_share
 from slipway.core.rollout.guard import watched
 from slipway.core.rollout.route import header_of
 from slipway.core.rollout.snapshot import Snapshot, variant
@@ -30,7 +31,7 @@ def comparison(snapshot: Snapshot) -> Comparison | None:
     live = Subject(rollout, stable.revision, "live", status.epoch)
     if status.stage is None:
         return Comparison(live, None, assigned) if watched(spec, status) else None
-    if status.stage.type not in TRAFFIC_STAGES or candidate is None:
+    if status.stage.type not in (*TRAFFIC_STAGES, "Approval") or candidate is None or not has_share(candidate):
         return None
-    traffic = "shadow" if status.stage.type == "Shadow" else "live"
+    traffic = "shadow" if candidate.mirror else "live"
     return Comparison(Subject(rollout, candidate.revision, traffic, status.epoch), live, assigned)

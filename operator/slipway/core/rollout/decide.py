@@ -17,6 +17,7 @@ from slipway.core.rollout.guard import keep_watch
 from slipway.core.rollout.persisted import dump, position
 from slipway.core.rollout.proving import proving
 from slipway.core.rollout.replacement import replace_deleted, replacing
+from slipway.core.rollout.requests import attend, refuse_all
 from slipway.core.rollout.route import RouteView, view
 from slipway.core.rollout.snapshot import Snapshot
 from slipway.core.rollout.stages import in_stage
@@ -38,7 +39,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     if is_batch(snapshot):
         return decide_batch(turn)
     route = view(snapshot)
-    return _plan(turn, _transition(turn, route), route)
+    return _plan(turn, attend(turn, _transition(turn, route)), route)
 
 
 def _plan(before: Turn, after: Turn, route: RouteView) -> Plan:
@@ -107,6 +108,7 @@ def _refuse(snapshot: Snapshot, now: datetime, problem: str) -> Plan:
         update={
             "observed_generation": snapshot.generation,
             "conditions": conditions_of(snapshot.status, stated, snapshot.generation, now),
+            "requests": refuse_all(snapshot, "InvalidSpec", f"mend the rollout's spec first: {problem}", now),
         }
     )
     return Plan(status=dump(status))

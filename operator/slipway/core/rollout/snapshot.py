@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
+from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec
 from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.batch_task import BatchTask
 from slipway.core.desired.names import GROUP, Identity
@@ -31,7 +33,7 @@ class Installation:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A model, pinned. Digest and evaluation come from a version's tags and may be empty.
+    """A model, pinned. Digest, evaluation and cause come from a version's tags and may be empty.
 
     `version` is what people read: a number, the `runs:/` URI of a run's model, the short digest of a finished image.
     `image` is set where there is nothing to build.
@@ -42,6 +44,17 @@ class Resolved:
     digest: str = ""
     evaluation: str = ""
     image: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A RolloutRequest whose own status has no final answer yet."""
+
+    uid: str
+    name: str
+    created: datetime
+    spec: RolloutRequestSpec
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,7 @@ class Snapshot:
     job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     evidence: Evidence | Unavailable | None = None
     log: LogHealth | Unavailable | None = None
+    requests: tuple[Request, ...] = ()
     installation: Installation = Installation()
 
     @property

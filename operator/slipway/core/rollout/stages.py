@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.core.evidence import Evidence
 from slipway.core.plan import Unavailable
-from slipway.core.rollout.campaign import enter, promote, roll_back, share_of
+from slipway.core.rollout.approval import measured, missing_approval, say_awaiting, unmeasured
+from slipway.core.rollout.barriers import barrier, ceiling
+from slipway.core.rollout.campaign import enter, roll_back, share_of
 from slipway.core.rollout.clock import elapsed, expect_end, measured_split, remaining, run, standing
+from slipway.core.rollout.passing import cut_short, go_on
 from slipway.core.rollout.presence import answers, complaint, full
 from slipway.core.rollout.report import Measurements, report
 from slipway.core.rollout.route import RouteView
-from slipway.core.rollout.turn import TRAFFIC_STAGES, Turn
+from slipway.core.rollout.turn import Turn
 from slipway.core.rollout.verdicts import Judged, evaluate, gates_of, overdue
 
 SHORT_SECONDS = 600.0
@@ -29,7 +32,7 @@ def is_short(stage: Stage) -> bool:
 
 
 def in_stage(turn: Turn, route: RouteView) -> Turn:
-    """Shadow and Canary; a stage of another type holds."""
+    """Shadow, Canary, and Approval with their traffic; without traffic a stage waits for a person."""
     progress = turn.progress
     index = _place(turn)
     stage = turn.spec.stages[index]
@@ -37,8 +40,8 @@ def in_stage(turn: Turn, route: RouteView) -> Turn:
         return enter(turn, index).notice("Normal", "StageChanged", f"the spec changed stage {stage.name}")
     if index != progress.index:
         turn = turn.set_stage(index=index)
-    if stage.type not in TRAFFIC_STAGES:
-        return _holds(turn, stage)
+    if not measured(turn, stage):
+        return unmeasured(turn, stage)
     turn = turn.at_latest(poll_seconds(stage))
     protected = protect(turn)
     return protected if protected is not None else _judge(turn, stage, route)
@@ -55,15 +58,9 @@ def _place(turn: Turn) -> int:
 
 def _asks_otherwise(turn: Turn, stage: Stage) -> bool:
     progress, candidate = turn.progress, turn.the("candidate")
-    weight, mirror, _ = share_of(stage)
+    weight, mirror, _ = share_of(stage, candidate)
     same = (progress.name, progress.type, candidate.weight, candidate.mirror)
     return same != (stage.name, stage.type, weight, mirror)
-
-
-def _holds(turn: Turn, stage: Stage) -> Turn:
-    message = f"stage {stage.name}: this version does not run stages of type {stage.type}; take it out to go on"
-    turn = turn.say("Progressing", "False", "StageNotSupported", message)
-    return turn.say("Stalled", "True", "StageNotSupported", message)
 
 
 def protect(turn: Turn) -> Turn | None:
@@ -110,7 +107,7 @@ def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
     split = measured_split(turn, evidence) if isinstance(evidence, Evidence) else None
     planned = float(max(stage.min_samples or 0, stage.min_exposures or 0))
     judged = evaluate(turn, gates_of(turn, stage), evidence, planned)
-    counted = Measurements.of(evidence, judged, split, exposed=stage.type != "Shadow")
+    counted = Measurements.of(evidence, judged, split, exposed=not turn.the("candidate").mirror)
     because = standing(turn, route, split)
     turn = expect_end(run(turn, because), stage)
     turn = _say_split(turn, split, because)
@@ -120,9 +117,10 @@ def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
         return roll_back(turn.set(gates=counted.gates), "RolledBack", "GateBreached", _because(bad))
     if late is not None:
         return roll_back(turn.set(gates=counted.gates), "RolledBack", "GateUnknown", _because(late))
-    waits = _waits(turn, stage, judged, counted, because)
+    over = cut_short(turn, stage)
+    waits = _hindrances(turn, bad) if over else _waits(turn, stage, judged, counted, because)
     if not waits:
-        return _passed(report(turn, counted, "", now=True))
+        return _passed(report(turn, counted, "", now=True), over)
     turn = report(turn, counted, "; ".join(waits), short=is_short(stage))
     if bad is not None:
         message = f"held for a person (onBreach: Hold): {bad.result.name} breached"
@@ -136,6 +134,10 @@ def _because(judged: Judged) -> str:
 
 def _waits(turn: Turn, stage: Stage, judged: Sequence[Judged], counted: Measurements, because: str) -> list[str]:
     """What the stage still waits for; nothing means that it has passed."""
+    stop = barrier(turn)
+    people = [*filter(None, (missing_approval(turn, stage), stop.message if stop else "", ceiling(turn)))]
+    if stage.type == "Approval" and turn.target.promote:  # evidence was waived before
+        return people
     waits = [f"clock stands: {because}"] if because else []
     left = remaining(turn, stage)
     if left > 0:
@@ -145,16 +147,22 @@ def _waits(turn: Turn, stage: Stage, judged: Sequence[Judged], counted: Measurem
     if counted.exposures < (stage.min_exposures or 0):
         waits.append(f"{counted.exposures} of {stage.min_exposures} entities")
     waits += [f"gate {each.result.name}: {each.result.verdict}" for each in judged if each.blocking]
-    if turn.spec.paused:
-        waits.append("paused")
-    return waits
+    return waits + people
 
 
-def _passed(turn: Turn) -> Turn:
-    progress = turn.progress
-    turn = turn.notice("Normal", "StagePassed", f"stage {progress.name} passed")
-    following = progress.index + 1
-    return enter(turn, following) if following < len(turn.spec.stages) else promote(turn)
+def _hindrances(turn: Turn, bad: Judged | None) -> list[str]:
+    """What even a stage that is left before it has passed must wait for. A breach beats any command."""
+    waits = [f"gate {bad.result.name}: Breach"] if bad is not None else []
+    candidate, stop = turn.variant("candidate"), barrier(turn)
+    if not full(turn, candidate):
+        waits.append(f"the candidate is not ready: {complaint(turn, candidate)}")
+    return [*waits, stop.message] if stop else waits
+
+
+def _passed(turn: Turn, because: str) -> Turn:
+    if not because:
+        turn = turn.notice("Normal", "StagePassed", f"stage {turn.progress.name} passed")
+    return go_on(turn, because)
 
 
 def _say_split(turn: Turn, split: object, because: str) -> Turn:
@@ -171,9 +179,13 @@ def _say_progress(turn: Turn, stage: Stage, judged: Sequence[Judged], because: s
     if isinstance(turn.snapshot.evidence, Unavailable):
         reason, message = turn.snapshot.evidence.reason, turn.snapshot.evidence.message
         turn = turn.say("EvidenceAvailable", "False", reason, message)
-        return turn.say("Progressing", "True", reason, f"stage {stage.name} holds: {message}")
+        turn = turn.say("Progressing", "True", reason, f"stage {stage.name} holds: {message}")
+        return say_awaiting(turn, stage) if missing_approval(turn, stage) else turn
+    if missing_approval(turn, stage):
+        return say_awaiting(turn, stage)
     if because:
         return turn.say("Progressing", "True", "ClockStands", f"stage {stage.name}: its clock stands, see status.stage")
     open_gates = [each.result.name for each in judged if each.blocking]
     message = f"stage {stage.name} gathers evidence" + (f"; open gates: {', '.join(open_gates)}" if open_gates else "")
-    return turn.say("Progressing", "True", "Paused" if turn.spec.paused else stage.type, message)
+    stop = barrier(turn)
+    return turn.say("Progressing", "True", stop.reason if stop else stage.type, message)
