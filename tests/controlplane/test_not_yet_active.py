@@ -1,4 +1,4 @@
-"""What is not acted on yet, Unfreeze and MetricTemplates, is answered by the real operator, with the chart's rights, once."""
+"""What is not acted on yet (Unfreeze, MetricTemplates) is answered by the real operator, with the chart's rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 53: after full rollout the old model stays warm, and going back is one field or one request, without a cold start."""
+"""Row 53: after full rollout the old model stays warm; going back is one field or one request, without a cold start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `slipway` command, which is `kubectl slipway` as well: `slipway lint FILE...`, `slipway abort NAME`, and so on."""
+"""The `slipway` command, which is `kubectl slipway` as well: `slipway lint FILE...`, `slipway abort NAME`, …"""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _groups(rollout: Object, caller: Caller) -> Sequence[str]:
     """The caller's groups that the running stage asks for."""
     stage = (rollout.get("status") or {}).get("stage") or {}
     stages = (rollout.get("spec") or {}).get("stages") or ()
-    running = next((each for each in stages if each.get("name") == stage.get("name")), {})
+    running: Object = next((each for each in stages if each.get("name") == stage.get("name")), {})
     asked = (running.get("approval") or {}).get("groups")
     if not asked:
         raise CannotAsk(f"no stage of type Approval is running, but {stage.get('name') or 'none'}")

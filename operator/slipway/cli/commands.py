@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, Command] = {
     "promote": Command(
         "Promote",
         "pass all stages and serve all traffic",
-        "Brings the candidate to all traffic: stages that it has not passed are passed over, and that is kept in history. "
+        "Brings the candidate to all traffic: stages that it has not passed are passed over, and history keeps that. "
         "A stage of type Approval is still waited for. Refused once a gate has breached, and for a model without a "
         "passed evaluation or a waiver.",
     ),

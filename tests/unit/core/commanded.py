@@ -1,4 +1,4 @@
-"""The simulated cluster with people who create RolloutRequests, and the operator's second controller that answers them."""
+"""The simulated cluster with people who create RolloutRequests, and the operator's controller that answers them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do to a rollout by its spec alone, without a RolloutRequest (docs/commands.md), on the simulated cluster."""
+"""What people do to a rollout by its spec alone, without a RolloutRequest (docs/commands.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kill -9 between any two writes, those of requests included, ends in the same place; and what holds for any requests."""
+"""Kill -9 between any two writes, those of requests included, ends in the same place; what holds for any requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each action of a RolloutRequest on the simulated cluster: what it does, what it leaves in history, when it is refused."""
+"""Each action of a RolloutRequest: what it does, what it leaves in history, when it is refused."""
 
 from __future__ import annotations
 

@@ -82,7 +82,8 @@ def test_what_never_begins_freezes_nothing_and_an_unknown_zone_freezes_for_good(
 
 ZONES = ("Europe/Rome", "America/New_York", "Australia/Lord_Howe", "UTC")
 TURNS = (datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC),
-         datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 4, 4, 12, tzinfo=UTC), datetime(2026, 10, 3, 12, tzinfo=UTC))  # fmt: skip
+         datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 4, 4, 12, tzinfo=UTC),
+         datetime(2026, 10, 3, 12, tzinfo=UTC))  # fmt: skip
 
 
 @settings(max_examples=60, deadline=None)
