@@ -20,7 +20,7 @@ from tests.rows.service import Service, canary
 pytestmark = pytest.mark.timeout(1200)
 # Whoever has a kubeconfig is in this group, on every cluster.
 SIGN_OFF = {"name": "sign-off", "type": "Approval", "approval": {"groups": ["system:authenticated"]}}
-STAGES = [canary(20, seconds=8, exposures=40), SIGN_OFF, canary(50, seconds=3600)]
+STAGES = [canary(20, seconds=20, exposures=40), SIGN_OFF, canary(50, seconds=3600)]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_hold_keeps_a_canary_where_it_is_and_resume_lets_it_go(
     service.pin(models["better"])
     service.in_stage("canary-20", models["better"])
     held = slipway(environment, service, "hold", reason="wait for the meeting")
-    time.sleep(25)  # three times what the stage asks for
+    time.sleep(45)  # twice what the stage asks for
     waiting = service.read()
     again = slipway(environment, service, "hold", reason="me too")
     advance = slipway(environment, service, "advance")
