@@ -90,7 +90,7 @@ def test_whoever_asks_is_warned_at_once(blank: Release, tmp_path: Path) -> None:
         send_to(blank, running, files)
         for name, warning in (
             ("rolloutrequest-unfreeze", r"spec\.action: accepted, but not acted on by this version: nothing freezes"),
-            ("metrictemplate-queue-depth", r"spec: accepted, but not acted on by this version: no template is queried"),
+            ("metrictemplate-queue-depth", r"spec\.value: accepted, but not acted on by this version: bare numbers"),
         ):
             eventually(lambda name=name, warning=warning: _warned(blank, name, warning), PATIENCE)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from slipway import __version__
 from slipway.cli import commands as rollout_commands
-from slipway.cli import image, lint
+from slipway.cli import image, lint, plan
 
 _EPILOG = "Run `slipway COMMAND --help` for what a command takes."
 
@@ -23,6 +23,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"slipway {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     lint.add_to(commands)
+    plan.add_to(commands)
     image.add_to(commands)
     rollout_commands.add_to(commands)
     version = commands.add_parser("version", help="show the version", description="Shows the version.")

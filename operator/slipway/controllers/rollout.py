@@ -13,6 +13,7 @@ from slipway.controllers.rollout_batch import batch
 from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_evidence import Judged, gather
 from slipway.controllers.rollout_log import logged
+from slipway.controllers.rollout_metrics import metrics_of
 from slipway.core.plan import Plan, Unavailable
 from slipway.core.rollout import Installation, Resolved, Snapshot, decide
 from slipway.runtime.world import Object, Settings, World
@@ -32,10 +33,10 @@ class RolloutController:
         snapshot = replace(snapshot, requests=open_requests(snapshot.namespace, snapshot.name, world))
         if snapshot.spec is None or snapshot.deleting:
             return snapshot
-        name = snapshot.spec.task_ref.name
-        task, model = task_of(name, snapshot.namespace, world), await _model(snapshot.spec, world)
+        spec, name = snapshot.spec, snapshot.spec.task_ref.name
+        task, model = task_of(name, snapshot.namespace, world), await _model(spec, world)
         snapshot = replace(snapshot, task=task.exists, positive=task.positive, latency=task.latency, model=model)
-        snapshot = batch(snapshot, name, world)
+        snapshot = replace(batch(snapshot, name, world), metrics=metrics_of(spec, task, world))
         if snapshot.batch is not None:
             return snapshot
         evidence, log = await gather(snapshot, world, now, self._judged), await logged(snapshot, world, now)

@@ -101,15 +101,16 @@ def _weights(spec: ModelRolloutSpec) -> Iterator[Finding]:
     assigned = spec.traffic is not None and spec.traffic.assignment is not None
     steps = CELLS if assigned else 1000
     for number, stage in enumerate(spec.stages):
-        if stage.canary is None:
+        member = stage.canary or stage.ab_test
+        if member is None:
             continue
-        asked = stage.canary.weight.fraction
+        asked = member.weight.fraction
         given = Decimal(min(max(round(asked * steps), 1), steps - 1)) / steps
         if abs(given - asked) > asked / 10:
             unit = "cells of the entity's digest" if assigned else "thousandths of the requests"
             yield warning(
-                ("spec", "stages", number, "canary", "weight"),
-                f"{stage.canary.weight} becomes {float(given):.3%}: traffic is split in {steps} {unit}",
+                ("spec", "stages", number, "canary" if stage.canary is not None else "abTest", "weight"),
+                f"{member.weight} becomes {float(given):.3%}: traffic is split in {steps} {unit}",
             )
 
 

@@ -44,7 +44,7 @@ def test_every_field_of_every_kind_is_acted_on_or_says_that_it_is_not(reads: fro
         "ModelRollout.initialRevision",
         "ModelRollout.predictor.env.valueFrom.secretKeyRef.key",
         "ModelRollout.promotion.probation.bound",
-        "MetricTemplate.numerator",
+        "MetricTemplate.provider.job.every",
     ],
 )
 def test_without_the_marks_the_walk_names_what_nobody_reads(

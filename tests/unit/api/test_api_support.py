@@ -31,10 +31,16 @@ def test_what_a_task_must_say_and_nobody_looks_at_is_named() -> None:
     assert paths(good("modeltask-phishing")[0]) == ["spec.justification"]
 
 
-def test_a_kind_of_a_later_version_is_named_as_a_whole() -> None:
-    for name in ("metrictemplate-approval-rate", "metrictemplate-queue-depth", "metrictemplate-others"):
-        for manifest in good(name):
-            assert paths(manifest) == ["spec"]
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("metrictemplate-approval-rate", [["spec.provider.prometheus.address", "spec.provider.prometheus.secretRef"]]),
+        ("metrictemplate-queue-depth", [["spec.value"]]),
+        ("metrictemplate-others", [["spec.provider.type", "spec.value"], ["spec.provider.type"]]),
+    ],
+)
+def test_of_a_template_what_is_not_asked_is_named(name: str, found: list[list[str]]) -> None:
+    assert [paths(manifest) for manifest in good(name)] == found
 
 
 @pytest.mark.parametrize("action", get_args(RolloutRequestSpec.model_fields["action"].annotation))
@@ -65,10 +71,10 @@ def test_the_full_rollout_names_each_field() -> None:
         "spec.notifications",
         "spec.stages[replay].type",
         "spec.stages[shadow].gates[agree].metric",
-        "spec.stages[ab].type",
+        "spec.stages[ab].abTest.metric",
+        "spec.stages[ab].abTest.prePeriod",
         "spec.gates[p99].window",
         "spec.gates[p99].failures",
-        "spec.gates[queue].template",
         "spec.promotion.probation",
         "spec.rollback.window",
         "spec.alarm",

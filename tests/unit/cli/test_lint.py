@@ -64,7 +64,7 @@ def test_a_field_that_the_schema_asks_for_is_noted_and_never_refused(
         ),
         (
             {"kind": "MetricTemplate", "spec": {"value": "max(queue_depth)"}},
-            "warning: spec: accepted, but not acted on by this version: no template is queried",
+            "warning: spec.value: accepted, but not acted on by this version: bare numbers are not queried",
         ),
     ],
 )

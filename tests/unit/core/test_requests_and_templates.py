@@ -162,7 +162,7 @@ def template() -> dict[str, Any]:
     return {**manifest, "metadata": {**manifest["metadata"], "uid": "u-2", "generation": 1}}
 
 
-def test_a_template_says_that_no_gate_uses_it_and_then_nothing_more() -> None:
+def test_a_template_that_is_not_asked_says_so_and_then_nothing_more() -> None:
     plan = decided(template())
     assert plan.status is not None
     assert conditions(plan.status) == {
@@ -171,10 +171,36 @@ def test_a_template_says_that_no_gate_uses_it_and_then_nothing_more() -> None:
         "Stalled": ("True", "NotYetActive"),
         "InactiveFields": ("True", "NotYetActive"),
     }
-    assert "no template is queried" in plan.status["conditions"][0]["message"]
+    assert "only the installation's server is asked" in plan.status["conditions"][0]["message"]
     assert plan.actions == ()
     again = decided({**template(), "status": plan.status}, NOW + timedelta(days=1))
     assert again == Plan(status=plan.status)
+
+
+def test_a_ratio_of_the_installations_server_is_ready() -> None:
+    own = template()
+    own["spec"] = {key: value for key, value in own["spec"].items() if key != "provider"}
+    status = decided(own).status
+    assert status is not None
+    assert conditions(status)["Ready"] == ("True", "Usable")
+    assert "higher is better in share" in status["conditions"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sum by (revision, cluster) (increase(x[{{window}}]))", "must hold {{selector}}"),
+        ("sum by (revision, cluster) (x{{selector}})", "must hold {{window}}"),
+        ("sum(increase(x{{selector}}[{{window}}]))", "must group by revision and cluster"),
+    ],
+)
+def test_a_text_that_would_read_everybody_or_compare_nothing_is_refused(text: str, says: str) -> None:
+    wrong = template()
+    wrong["spec"] = {"numerator": text, "denominator": wrong["spec"]["denominator"]}
+    status = decided(wrong).status
+    assert status is not None
+    assert conditions(status)["Stalled"] == ("True", "SpecInvalid")
+    assert says in status["conditions"][0]["message"]
 
 
 def test_a_template_that_is_none_says_so() -> None:

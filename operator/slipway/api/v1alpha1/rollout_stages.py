@@ -83,12 +83,22 @@ _CANARY_EVIDENCE = Rule(
         or (stage.min_duration is not None and (stage.min_exposures is not None or stage.min_samples is not None))
     ),
 )
+_LONG_ENOUGH = Rule(
+    "!has(self.abTest) || !has(self.minDuration) || self.minDuration <= self.abTest.atMost",
+    "minDuration must not be longer than abTest.atMost, where the experiment ends",
+    lambda stage: stage.ab_test is None or stage.min_duration is None or stage.min_duration <= stage.ab_test.at_most,
+)
 _PAIRED_GATES = Rule(
     "!has(self.gates) || self.type in ['Shadow', 'Backtest'] || !self.gates.exists(g, has(g.metric) && g.metric in "
     f"{cel_list(PAIRED)})",
     f"gates with metric {', '.join(PAIRED)} compare mirrored pairs: they are only legal in a stage of type Shadow "
     "or Backtest",
     lambda stage: stage.type in ("Shadow", "Backtest") or not any(gate.metric in PAIRED for gate in stage.gates),
+)
+_OWN_ENTRY = Rule(
+    "self.type != 'ABTest' || !has(self.gates) || !self.gates.exists(g, g.name == 'primary')",
+    "no gate of a stage of type ABTest may be called primary: status has the metric that decides by this name",
+    lambda stage: stage.type != "ABTest" or not any(gate.name == "primary" for gate in stage.gates),
 )
 
 
@@ -101,13 +111,15 @@ class Stage(Spec):
         goes_with("minSamples", "type", "Backtest", "Shadow", "Canary"),
         _SHADOW_EVIDENCE,
         _CANARY_EVIDENCE,
+        _LONG_ENOUGH,
         _PAIRED_GATES,
+        _OWN_ENTRY,
     )
 
     name: Name = Field(description="Identifies the stage; advanceThrough and status refer to it.")
     type: Annotated[
         StageType,
-        later_values("a rollout holds at a stage of type Backtest or ABTest", "Backtest", "ABTest"),
+        later_values("a rollout holds at a stage of type Backtest", "Backtest"),
     ] = Field(
         description="Backtest replays logged requests. Shadow mirrors live requests. Canary serves a share. "
         "Approval waits "

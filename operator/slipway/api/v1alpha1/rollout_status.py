@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from slipway.api.v1alpha1.abtest_status import ABTestResult
 from slipway.api.v1alpha1.base import Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
 from slipway.api.v1alpha1.constraints import MapBy
@@ -61,7 +62,7 @@ class Variant(Status):
     """One revision of the rollout and its InferenceService."""
 
     name: Literal["stable", "candidate", "previous"] = Field(description="stable, candidate or previous.")
-    role: str = Field("", description="What it does now: Serving, Shadow, Canary, Warming, Draining or Kept.")
+    role: str = Field("", description="What it does now: Serving, Shadow, Canary, ABTest, Warming, Draining or Kept.")
     revision: str = Field(
         "", description="Hash of all that makes its answers: model, image, decision layer, predictor."
     )
@@ -167,19 +168,8 @@ class GateResult(Status):
     breaches: int = Field(0, description="Windows in a row that breached.")
 
 
-GateResults = Annotated[tuple[GateResult, ...], MapBy(40)]
-
-
-class ABTestResult(Status):
-    """The state of the running experiment."""
-
-    estimate: str = Field("", description="Estimated effect.")
-    low: str = Field("", description="Lower end of its interval.")
-    high: str = Field("", description="Upper end of its interval.")
-    required: int = Field(0, description="Entities needed, computed before the start.")
-    expected_days: int = Field(0, description="Days that this takes at the present traffic.")
-    srm: str = Field("", description="p value of the sample ratio check over first exposures.")
-    verdict: str = Field("", description="Superior, NonInferior, Worse, Inconclusive or Running.")
+# 20 of the rollout, 20 of the stage, and 20 that hold on in one of type Approval, or the metric that decides an ABTest.
+GateResults = Annotated[tuple[GateResult, ...], MapBy(60)]
 
 
 class HistoryEntry(Status):
@@ -189,13 +179,16 @@ class HistoryEntry(Status):
     number: int = Field(0, description="Number of the revision.")
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
-    outcome: Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"] = Field(description="How it ended.")
+    outcome: Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted", "Inconclusive"] = Field(
+        description="How it ended."
+    )
     stage: str = Field("", description="The stage in which it ended.")
     reason: str = Field("", description="Why, in one CamelCase word.")
     message: str = Field("", description="Why, for a person.")
     started_at: datetime | None = Field(None, description="When its rollout began.")
     ended_at: datetime | None = Field(None, description="When it ended.")
     gates: GateResults = Field((), description="The gates as they were at the end: the evidence.")
+    ab_test: ABTestResult | None = Field(None, description="Its experiment, if it came to one.")
     benchmark: Benchmark | None = Field(None, description="How fast its image answered before it got traffic.")
     cause: str = Field("", description="Why its model was trained.")
     skipped: SkippedStages = Field((), description="Stages that it has not passed by evidence, and why.")
@@ -248,7 +241,7 @@ class ModelRolloutStatus(ConditionedStatus):
     split: Split | None = Field(None, description="The candidate's share, asked for and measured.")
     stage: StageProgress | None = Field(None, description="The stage that the candidate is in.")
     gates: GateResults = Field((), description="The latest judgement of each gate.")
-    ab_test: ABTestResult | None = Field(None, description="The state of the running experiment.")
+    ab_test: ABTestResult | None = Field(None, description="The experiment of what is being rolled out.")
     batch: BatchStatus | None = Field(None, description="With serving.mode Batch: the last run.")
     proofs: Annotated[tuple[Proof, ...], Field(max_length=10)] = Field(
         (), description="The latest images that were proven, newest first."

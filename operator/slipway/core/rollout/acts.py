@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from slipway.api.v1alpha1.rollout_commands import Held
 from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.core.rollout.abtest import primary_name
 from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.campaign import drop, revert, roll_back
 from slipway.core.rollout.passing import is_last
@@ -197,10 +198,11 @@ def _not_forward(turn: Turn, request: Request, closed: bool = True) -> Refusal |
 
 
 def _breached(turn: Turn) -> str:
-    """The first enforced gate that has breached in this epoch."""
+    """The first enforced gate that has breached in this epoch; a lost experiment is one of them."""
     stage = _running_stage(turn)
     gates = dict(gates_of(turn, stage)) if stage is not None else {}
     enforced = {name for name, gate in gates.items() if gate.enforcement == "Enforce"}
+    enforced |= {primary_name(stage)} if stage is not None and stage.ab_test is not None else set()
     return next((each.name for each in turn.status.gates if each.breaches and each.name in enforced), "")
 
 

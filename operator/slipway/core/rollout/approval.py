@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.rollout.barriers import barrier, ceiling
@@ -21,12 +23,14 @@ def measured(turn: Turn, stage: Stage) -> bool:
     return stage.type in TRAFFIC_STAGES or (stage.type == "Approval" and has_share(turn.variant("candidate")))
 
 
-def source(turn: Turn, stage: Stage) -> Stage | None:
+def source(stages: Sequence[Stage], stage: Stage, candidate: Variant) -> Stage | None:
     """The stage whose traffic a stage of type Approval keeps, if the spec still has it as it was."""
-    candidate = turn.the("candidate")
-    for earlier in reversed(turn.spec.stages[: turn.spec.stages.index(stage)]):
+    if stage.type != "Approval":
+        return None
+    for earlier in reversed(stages[: stages.index(stage)]):
         shadowed = earlier.shadow is not None and candidate.mirror == str(earlier.shadow.percent)
-        if shadowed or (earlier.canary is not None and candidate.weight == str(earlier.canary.weight)):
+        served = earlier.canary or earlier.ab_test
+        if shadowed or (served is not None and candidate.weight == str(served.weight)):
             return earlier
     return None
 

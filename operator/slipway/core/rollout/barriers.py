@@ -35,6 +35,11 @@ def barrier(turn: Turn) -> Barrier | None:
     return Barrier("Frozen", f"freeze {closed.name} until {closed.until:%Y-%m-%dT%H:%M:%SZ}", closed.until)
 
 
+def stopped(turn: Turn) -> bool:
+    """Whether a person has stopped the rollout, by a request or in the spec: the calendar is not asked."""
+    return turn.status.held is not None or turn.spec.paused
+
+
 def ceiling(turn: Turn) -> str:
     """Why the running stage may not be passed by its evidence alone; empty when it may."""
     limit, names = turn.spec.advance_through, [stage.name for stage in turn.spec.stages]

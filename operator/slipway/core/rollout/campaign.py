@@ -9,6 +9,7 @@ from slipway.api.v1alpha1.rollout_commands import RequestAnswer
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import Benchmark, HistoryEntry, Rejected, StageProgress, Target, Variant
 from slipway.core.desired.names import inference_service_name
+from slipway.core.rollout.abtest_plan import begun
 from slipway.core.rollout.replacement import free_name
 from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved, leaving
@@ -19,13 +20,13 @@ REPLACED = "Replaced"
 """Role of a kept variant that a person has left for the older one: no gate may return to it."""
 
 REJECTED = 20
-Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"]
+Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted", "Inconclusive"]
 
 
 def begin(turn: Turn, model: Resolved) -> Turn:
     """Pins a model version and starts its way, at its build."""
     target = Target(version=model.version, digest=model.digest, started_at=turn.now, cause=model.cause)
-    turn = turn.set(target=target, queued=None, ignored=None, gates=(), split=None)
+    turn = turn.set(target=target, queued=None, ignored=None, gates=(), split=None, ab_test=None)
     turn = turn.notice("Normal", "Started", f"version {model.version} is being rolled out")
     return turn.set(stage=StageProgress(name="build", index=-1, type=BUILD, since=turn.now, epoch=turn.status.epoch))
 
@@ -72,7 +73,7 @@ def enter(turn: Turn, index: int) -> Turn:
         return _enter_approval(turn, stage, index)
     ready_since = turn.stage.ready_since if turn.stage else None
     progress = StageProgress(name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since)
-    return turn.set(stage=progress).new_epoch()
+    return begun(turn.set(stage=progress).new_epoch(), stage)
 
 
 def _enter_approval(turn: Turn, stage: Stage, index: int) -> Turn:
@@ -90,6 +91,8 @@ def share_of(stage: Stage, candidate: Variant) -> tuple[str, str, str]:
         return str(stage.canary.weight), "", "Canary"
     if stage.type == "Shadow" and stage.shadow is not None:
         return "0%", str(stage.shadow.percent), "Shadow"
+    if stage.type == "ABTest" and stage.ab_test is not None:
+        return str(stage.ab_test.weight), "", "ABTest"
     if stage.type == "Approval":
         role = "Waiting" if candidate.role == "Warming" else candidate.role
         return candidate.weight, candidate.mirror, role
@@ -119,7 +122,7 @@ def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
     turn = _remember(turn, _entry(turn, candidate, "Promoted", reason, message)).notice("Normal", "Promoted", message)
     stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": True if old is None else None})
     kept = (_kept(turn, old),) if old is not None else ()
-    return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=())
+    return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=(), ab_test=None)
 
 
 def _kept(turn: Turn, old: Variant) -> Variant:
@@ -191,7 +194,7 @@ def revert(turn: Turn, reason: str, message: str) -> Turn:
 
 def end(turn: Turn) -> Turn:
     """Nothing is being rolled out any more."""
-    return turn.without("candidate").set(target=None, stage=None, split=None, gates=())
+    return turn.without("candidate").set(target=None, stage=None, split=None, gates=(), ab_test=None)
 
 
 def reject(turn: Turn, digest: str, version: str, reason: str) -> Turn:
@@ -210,7 +213,7 @@ def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message:
         outcome=outcome, stage=stage.name if stage else "", reason=reason, message=message,
         started_at=began, ended_at=turn.now, gates=turn.status.gates,
         benchmark=variant.benchmark, cause=target.cause if target else "", skipped=target.skipped if target else (),
-        requests=_applied_since(turn, began),
+        requests=_applied_since(turn, began), ab_test=turn.status.ab_test,
     )  # fmt: skip
 
 

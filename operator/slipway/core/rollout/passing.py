@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slipway.api.v1alpha1.rollout_commands import SkippedStage
 from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.api.v1alpha1.rollout_status import Target
 from slipway.core.rollout.campaign import enter, promote
 from slipway.core.rollout.turn import Turn
 
@@ -11,30 +14,41 @@ REDESIGN = "Redesign"
 """The cause of a model that tells none: it passes the most stages."""
 
 
-def passed_over(turn: Turn, stage: Stage) -> str:
+def passed_over(target: Target, stage: Stage) -> str:
     """Why a stage needs no evidence of this revision; empty when it does."""
     if stage.skip is not None:
         return f"spec.stages[{stage.name}].skip: {stage.skip.reason}"
-    cause = turn.target.cause or REDESIGN
+    cause = target.cause or REDESIGN
     if cause not in stage.when:
         return f"spec.stages[{stage.name}].when does not name the cause {cause}"
-    if turn.target.promote and stage.type != "Approval":
-        return f"Promote by {turn.target.promote}"
+    if target.promote and stage.type != "Approval":
+        return f"Promote by {target.promote}"
     return ""
+
+
+def ahead(stages: Sequence[Stage], target: Target, index: int) -> tuple[tuple[SkippedStage, ...], int]:
+    """The stages that are passed over after the one at `index`, and the place of the one that follows them; after the
+    last one, their number."""
+    skipped: list[SkippedStage] = []
+    for place in range(index + 1, len(stages)):
+        because = passed_over(target, stages[place])
+        if not because:
+            return tuple(skipped), place
+        skipped.append(SkippedStage(name=stages[place].name, reason=because))
+    return tuple(skipped), len(stages)
 
 
 def cut_short(turn: Turn, stage: Stage) -> str:
     """Why the running stage is left before it has passed; empty when it is not."""
-    over = passed_over(turn, stage)
+    over = passed_over(turn.target, stage)
     if over or not turn.progress.advance:
         return over
-    last = _following(turn, turn.progress.index)[1] >= len(turn.spec.stages)
-    return "" if last else f"Advance by {turn.progress.advance}"
+    return "" if is_last(turn) else f"Advance by {turn.progress.advance}"
 
 
 def is_last(turn: Turn) -> bool:
     """Whether all traffic follows the running stage."""
-    return _following(turn, turn.progress.index)[1] >= len(turn.spec.stages)
+    return ahead(turn.spec.stages, turn.target, turn.progress.index)[1] >= len(turn.spec.stages)
 
 
 def go_on(turn: Turn, because: str = "") -> Turn:
@@ -42,23 +56,16 @@ def go_on(turn: Turn, because: str = "") -> Turn:
 
     `because` says why the running stage is left without having passed. What is left out is kept in history.
     """
-    turn = _skip(turn, turn.progress.name, because) if because else turn
-    turn, index = _following(turn, turn.progress.index)
+    skipped, index = ahead(turn.spec.stages, turn.target, turn.progress.index)
+    if because:
+        skipped = (SkippedStage(name=turn.progress.name, reason=because), *skipped)
+    for each in skipped:
+        turn = _skip(turn, each)
     return enter(turn, index) if index < len(turn.spec.stages) else promote(turn)
 
 
-def _following(turn: Turn, index: int) -> tuple[Turn, int]:
-    for place in range(index + 1, len(turn.spec.stages)):
-        stage = turn.spec.stages[place]
-        because = passed_over(turn, stage)
-        if not because:
-            return turn, place
-        turn = _skip(turn, stage.name, because)
-    return turn, len(turn.spec.stages)
-
-
-def _skip(turn: Turn, name: str, because: str) -> Turn:
-    others = tuple(each for each in turn.target.skipped if each.name != name)
-    skipped = (*others, SkippedStage(name=name, reason=because))[-20:]
+def _skip(turn: Turn, left: SkippedStage) -> Turn:
+    others = tuple(each for each in turn.target.skipped if each.name != left.name)
+    skipped = (*others, left)[-20:]
     turn = turn.set(target=turn.target.model_copy(update={"skipped": skipped}))
-    return turn.notice("Warning", "StageSkipped", f"stage {name} is passed over: {because}")
+    return turn.notice("Warning", "StageSkipped", f"stage {left.name} is passed over: {left.reason}")

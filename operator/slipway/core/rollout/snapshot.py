@@ -16,6 +16,7 @@ from slipway.core.desired.names import GROUP, Identity
 from slipway.core.evidence import Evidence
 from slipway.core.plan import ObjectKey, Unavailable
 from slipway.core.prediction_log import LogHealth
+from slipway.core.primary import TaskMetrics
 
 Object = Mapping[str, Any]
 
@@ -83,6 +84,7 @@ class Snapshot:
     batch_invalid: str = ""
     cron_job: Object | None = None
     latency: Latency | None = None
+    metrics: TaskMetrics = field(default_factory=TaskMetrics)
     inactive: tuple[str, ...] = ()
     model: Resolved | Unavailable | None = None
     services: Mapping[str, Object] = field(default_factory=dict)

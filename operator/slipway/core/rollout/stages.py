@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.api.v1alpha1.rollout_status import Split
 from slipway.core.evidence import Evidence
 from slipway.core.plan import Unavailable
+from slipway.core.rollout.abtest import LOST, OPEN, Trial, expected_end, experiment, open_end, settled, trial
+from slipway.core.rollout.abtest_plan import changed
 from slipway.core.rollout.approval import measured, missing_approval, say_awaiting, unmeasured
-from slipway.core.rollout.barriers import barrier, ceiling
+from slipway.core.rollout.barriers import barrier, ceiling, stopped
 from slipway.core.rollout.campaign import enter, roll_back, share_of
 from slipway.core.rollout.clock import elapsed, expect_end, measured_split, remaining, run, standing
 from slipway.core.rollout.passing import cut_short, go_on
@@ -32,7 +36,7 @@ def is_short(stage: Stage) -> bool:
 
 
 def in_stage(turn: Turn, route: RouteView) -> Turn:
-    """Shadow, Canary, and Approval with their traffic; without traffic a stage waits for a person."""
+    """Shadow, Canary, ABTest, and Approval with their traffic; without traffic a stage waits for a person."""
     progress = turn.progress
     index = _place(turn)
     stage = turn.spec.stages[index]
@@ -60,7 +64,7 @@ def _asks_otherwise(turn: Turn, stage: Stage) -> bool:
     progress, candidate = turn.progress, turn.the("candidate")
     weight, mirror, _ = share_of(stage, candidate)
     same = (progress.name, progress.type, candidate.weight, candidate.mirror)
-    return same != (stage.name, stage.type, weight, mirror)
+    return same != (stage.name, stage.type, weight, mirror) or changed(turn, stage)
 
 
 def protect(turn: Turn) -> Turn | None:
@@ -106,38 +110,75 @@ def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
     evidence = turn.snapshot.evidence
     split = measured_split(turn, evidence) if isinstance(evidence, Evidence) else None
     planned = float(max(stage.min_samples or 0, stage.min_exposures or 0))
-    judged = evaluate(turn, gates_of(turn, stage), evidence, planned)
+    guards = evaluate(turn, gates_of(turn, stage), evidence, planned)
+    turn, seen = _experiment(turn, stage, split)
+    judged = (*guards, seen.judged) if seen is not None else guards
     counted = Measurements.of(evidence, judged, split, exposed=not turn.the("candidate").mirror)
     because = standing(turn, route, split)
-    turn = expect_end(run(turn, because), stage)
+    turn = expected_end(expect_end(run(turn, because), stage))
     turn = _say_split(turn, split, because)
+    lacks = _lacks(turn, stage, guards, counted, because)
+    if seen is not None and stage.ab_test is not None:
+        seen = settled(turn, stage.ab_test, seen, lacks)
+        counted = replace(counted, experiment=seen.result)
     bad = next((each for each in judged if each.breached), None)
-    late = overdue(turn, judged)
-    if turn.spec.on_breach == "Rollback" and bad is not None:
-        return roll_back(turn.set(gates=counted.gates), "RolledBack", "GateBreached", _because(bad))
-    if late is not None:
-        return roll_back(turn.set(gates=counted.gates), "RolledBack", "GateUnknown", _because(late))
     over = cut_short(turn, stage)
-    waits = _hindrances(turn, bad) if over else _waits(turn, stage, judged, counted, because)
+    back = _way_back(turn, judged, seen, counted)
+    if back is None and seen is not None and bad is None and not over:
+        back = _undecided(turn, seen, counted, lacks)
+    if back is not None:
+        return back
+    waits = _hindrances(turn, bad) if over else [*lacks, *(seen.waits if seen else ()), *_people(turn, stage)]
     if not waits:
         return _passed(report(turn, counted, "", now=True), over)
     turn = report(turn, counted, "; ".join(waits), short=is_short(stage))
     if bad is not None:
         message = f"held for a person (onBreach: Hold): {bad.result.name} breached"
         return turn.say("Progressing", "False", "Breached", message).say("Stalled", "True", "Breached", message)
+    if seen is not None and seen.result.outcome == "Hold" and not over:
+        message = f"held for a person (ifInconclusive: Hold): {open_end(seen, lacks)}"
+        return turn.say("Progressing", "False", OPEN, message).say("Stalled", "True", OPEN, message)
     return _say_progress(turn, stage, judged, because)
+
+
+def _experiment(turn: Turn, stage: Stage, split: Split | None) -> tuple[Turn, Trial | None]:
+    """The look of a stage with an experiment; None in another."""
+    if stage.ab_test is None:
+        return turn, None
+    turn = experiment(turn, stage)
+    return turn, trial(turn, stage, split)
+
+
+def _way_back(turn: Turn, judged: Sequence[Judged], seen: Trial | None, counted: Measurements) -> Turn | None:
+    """The way back that nobody holds up: a gate has breached, nobody could judge one, or the experiment was lost."""
+    bad = next((each for each in judged if each.breached), None)
+    late = overdue(turn, judged)
+    known = turn.set(gates=counted.gates, ab_test=counted.experiment or turn.status.ab_test)
+    if turn.spec.on_breach == "Rollback" and bad is not None:
+        if seen is not None and bad is seen.judged:
+            return roll_back(known, "RolledBack", LOST, f"experiment {seen.result.stage}: {bad.result.message}")
+        return roll_back(known, "RolledBack", "GateBreached", _because(bad))
+    return roll_back(known, "RolledBack", "GateUnknown", _because(late)) if late is not None else None
+
+
+def _undecided(turn: Turn, seen: Trial, counted: Measurements, lacks: list[str]) -> Turn | None:
+    """The way back from an experiment that has proved nothing. No harm is done meanwhile, so that it waits for a person
+    who has stopped the rollout, though not for a freeze: no version goes forward."""
+    if seen.result.outcome != "KeepStable" or stopped(turn):
+        return None
+    known = turn.set(gates=counted.gates, ab_test=seen.result)
+    return roll_back(known, "Inconclusive", OPEN, open_end(seen, lacks))
 
 
 def _because(judged: Judged) -> str:
     return f"gate {judged.result.name}: {judged.result.message}"
 
 
-def _waits(turn: Turn, stage: Stage, judged: Sequence[Judged], counted: Measurements, because: str) -> list[str]:
-    """What the stage still waits for; nothing means that it has passed."""
-    stop = barrier(turn)
-    people = [*filter(None, (missing_approval(turn, stage), stop.message if stop else "", ceiling(turn)))]
+def _lacks(turn: Turn, stage: Stage, guards: Sequence[Judged], counted: Measurements, because: str) -> list[str]:
+    """What is still missing in time and evidence, but for an experiment's own. What waits for people is none of it: a
+    freeze on the day of its last look would make a winner undecided."""
     if stage.type == "Approval" and turn.target.promote:  # evidence was waived before
-        return people
+        return []
     waits = [f"clock stands: {because}"] if because else []
     left = remaining(turn, stage)
     if left > 0:
@@ -146,8 +187,14 @@ def _waits(turn: Turn, stage: Stage, judged: Sequence[Judged], counted: Measurem
         waits.append(f"{counted.samples} of {stage.min_samples} requests")
     if counted.exposures < (stage.min_exposures or 0):
         waits.append(f"{counted.exposures} of {stage.min_exposures} entities")
-    waits += [f"gate {each.result.name}: {each.result.verdict}" for each in judged if each.blocking]
-    return waits + people
+    waits += [f"gate {each.result.name}: {each.result.verdict}" for each in guards if each.blocking]
+    return waits
+
+
+def _people(turn: Turn, stage: Stage) -> list[str]:
+    """What keeps a stage that has its evidence: a person, the calendar, the ceiling."""
+    stop = barrier(turn)
+    return [*filter(None, (missing_approval(turn, stage), stop.message if stop else "", ceiling(turn)))]
 
 
 def _hindrances(turn: Turn, bad: Judged | None) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slipway.api.v1alpha1.rollout_status import BatchStatus, ModelRolloutStatus
 from slipway.core.kstatus import inactive
-from slipway.core.rollout.barriers import advance_allowed
+from slipway.core.rollout.barriers import advance_allowed, stopped
 from slipway.core.rollout.batch.jobs import Run, runs, trouble
 from slipway.core.rollout.conditions import Statement, conditions_of, of_model
 from slipway.core.rollout.turn import BUILD, START, Turn
@@ -116,8 +116,7 @@ def _phase(turn: Turn, stated: dict[str, Statement]) -> str:
     if stated["Stalled"][1] == "StageNotSupported":
         return "Held"
     if turn.stage_type:
-        paused = turn.spec.paused or turn.status.held is not None
-        return "Paused" if paused else _PHASES.get(turn.stage_type, "Held")
+        return "Paused" if stopped(turn) else _PHASES.get(turn.stage_type, "Held")
     if turn.variant("stable") is not None:
         return "Scoring"
     return "Failed" if stated["Stalled"][0] == "True" else "Pending"
