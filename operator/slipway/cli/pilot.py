@@ -56,7 +56,7 @@ def read(
         raise Unknown("say --entities-per-day and --baseline, or --prometheus")
     arrivals = _arrivals(arguments.entities_per_day, arguments.population)
     if arguments.baseline is None:
-        if any(stage.ab_test is not None for stage in spec.stages):
+        if any(stage.ab_test is not None and stage.skip is None for stage in spec.stages):
             raise Unknown("an ABTest needs --baseline: the value of its metric in stable")
         return Pilot(arrivals, _nothing)
     baseline = _number(arguments.baseline)

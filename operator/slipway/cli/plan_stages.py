@@ -40,8 +40,11 @@ def lines(manifest: Mapping[str, Any], found: Sequence[Any], arguments: argparse
     stages = [stage for stage in spec.stages if stage.type in ("ABTest", "Canary")]
     if not stages:
         yield Line(name, "no stage of type ABTest or Canary: nothing to plan")
-    known = pilot.read(manifest, spec, found, arguments) if stages else None
+    known = pilot.read(manifest, spec, found, arguments) if any(stage.skip is None for stage in stages) else None
     for stage in stages:
+        if stage.skip is not None:
+            yield Line(f"{name}/{stage.name}", f"is passed over: {stage.skip.reason}")
+            continue
         assert known is not None
         line = _of_test(stage, known) if stage.type == "ABTest" else _of_canary(stage, known)
         yield Line(f"{name}/{stage.name}", line.says, line.fits)

@@ -54,6 +54,12 @@ def test_a_stage_that_cannot_finish_is_said_and_costs_the_exit_code(
     assert ab.startswith("card-fraud/ab: CANNOT FINISH: ")
 
 
+def test_a_stage_that_is_skipped_takes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    skipped = {**AB, "skip": {"reason": "ada: nobody works in August"}}
+    assert plan(tmp_path, "--entities-per-day", "5000", stages=[CANARY, skipped]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == "card-fraud/ab: is passed over: ada: nobody works in August"
+
+
 def test_entities_that_only_return_never_suffice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ("--entities-per-day", "5000", "--population", "15000", "--baseline", "40%")
     assert plan(tmp_path, *flags, stages=[CANARY, AB]) == 1

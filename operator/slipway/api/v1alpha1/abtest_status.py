@@ -37,7 +37,7 @@ class Look(Status):
 
 
 class ABTestResult(Status):
-    """The running experiment of a rollout, or the last one that it has passed."""
+    """The running experiment of a rollout, or the last one that it has passed or left."""
 
     stage: str = Field("", description="Its stage.")
     metric: str = Field("", description="What decides.")
