@@ -221,8 +221,9 @@ def test_a_person_decides_what_an_open_end_holds_for_them() -> None:
     assert last(sim)["abTest"]["verdict"] == "Inconclusive"
 
 
-def test_a_promote_that_still_waits_beats_an_end_that_proved_nothing() -> None:
-    sim = trying(EQUAL)
+@pytest.mark.parametrize("end", ["KeepStable", "Hold"])
+def test_a_promote_that_still_waits_beats_an_end_that_proved_nothing(end: str) -> None:
+    sim = trying(EQUAL, ifInconclusive=end)
     sim.ask("Promote")
     sim.kill = always  # the word is written, and nothing after it
     sim.reconcile()
@@ -230,8 +231,9 @@ def test_a_promote_that_still_waits_beats_an_end_that_proved_nothing() -> None:
     assert sim.status["target"]["promote"]
     freeze(sim, 5)
     sim.run(120)
-    assert (sim.status["stage"]["name"], result(sim)["outcome"]) == ("ab", "KeepStable")
+    assert (sim.status["stage"]["name"], result(sim)["outcome"]) == ("ab", end)
     assert sim.condition("Progressing")[1] == "Frozen"
+    assert sim.condition("Stalled")[0] == "False", "nobody is waited for: somebody has spoken"
     sim.run(300, serves("2"))
     assert [each["name"] for each in last(sim)["skipped"]] == ["ab"]
 
