@@ -330,6 +330,9 @@ OTHERS = (
     Wrong(
         "way back of an abort", "rolloutrequest-rollback", "spec/action", "Abort", ("only legal with action: Rollback",)
     ),
+    Wrong(
+        "stage of an abort", _ABORT, "spec/stage", "canary-5", ("stage is only legal with action: Advance or Approve",)
+    ),
     Wrong("revision", _ABORT, "spec/revision", "newest", ("spec.revision", "hex digits")),
     Wrong("no reason", _ABORT, "spec/reason", ABSENT, ("spec.reason", "Required value")),
     Wrong("no requester", _ABORT, "spec/requester", ABSENT, ("spec.requester", "Required value")),

@@ -39,7 +39,9 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "ModelTask": ("/apis/slipway.dev/v1alpha1", "modeltasks", True),
     "TrainingRun": ("/apis/slipway.dev/v1alpha1", "trainingruns", True),
     "ModelRollout": ("/apis/slipway.dev/v1alpha1", "modelrollouts", True),
+    "MetricTemplate": ("/apis/slipway.dev/v1alpha1", "metrictemplates", False),
     "RetrainPolicy": ("/apis/slipway.dev/v1alpha1", "retrainpolicies", True),
+    "RolloutRequest": ("/apis/slipway.dev/v1alpha1", "rolloutrequests", True),
 }
 
 

@@ -142,4 +142,5 @@ def _version(body: Mapping[str, Any], label: str) -> Answer:
         evaluation=tags.get("slipway.evaluation", ""),
         run=str(body.get("run_id") or ""),
         source=str(body.get("source", "")),
+        cause=tags.get("slipway.cause", ""),
     )

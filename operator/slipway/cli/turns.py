@@ -12,7 +12,7 @@ from slipway.api.v1alpha1.rollout_status import GateResult, HistoryEntry, ModelR
 from slipway.cli.words import instant, lasting, measured, paragraph, table
 from slipway.core.ledger.chain import Chain
 
-ENDS = ("Promoted", "RolledBack", "Failed", "Superseded", "Aborted", "Restored")
+ENDS = ("Promoted", "RolledBack", "Failed", "Superseded", "Aborted", "Restored", "Inconclusive")
 _CHARGED = ("Breach", "Invalid", "Unknown")
 
 

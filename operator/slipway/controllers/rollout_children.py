@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.task_label import Latency
+from slipway.api.v1alpha1.task_quality import BusinessMetric
 from slipway.core.desired.names import GROUP, JOB_LABEL, ROLLOUT_LABEL, predictor_service
 from slipway.core.desired.network_policy import policy_name
 from slipway.core.plan import ObjectKey
@@ -82,11 +83,13 @@ def _ready_addresses(slices: Iterable[Object]) -> Iterable[str]:
 @dataclass(frozen=True)
 class TaskFacts:
     """What a rollout takes from its ModelTask: whether it exists, the class that it calls positive, how fast an answer
-    must be."""
+    must be, its type, its business metrics."""
 
     exists: bool
     positive: str = "1"
     latency: Latency | None = None
+    type: str = ""
+    business: tuple[BusinessMetric, ...] = ()
 
 
 def task_of(name: str, namespace: str, world: World) -> TaskFacts:
@@ -99,4 +102,5 @@ def task_of(name: str, namespace: str, world: World) -> TaskFacts:
     positive = str((spec.get("label") or {}).get("positive") or "1")
     if (spec.get("serving") or {}).get("mode") == "Batch":
         return TaskFacts(True, positive)
-    return TaskFacts(True, positive, ModelTaskSpec.model_validate(spec).serving.latency)
+    typed = ModelTaskSpec.model_validate(spec)
+    return TaskFacts(True, positive, typed.serving.latency, typed.type, typed.business_metrics)

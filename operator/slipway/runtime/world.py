@@ -40,7 +40,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered model version, pinned. `digest` and `evaluation` come from its tags and may be empty, as
+    """A registered model version, pinned. `digest`, `evaluation` and `cause` come from its tags and may be empty, as
     may `run`, the id of the MLflow run that made it."""
 
     name: str
@@ -49,6 +49,7 @@ class ModelVersion:
     evaluation: str
     run: str
     source: str
+    cause: str = ""
 
 
 class World(Protocol):

@@ -22,7 +22,7 @@ def commands() -> list[str]:
 @pytest.mark.parametrize("line", commands())
 def test_a_documented_command_is_understood(line: str) -> None:
     typed = line.replace("$!", "4711")  # what the shell puts in its place
-    arguments = _parser().parse_args(shlex.split(typed, comments=True)[1:])
+    arguments = _parser("slipway").parse_args(shlex.split(typed, comments=True)[1:])
     assert callable(arguments.run)
 
 

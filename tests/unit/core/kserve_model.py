@@ -43,6 +43,7 @@ class KServe(ApiServer):
         environment = {e["name"]: e["value"] for e in obj["spec"]["predictor"]["containers"][0]["env"]}
         revision = self.revisions[name] = environment["SLIPWAY_REVISION"]
         how = self.prometheus.behaviour[revision] = self.versions[environment["SLIPWAY_VERSION"]]
+        self.prometheus.version_of[revision] = environment["SLIPWAY_VERSION"]
         self.starts[name] = how.starts
 
     def _garbage(self) -> None:

@@ -96,12 +96,11 @@ class ModelSource(Spec):
     mlflow: MLflowModel | None = Field(None, description="With type MLflow.")
     run: RunModel | None = Field(None, description="With type Run.")
     image: ImageModel | None = Field(None, description="With type Image.")
-    on_new_version: Annotated[
-        Literal["Queue", "Supersede", "Ignore"], later_values("new versions queue", "Supersede", "Ignore")
-    ] = Field(
+    on_new_version: Literal["Queue", "Supersede", "Ignore"] = Field(
         "Queue",
-        description="What happens when a new version appears while one is being rolled out. Queue: the latest waits. "
-        "Supersede: it replaces the running candidate. Ignore: nothing.",
+        description="What happens when a new version appears while one is being rolled out. Queue: the latest waits; "
+        "one of cause Emergency is not displaced by another. Supersede: it replaces the running candidate. Ignore: "
+        "nothing, also afterwards.",
     )
 
 

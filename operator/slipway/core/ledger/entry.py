@@ -19,7 +19,7 @@ LIMIT = 65_536
 
 Kind = Literal[
     "Started", "StageEntered", "StagePassed", "Promoted", "RolledBack", "Failed", "Superseded", "Aborted",
-    "Breached", "Restored",
+    "Breached", "Restored", "Inconclusive", "StageSkipped", "Requested",
 ]  # fmt: skip
 _WORDS = 1000
 _VARIANT = {

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
+from slipway.api.v1alpha1.rollout_commands import RequestAnswer
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import Benchmark, HistoryEntry, Rejected, StageProgress, Target, Variant
 from slipway.core.desired.names import inference_service_name
+from slipway.core.rollout.abtest_plan import begun
 from slipway.core.rollout.replacement import free_name
 from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved, leaving
-from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_STAGES, Turn
+from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, Turn
 
 HISTORY = 10
 REPLACED = "Replaced"
@@ -20,13 +23,15 @@ PINNED = "PreviousPinned"
 """Reason of a way back that a person has asked for."""
 
 REJECTED = 20
-Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"]
+Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted", "Inconclusive"]
 
 
 def begin(turn: Turn, model: Resolved) -> Turn:
     """Pins a model version and starts its way, at its build."""
-    target = Target(model=model.name, version=model.version, digest=model.digest, started_at=turn.now)
-    turn = turn.set(target=target, queued=None, gates=(), split=None)
+    target = Target(
+        model=model.name, version=model.version, digest=model.digest, started_at=turn.now, cause=model.cause
+    )
+    turn = turn.set(target=target, queued=None, ignored=None, gates=(), split=None, ab_test=None)
     message = f"version {model.version} is being rolled out"
     turn = turn.notice("Normal", "Started", message).record("Started", "VersionAskedFor", message)
     return turn.set(stage=StageProgress(name="build", index=-1, type=BUILD, since=turn.now, epoch=turn.status.epoch))
@@ -74,21 +79,39 @@ def _name_of(turn: Turn, revision: str) -> str:
 def enter(turn: Turn, index: int) -> Turn:
     """Enters a stage of the spec: its weight or mirror is asked for, and evidence begins anew."""
     stage = turn.spec.stages[index]
-    weight, mirror, role = share_of(stage)
+    weight, mirror, role = share_of(stage, turn.the("candidate"))
     turn = turn.set_variant("candidate", weight=weight, mirror=mirror, role=role, since=turn.now)
+    turn = turn.notice("Normal", "StageStarted", f"stage {stage.name} began")
+    if stage.type == "Approval":
+        return _enter_approval(turn, stage, index)
     ready_since = turn.stage.ready_since if turn.stage else None
     progress = StageProgress(name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since)
-    message = f"stage {stage.name} began"
-    turn = turn.set(stage=progress).new_epoch().notice("Normal", "StageStarted", message)
-    return turn.record("StageEntered", stage.type, message)
+    return begun(
+        turn.set(stage=progress).new_epoch().record("StageEntered", stage.type, f"stage {stage.name} began"), stage
+    )
 
 
-def share_of(stage: Stage) -> tuple[str, str, str]:
-    """Weight, mirror and role that a stage asks for; a stage that this version does not run asks for no traffic."""
+def _enter_approval(turn: Turn, stage: Stage, index: int) -> Turn:
+    """The split stays, so its evidence and its route do as well; only the clock of the stage begins anew."""
+    turn = turn.set_stage(
+        name=stage.name, index=index, type=stage.type, since=turn.now, epoch=turn.status.epoch, accrued_seconds=0,
+        running_since=None, expected_end=None, message="", advance="", approved="",
+    )  # fmt: skip
+    return turn.record("StageEntered", stage.type, f"stage {stage.name} began")
+
+
+def share_of(stage: Stage, candidate: Variant) -> tuple[str, str, str]:
+    """Weight, mirror and role that a stage asks for; a stage that this version does not run asks for no traffic, and
+    one of type Approval for what the candidate has already."""
     if stage.type == "Canary" and stage.canary is not None:
         return str(stage.canary.weight), "", "Canary"
     if stage.type == "Shadow" and stage.shadow is not None:
         return "0%", str(stage.shadow.percent), "Shadow"
+    if stage.type == "ABTest" and stage.ab_test is not None:
+        return str(stage.ab_test.weight), "", "ABTest"
+    if stage.type == "Approval":
+        role = "Waiting" if candidate.role == "Warming" else candidate.role
+        return candidate.weight, candidate.mirror, role
     return "0%", "", "Waiting"
 
 
@@ -115,7 +138,7 @@ def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
     turn = _remember(turn, _entry(turn, candidate, "Promoted", reason, message)).notice("Normal", "Promoted", message)
     stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": True if old is None else None})
     kept = (_kept(turn, old),) if old is not None else ()
-    return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=())
+    return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=(), ab_test=None)
 
 
 def _kept(turn: Turn, old: Variant) -> Variant:
@@ -128,7 +151,7 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     """Stable serves all. The evidence goes to history at once; the candidate goes when nothing reaches it any more."""
     candidate, stage = turn.the("candidate"), turn.progress
     turn = _remember(turn, _entry(turn, candidate, outcome, reason, message))
-    if outcome in ("RolledBack", "Failed"):
+    if outcome != "Superseded":
         turn = reject(turn, candidate, reason)
     reached = bool(candidate.mirror) or candidate.weight not in ("", "0%")
     turn = turn.set_variant("candidate", weight="0%", mirror="", role="Draining", since=turn.now, successor=None)
@@ -137,20 +160,27 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     draining = StageProgress(
         name="rollback", index=stage.index, type=ROLLBACK, since=turn.now, epoch=turn.status.epoch, message=message
     )
-    turn = turn.set(stage=draining, split=None, queued=None)
+    waiting = turn.status.queued
+    waiting = waiting if waiting is not None and waiting.cause == "Emergency" else None
+    turn = turn.set(stage=draining, split=None, queued=waiting)
     turn = turn.new_epoch() if reached else turn.set(gates=())
     return turn.notice("Warning" if outcome != "Superseded" else "Normal", outcome, message)
 
 
 def fail(turn: Turn, reason: str, message: str, benchmark: Benchmark | None = None) -> Turn:
     """Ends a campaign that never had a candidate."""
+    return drop(turn, "Failed", reason, message, benchmark)
+
+
+def drop(turn: Turn, outcome: Outcome, reason: str, message: str, benchmark: Benchmark | None = None) -> Turn:
+    """The same, whoever ends it."""
     target = turn.target
     nobody = Variant(
         name="candidate", model=target.model, version=target.version, digest=target.digest, benchmark=benchmark
     )
-    turn = _remember(turn, _entry(turn, nobody, "Failed", reason, message))
+    turn = _remember(turn, _entry(turn, nobody, outcome, reason, message))
     turn = reject(turn, target, reason)
-    return end(turn).notice("Warning", "Failed", message)
+    return end(turn).notice("Warning", outcome, message)
 
 
 def restore(turn: Turn) -> Turn:
@@ -183,7 +213,7 @@ def revert(turn: Turn, reason: str, message: str) -> Turn:
 
 def end(turn: Turn) -> Turn:
     """Nothing is being rolled out any more."""
-    return turn.without("candidate").set(target=None, stage=None, split=None, gates=())
+    return turn.without("candidate").set(target=None, stage=None, split=None, gates=(), ab_test=None)
 
 
 def reject(turn: Turn, held: Target | Variant, reason: str) -> Turn:
@@ -197,20 +227,23 @@ def reject(turn: Turn, held: Target | Variant, reason: str) -> Turn:
 
 def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message: str) -> HistoryEntry:
     target, stage = turn.status.target, turn.stage
+    began = (target.started_at if target else None) or variant.since
     return HistoryEntry(
         revision=variant.revision, number=variant.number, model=variant.model, version=variant.version,
         digest=variant.digest,
         outcome=outcome, stage=stage.name if stage else "", reason=reason, message=message,
-        started_at=(target.started_at if target else None) or variant.since, ended_at=turn.now, gates=turn.status.gates,
-        benchmark=variant.benchmark,
+        started_at=began, ended_at=turn.now, gates=turn.status.gates,
+        benchmark=variant.benchmark, cause=target.cause if target else "", skipped=target.skipped if target else (),
+        requests=_applied_since(turn, began), ab_test=turn.status.ab_test,
     )  # fmt: skip
+
+
+def _applied_since(turn: Turn, began: datetime | None) -> tuple[RequestAnswer, ...]:
+    """What people asked of a campaign and got."""
+    applied = (each for each in turn.status.requests if each.outcome == "Applied")
+    return tuple(each for each in applied if each.at and began and each.at >= began)[:HISTORY]
 
 
 def _remember(turn: Turn, entry: HistoryEntry) -> Turn:
     turn = turn.record("Restored" if entry.reason == PINNED else entry.outcome, entry.reason, entry.message)
     return turn.set(history=(entry, *turn.status.history)[:HISTORY])
-
-
-def runs_traffic(turn: Turn) -> bool:
-    """Whether the candidate is in a stage that this version runs."""
-    return turn.stage_type in TRAFFIC_STAGES

@@ -18,6 +18,7 @@ from slipway.core.rollout.persisted import dump, position
 from slipway.core.rollout.proving import proving
 from slipway.core.rollout.recording import acted, look_again, record
 from slipway.core.rollout.replacement import replace_deleted, replacing
+from slipway.core.rollout.requests import attend, refuse_all
 from slipway.core.rollout.route import RouteView, view
 from slipway.core.rollout.snapshot import Snapshot
 from slipway.core.rollout.stages import in_stage
@@ -39,7 +40,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     if is_batch(snapshot):
         return decide_batch(turn)
     route = view(snapshot)
-    return _plan(turn, _transition(turn, route), route)
+    return _plan(turn, attend(turn, _transition(turn, route)), route)
 
 
 def _plan(before: Turn, after: Turn, route: RouteView) -> Plan:
@@ -105,6 +106,7 @@ def _refuse(snapshot: Snapshot, now: datetime, problem: str) -> Plan:
         update={
             "observed_generation": snapshot.generation,
             "conditions": conditions_of(snapshot.status, stated, snapshot.generation, now),
+            "requests": refuse_all(snapshot, "InvalidSpec", f"mend the rollout's spec first: {problem}", now),
         }
     )
     return Plan(status=dump(status))

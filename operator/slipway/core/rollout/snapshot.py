@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
+from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec
 from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.batch_task import BatchTask
 from slipway.core.desired.names import GROUP, Identity
@@ -15,6 +17,7 @@ from slipway.core.desired.network_policy import Reachable
 from slipway.core.evidence import Evidence
 from slipway.core.plan import ObjectKey, Unavailable
 from slipway.core.prediction_log import LogHealth
+from slipway.core.primary import TaskMetrics
 
 Object = Mapping[str, Any]
 
@@ -36,7 +39,7 @@ class Installation:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A model, pinned. Digest and evaluation come from a version's tags and may be empty.
+    """A model, pinned. Digest, evaluation and cause come from a version's tags and may be empty.
 
     `version` is what people read: a number, the `runs:/` URI of a run's model, the short digest of a finished image.
     `image` is set where there is nothing to build; `run` is the id of the MLflow run that made it, where one is known.
@@ -47,7 +50,18 @@ class Resolved:
     digest: str = ""
     evaluation: str = ""
     image: str = ""
+    cause: str = ""
     run: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A RolloutRequest whose own status has no final answer yet."""
+
+    uid: str
+    name: str
+    created: datetime
+    spec: RolloutRequestSpec
 
 
 @dataclass(frozen=True)
@@ -78,6 +92,7 @@ class Snapshot:
     batch_invalid: str = ""
     cron_job: Object | None = None
     latency: Latency | None = None
+    metrics: TaskMetrics = field(default_factory=TaskMetrics)
     inactive: tuple[str, ...] = ()
     model: Resolved | Unavailable | None = None
     services: Mapping[str, Object] = field(default_factory=dict)
@@ -90,6 +105,7 @@ class Snapshot:
     evidence: Evidence | Unavailable | None = None
     log: LogHealth | Unavailable | None = None
     archived: Mapping[str, str] | Unavailable | None = None
+    requests: tuple[Request, ...] = ()
     installation: Installation = Installation()
 
     @property

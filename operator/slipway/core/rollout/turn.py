@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from slipway.api.v1alpha1.abtest_status import ABTestResult
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, StageProgress, Target, Variant
 from slipway.core.ledger.entry import Decision, Kind
@@ -14,7 +15,7 @@ from slipway.core.rollout.snapshot import Snapshot, variant
 
 BUILD, PROVE, START, PROMOTE, ROLLBACK = "Build", "Prove", "Start", "Promote", "Rollback"
 BEFORE_TRAFFIC = (BUILD, PROVE, START)
-TRAFFIC_STAGES = ("Shadow", "Canary")
+TRAFFIC_STAGES = ("Shadow", "Canary", "ABTest")
 TICK = timedelta(seconds=1)
 """The reconcile's clock counts whole seconds: what begins now may have begun up to one later, and must not count it."""
 
@@ -102,9 +103,20 @@ class Turn:
         """Seconds since an instant; 0 when it is unknown."""
         return max(0.0, (self.now - since).total_seconds()) if since else 0.0
 
+    def _experiment_anew(self) -> ABTestResult | None:
+        """The running experiment without what was seen of it; one that the rollout has passed stays as it ended."""
+        known = self.status.ab_test
+        if known is None or self.stage is None or known.stage != self.stage.name or known.ended_at is not None:
+            return known
+        kept = {"stage", "metric", "design", "ends_at", "required", "expected_days", "reachable", "detectable"}
+        kept |= {"baseline", "basis", "underpowered"}
+        return ABTestResult(**{name: getattr(known, name) for name in kept}, verdict="Running")
+
     def new_epoch(self) -> Turn:
         """Evidence restarts: the split changed, or somebody disturbed it."""
-        turn = self.set(epoch=self.status.epoch + 1, epoch_since=self.now, gates=(), split=None)
+        turn = self.set(
+            epoch=self.status.epoch + 1, epoch_since=self.now, gates=(), split=None, ab_test=self._experiment_anew()
+        )
         if turn.stage is None:
             return turn
         return turn.set_stage(

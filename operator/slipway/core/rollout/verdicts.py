@@ -11,6 +11,7 @@ from slipway.api.v1alpha1.rollout_status import GateResult
 from slipway.core.evidence import Evidence
 from slipway.core.gates import Case, Judgement, judge, shown
 from slipway.core.plan import Unavailable
+from slipway.core.rollout.approval import source
 from slipway.core.rollout.turn import TRAFFIC_STAGES, Turn
 
 LEAST_PLANNED = 500.0
@@ -38,10 +39,14 @@ class Judged:
 
 
 def gates_of(turn: Turn, stage: Stage) -> tuple[tuple[str, Gate], ...]:
-    """The gates that hold in a stage by their name in status: the rollout's, then the stage's own."""
+    """The gates that hold in a stage by their name in status: the rollout's, then the stage's own, and in one of type
+    Approval those of the stage whose traffic it keeps."""
     shared = {gate.name: gate for gate in turn.spec.gates}
-    own = ((f"{stage.name}.{g.name}" if g.name in shared else g.name, g) for g in stage.gates)
-    return (*shared.items(), *own)
+    kept = source(turn.spec.stages, stage, turn.the("candidate"))
+    own = {
+        f"{each.name}.{g.name}" if g.name in shared else g.name: g for each in (kept, stage) if each for g in each.gates
+    }
+    return (*shared.items(), *own.items())
 
 
 def evaluate(
@@ -56,7 +61,8 @@ def evaluate(
     comparisons = max(1, enforced * stages)
     judged = []
     for name, gate in gates:
-        case = Case(gate, evidence, turn.snapshot.positive, max(planned, LEAST_PLANNED), comparisons)
+        most = max(planned, LEAST_PLANNED)
+        case = Case(gate, evidence, turn.snapshot.positive, most, comparisons, turn.snapshot.metrics)
         judged.append(Judged(gate, _result(turn, name, gate, judge(case))))
     return tuple(judged)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.desired.scoring_cronjob import Scoring, trial_name
+from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.batch.jobs import Run, heard, read, trouble
 from slipway.core.rollout.campaign import end, promoted, roll_back
 from slipway.core.rollout.revision import pull_secret
@@ -68,8 +69,9 @@ def _waiting(turn: Turn, candidate: Variant, found: Run | None) -> Turn:
 
 
 def _passed(turn: Turn, candidate: Variant) -> Turn:
-    if turn.spec.paused:
-        return turn.say("Progressing", "False", "Paused", f"paused: version {candidate.version} waits")
+    stop = barrier(turn)
+    if stop is not None:
+        return turn.say("Progressing", "False", stop.reason, f"{stop.message}: version {candidate.version} waits")
     if turn.spec.stages:
         stage = turn.spec.stages[0]
         message = f"stage {stage.name}: this version does not run stages of type {stage.type}; take it out to go on"

@@ -1,0 +1,145 @@
+"""An experiment within its stage: its entry among the gates, its end, and what an open end means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from slipway.api.v1alpha1.abtest import ABTest
+from slipway.api.v1alpha1.abtest_status import ABTestResult
+from slipway.api.v1alpha1.gates import Gate
+from slipway.api.v1alpha1.references import LocalReference
+from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.api.v1alpha1.rollout_status import GateResult, Split
+from slipway.api.v1alpha1.scalars import Bound
+from slipway.core.experiment import planned_looks
+from slipway.core.gates import Verdict
+from slipway.core.measures import Unit
+from slipway.core.primary import Primary, deciding
+from slipway.core.rollout.abtest_look import Case, Found, limit_of, look_at
+from slipway.core.rollout.abtest_plan import begun, planned
+from slipway.core.rollout.route import header_of, intent
+from slipway.core.rollout.turn import Turn
+from slipway.core.rollout.verdicts import Judged
+
+LOST, OPEN = "ABTestLost", "ABTestInconclusive"
+GRACE_SECONDS = 1800.0
+"""How long the last look waits for evidence that nobody can give: an outage of minutes must not waste weeks."""
+
+_GATE = Gate(name="primary", template=LocalReference(name="primary"), op=">", bound=Bound("0"))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One look at the experiment of a stage; `over` once its last look was taken."""
+
+    judged: Judged
+    result: ABTestResult
+    over: bool
+
+    @property
+    def waits(self) -> list[str]:
+        """What the stage still waits for because of it."""
+        passed = self.judged.result.verdict == "Pass" or self.result.outcome == "Promote"
+        return [] if passed else [f"experiment {self.result.stage}: {self.result.verdict}"]
+
+
+def experiment(turn: Turn, stage: Stage) -> Turn:
+    """With the experiment of the stage in status, and planned as far as its traffic tells."""
+    known = turn.status.ab_test
+    if known is None or known.stage != stage.name:
+        turn = begun(turn, stage)
+    ended = turn.status.ab_test is not None and turn.status.ab_test.ended_at is not None
+    return turn if ended else planned(turn, stage)
+
+
+def trial(turn: Turn, stage: Stage, split: Split | None) -> Trial | None:
+    """The look of now; None in a stage without an experiment."""
+    test, known = stage.ab_test, turn.status.ab_test
+    if test is None or known is None:
+        return None
+    before = next((gate for gate in turn.status.gates if gate.name == primary_name(stage)), None)
+    if known.ended_at is not None:
+        return Trial(Judged(_GATE, before or _remembered(stage, known)), known, over=True)
+    last = known.ends_at is not None and turn.now >= known.ends_at
+    asked = intent(turn.status, header_of(turn.spec))
+    share = float(asked.expected_share) if asked is not None else 0.0
+    found = look_at(Case(turn, test, known, split, share, last))
+    result = known.model_copy(update=found.changes)
+    over = _is_over(turn, test, result, found, last)
+    entry = _entry(turn, stage, test, result, found, before)
+    return Trial(Judged(_GATE, entry), result, over)
+
+
+def _remembered(stage: Stage, known: ABTestResult) -> GateResult:
+    """The entry of an experiment that is over, after its evidence began anew."""
+    verdict: Verdict = "Pass" if known.outcome == "Advance" else "Wait"
+    message = f"{known.verdict} at the last look: {known.estimate or 'unknown'}, {known.low} to {known.high}"
+    return GateResult(
+        name=primary_name(stage), metric=known.metric, verdict=verdict, message=message, since=known.ended_at
+    )
+
+
+def expected_end(turn: Turn) -> Turn:
+    """When the stage will be over by its plan, within its end; as the clock has it where it is no experiment."""
+    result, stage = turn.status.ab_test, turn.stage
+    if result is None or stage is None or stage.name != result.stage or stage.expected_end is None:
+        return turn
+    ends = result.ends_at or stage.expected_end
+    by_plan = ends
+    if result.expected_days is not None:
+        by_plan = (stage.since or turn.now) + timedelta(days=result.expected_days)
+    return turn.set_stage(expected_end=min(ends, max(stage.expected_end, by_plan)))
+
+
+def _is_over(turn: Turn, test: ABTest, result: ABTestResult, found: Found, last: bool) -> bool:
+    if found.verdict == "Unknown" and result.ends_at is not None:
+        grace = min(GRACE_SECONDS, test.at_most.seconds / 10)
+        return last and turn.age(result.ends_at) >= grace
+    looks = planned_looks(test)
+    complete = bool(looks) and bool(result.looks) and float(result.looks[-1].fraction) >= looks[-1]
+    return last or complete
+
+
+def settled(turn: Turn, test: ABTest, seen: Trial, lacks: list[str]) -> Trial:
+    """With its outcome once it is over, decided once and for all: a look after the last one would be one too many.
+
+    `lacks` is what else the stage asks for. An open end promotes only where the effect was measured and nothing else is
+    missing: no measurement is no success.
+    """
+    if not seen.over or seen.result.ended_at is not None:
+        return seen
+    verdict = seen.judged.result.verdict
+    outcome = "Advance"
+    if verdict != "Pass" or lacks:
+        outcome = test.if_inconclusive
+        if outcome == "Promote" and (lacks or verdict not in ("Wait", "Pass")):
+            outcome = "KeepStable"
+    words = seen.result.verdict if verdict in ("Pass", "Breach") else "Inconclusive"
+    ended = {"ended_at": turn.now, "outcome": outcome, "verdict": words}
+    return replace(seen, result=seen.result.model_copy(update=ended))
+
+
+def open_end(seen: Trial, lacks: list[str]) -> str:
+    """Why nothing was decided, for a person."""
+    others = f"; besides: {'; '.join(lacks)}" if lacks else ""
+    return f"experiment {seen.result.stage} ended undecided: {seen.judged.result.message}{others}"
+
+
+def primary_name(stage: Stage) -> str:
+    """Of the entry of a stage's experiment among the gates; no gate of the spec can have a full stop in its name."""
+    return f"{stage.name}.primary"
+
+
+def _entry(
+    turn: Turn, stage: Stage, test: ABTest, result: ABTestResult, found: Found, before: GateResult | None
+) -> GateResult:
+    metric = deciding(test, turn.snapshot.metrics)
+    unit: Unit = metric.unit if isinstance(metric, Primary) and test.effect.kind == "Absolute" else "share"
+    same = before is not None and before.verdict == found.verdict
+    return GateResult(
+        name=primary_name(stage), metric=result.metric, value=result.estimate, low=result.low, high=result.high,
+        bound=limit_of(test, unit), samples=result.exposures, stable_value=found.stable, verdict=found.verdict,
+        message=found.message, since=before.since if same and before is not None else turn.now,
+        breaches=1 if found.verdict == "Breach" else 0,
+    )  # fmt: skip

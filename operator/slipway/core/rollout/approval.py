@@ -1,0 +1,74 @@
+"""Stages that wait for a person: Approval, and those that this version does not run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.api.v1alpha1.rollout_status import Variant
+from slipway.core.rollout.barriers import barrier, ceiling
+from slipway.core.rollout.passing import cut_short, go_on
+from slipway.core.rollout.turn import TRAFFIC_STAGES, Turn
+
+NONE = ("", "0%")
+
+
+def has_share(candidate: Variant | None) -> bool:
+    """Whether live requests, or copies of them, go to the candidate: then there is evidence, and gates judge it."""
+    return candidate is not None and (bool(candidate.mirror) or candidate.weight not in NONE)
+
+
+def measured(turn: Turn, stage: Stage) -> bool:
+    """Whether evidence is looked at in a stage: one of type Approval keeps the traffic of the stage before."""
+    return stage.type in TRAFFIC_STAGES or (stage.type == "Approval" and has_share(turn.variant("candidate")))
+
+
+def source(stages: Sequence[Stage], stage: Stage, candidate: Variant) -> Stage | None:
+    """The stage whose traffic a stage of type Approval keeps, if the spec still has it as it was."""
+    if stage.type != "Approval":
+        return None
+    for earlier in reversed(stages[: stages.index(stage)]):
+        shadowed = earlier.shadow is not None and candidate.mirror == str(earlier.shadow.percent)
+        served = earlier.canary or earlier.ab_test
+        if shadowed or (served is not None and candidate.weight == str(served.weight)):
+            return earlier
+    return None
+
+
+def missing_approval(turn: Turn, stage: Stage) -> str:
+    """Whose approval is missing; empty when none is."""
+    if stage.approval is None or turn.progress.approved:
+        return ""
+    return f"approval by a member of {' or '.join(stage.approval.groups)}"
+
+
+def say_awaiting(turn: Turn, stage: Stage) -> Turn:
+    """What a person has to do. Nothing is ill: kstatus would call Stalled a failure."""
+    message = (
+        f"stage {stage.name} waits for {missing_approval(turn, stage)}: a RolloutRequest with action Approve "
+        f"(slipway approve {turn.snapshot.name})"
+    )
+    return turn.say("Progressing", "False", "AwaitingApproval", message)
+
+
+def unmeasured(turn: Turn, stage: Stage) -> Turn:
+    """A stage without traffic. One of a type that this version does not run is left by a request or by its skip."""
+    over, stop = cut_short(turn, stage), barrier(turn)
+    missing = missing_approval(turn, stage)
+    waits = [stop.message] if stop else []
+    if not over:
+        waits = [text for text in (missing, *waits, ceiling(turn)) if text]
+    if not waits and (over or stage.type == "Approval"):
+        return go_on(turn, over)
+    turn = turn.set_stage(message="; ".join(waits)) if turn.progress.message != "; ".join(waits) else turn
+    if stage.type == "Approval" and missing:
+        return say_awaiting(turn, stage)
+    if stop is not None and (over or stage.type == "Approval"):
+        return turn.say("Progressing", "False", stop.reason, f"stage {stage.name}: {stop.message}")
+    if stage.type == "Approval":
+        return turn.say("Progressing", "False", "CeilingReached", f"stage {stage.name}: {ceiling(turn)}")
+    message = (
+        f"stage {stage.name}: this version does not run stages of type {stage.type}; take it out, or skip it, to go on"
+    )
+    turn = turn.say("Progressing", "False", "StageNotSupported", message)
+    return turn.say("Stalled", "True", "StageNotSupported", message)
