@@ -166,4 +166,4 @@ def test_the_documented_call_works_where_the_command_is_installed() -> None:
     words = call.replace("examples/", f"{ROOT}/examples/").split()
     done = slipway(*words)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
-    assert "card-fraud/ab: " in done.stdout
+    assert "card-fraud-experiment/ab: " in done.stdout

@@ -20,6 +20,7 @@ from slipway.core.primary import TaskMetrics
 from slipway.core.rollout import Snapshot, comparison
 from slipway.runtime.world import Sample
 
+from tests.unit.core.commanded import SIGN_OFF
 from tests.unit.core.experiments import stage
 from tests.unit.core.specs import spec
 from tests.unit.core.test_ratio_metrics import SHARED
@@ -51,9 +52,11 @@ def snapshot(
     raw = spec(stages=list(stages))
     index = next((place for place, each in enumerate(stages) if each["name"] == at), -1)
     kind = stages[index]["type"] if index >= 0 else "Start"
-    variants = [{"name": "stable", "revision": "s"}, {"name": "candidate", "revision": "c"}]
+    served = [each.get(member, {}) for each in stages[: index + 1] for member in ("canary", "abTest")]
+    weight = next((each["weight"] for each in reversed(served) if each), "0%")
+    variants = [{"name": "stable", "revision": "s"}, {"name": "candidate", "revision": "c", "weight": weight}]
     status = ModelRolloutStatus.model_validate(
-        {"epoch": 3, "epochSince": NOW - timedelta(seconds=400), "variants": variants,
+        {"epoch": 3, "epochSince": NOW - timedelta(seconds=400), "variants": variants, "target": {"version": "2"},
          "stage": {"name": at, "index": index, "type": kind}}
     )  # fmt: skip
     metrics = TaskMetrics(templates={"approvals": MetricTemplateSpec.model_validate(template)})
@@ -84,6 +87,10 @@ AB["abTest"] = {key: value for key, value in AB["abTest"].items() if value is no
         ("ab", [stage(metric="mean_score")], ["mean_score"]),
         ("canary-10", [CANARY | {"gates": [GATED]}], ["template/approvals"]),
         ("b", [CANARY | {"gates": [GATED]}, CANARY | {"name": "b"}], []),
+        ("canary-10", [CANARY, CANARY | {"name": "b", "skip": {"reason": "urgent"}}, AB], ["template/approvals"]),
+        ("sign-off", [CANARY | {"gates": [GATED]}, SIGN_OFF], ["template/approvals"]),
+        ("sign-off", [SIGN_OFF, AB], ["template/approvals"]),
+        ("sign-off", [AB, SIGN_OFF], []),
     ],
 )  # fmt: skip
 def test_only_what_this_stage_or_the_experiment_after_it_needs_is_asked(
@@ -97,6 +104,7 @@ def test_before_an_experiment_stable_alone_is_asked_about() -> None:
     assert compared is not None
     assert compared.stable == compared.candidate
     assert comparison(snapshot("start", [CANARY, AB])) is None
+    assert comparison(snapshot("start", [CANARY | {"when": ["Refresh"]}, AB])) == compared
 
 
 def test_counts_without_epochs_are_asked_for_over_the_epoch_and_a_refusal_leaves_the_rest() -> None:
