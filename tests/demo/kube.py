@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -81,7 +82,7 @@ class Cluster:
             "PATCH",
             path(manifest["kind"], meta.get("namespace", ""), meta["name"]),
             params={"fieldManager": manager, "force": "true"},
-            content=yaml.safe_dump(manifest),
+            content=json.dumps(manifest),  # JSON is YAML in which no text is taken for a number
             headers={"content-type": "application/apply-patch+yaml"},
         )
 

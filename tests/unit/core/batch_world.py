@@ -51,19 +51,20 @@ def task(**batch: Any) -> dict[str, Any]:
 
 
 class BatchWorld(Simulation):
-    """`fate` says how a Job of a version ends: the last words of its pod; an Unstarted pod never runs."""
+    """`fate` says how a Job of a version ends: the last words of its pod; an Unstarted pod never runs;
+    `words_late` is by how many seconds the cache of Pods lags behind that of Jobs."""
 
     def __init__(self, **spec: Any) -> None:
         super().__init__({**SPEC, **spec}, {version: Behaviour() for version in ("1", "2", "3")})
         self.put(TASK, spec=task())
         self.fate: dict[str, Mapping[str, Any]] = {}
-        self.job_seconds = 3
+        self.job_seconds, self.words_late = 3, 0
 
     def _build(self, job: Object) -> None:
         labels = job["metadata"].get("labels") or {}
         if SCORING_LABEL not in labels:
             super()._build(job)
-        elif not job.get("status") and self._age(job) >= self.job_seconds:
+        elif self._age(job) >= self.job_seconds:
             self._score(job)
 
     def _score(self, job: Object) -> None:
@@ -75,10 +76,12 @@ class BatchWorld(Simulation):
         if "pending" in said:
             pod["status"] = {"phase": "Pending", **said["pending"]}
             return
-        pod["status"] = {"containerStatuses": [{"state": {"terminated": {"message": json.dumps(said)}}}]}
-        how = "Failed" if "error" in said else "Complete"
-        at = self.now.isoformat()
-        job["status"] = {"conditions": [{"type": how, "status": "True", "lastTransitionTime": at, "reason": "R"}]}
+        if not job.get("status"):
+            how = "Failed" if "error" in said else "Complete"
+            at = self.now.isoformat()
+            job["status"] = {"conditions": [{"type": how, "status": "True", "lastTransitionTime": at, "reason": "R"}]}
+        if self._age(job) >= self.job_seconds + self.words_late:
+            pod["status"] = {"containerStatuses": [{"state": {"terminated": {"message": json.dumps(said)}}}]}
 
     def run_by_hand(self, name: str) -> ObjectKey:
         """kubectl create job --from=cronjob/fraud-scoring NAME."""

@@ -73,6 +73,38 @@ def test_without_a_schedule_the_cronjob_is_suspended_and_a_job_is_made_by_hand()
     assert world.condition("BatchScored")[:2] == ("True", "Scored")
 
 
+def test_a_run_whose_words_have_not_come_yet_still_runs() -> None:
+    world = scoring()
+    world.words_late = 8
+    world.run_by_hand("now")
+    world.run(6)
+    assert (world.status["batch"].get("lastRun"), world.status["batch"]["running"]) == (None, "now")
+    assert world.condition("BatchScored")[:2] == ("Unknown", "NoRunYet")
+    world.run(8)
+    assert (world.status["batch"]["lastRun"], world.status["batch"]["rows"]) == ("now", 250)
+
+
+def test_a_trial_whose_words_have_not_come_yet_is_not_judged() -> None:
+    world = scoring()
+    world.words_late = 8
+    world.fate["2"] = {"error": {"reason": "ModelNotLoaded", "message": "the model does not load: EOFError"}}
+    pin(world, "2").run(60, lambda w: bool(w.jobs("trial")))  # type: ignore[attr-defined]
+    world.run(6)
+    assert world.condition("Stalled")[1] == "NotStalled"
+    world.run(8)
+    assert world.condition("Stalled")[1] == "Rejected"
+
+
+def test_a_run_whose_words_never_come_has_ended_without_a_number() -> None:
+    world = scoring()
+    world.words_late = 10_000
+    world.run_by_hand("now")
+    world.run(100)
+    batch = world.status["batch"]
+    assert (batch["lastRun"], batch["outcome"], "rows" in batch) == ("now", "Succeeded", False)
+    assert "not known, since its pods are gone" in world.condition("BatchScored")[2]
+
+
 def test_what_a_run_said_outlives_its_job() -> None:
     world = scoring()
     key = world.run_by_hand("now")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from slipway.api.v1alpha1.modelrollout import KIND
 from slipway.core.desired.build_job import Build
-from slipway.core.desired.names import GENERATIONS, inference_service_name, predictor_service
+from slipway.core.desired.names import GENERATIONS, inference_service_name, predictor_service, short_hash
 
 from tests.unit.core.simulation import KEY, Simulation
 from tests.unit.core.specs import GOOD, serves, spec
@@ -55,3 +58,10 @@ def test_one_that_serves_already_goes_on(monkeypatch: pytest.MonkeyPatch) -> Non
     sim = Simulation(spec(), {"1": GOOD}).run(60, serves("1"))
     monkeypatch.setattr(type(KIND), "host_problem", lambda *_: "too long together")
     assert sim.run(30).condition("Accepted")[0] == "True"
+
+
+@given(st.integers(), st.integers(4, 10))
+def test_a_revision_and_its_beginning_are_text_in_a_manifest_without_quotes(value: int, shown: int) -> None:
+    revision = short_hash(value)
+    assert (len(revision), revision[0] in "abcdef") == (10, True)
+    assert yaml.safe_load(f"revision: {revision[:shown]}") == {"revision": revision[:shown]}

@@ -209,7 +209,7 @@ class BatchStatus(Status):
     outcome: Literal["", "Succeeded", "Failed"] = Field("", description="How it ended.")
     ended_at: datetime | None = Field(None, description="When it ended.")
     revision: str = Field("", description="Hash of the revision that scored.")
-    rows: int = Field(0, description="Rows of the input that were written to the output.")
+    rows: int | None = Field(None, description="Rows of the input that were written; absent when its pods are gone.")
     bad_records: int = Field(0, description="Rows among them without an answer.")
     seconds: int = Field(0, description="How long its last pod took.")
     output: str = Field("", description="Directory of the scores.")

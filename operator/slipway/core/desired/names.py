@@ -66,8 +66,11 @@ def canonical(value: Any) -> str:
 
 
 def short_hash(value: Any) -> str:
-    """The first 10 hex digits of the SHA-256 over canonical JSON."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:10]
+    """10 hex digits of the SHA-256 over canonical JSON, of which the first is a letter: in a manifest without quotes,
+    YAML reads 4842376619 as a number and 484237e59 as a float, and the API server then refuses it."""
+    digits = hashlib.sha256(canonical(value).encode()).hexdigest()[:10]
+    first = "abcdef"[int(digits[0]) % 6] if digits[0].isdecimal() else digits[0]
+    return first + digits[1:]
 
 
 def inference_service_name(rollout: str, revision: str, generation: int = 1) -> str:

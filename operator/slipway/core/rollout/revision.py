@@ -16,8 +16,8 @@ _OUTSIDE_PODS = {"min_replicas", "max_replicas", "scale_metric", "scale_target",
 
 
 def revision_of(digest: str, image: str, spec: ModelRolloutSpec) -> str:
-    """First 10 hex digits over model digest, image digest, decision layer, predictor without its size and network, and
-    the prediction log where there is one: its settings, the Secret's name among them, are part of the pods.
+    """Short hash over model digest, image digest, decision layer, predictor without its size and network, and the
+    prediction log where there is one: its settings, the Secret's name among them, are part of the pods.
 
     The decision layer (threshold, calibration, rules) travels inside the model's directory in this version, so that
     the model's digest covers it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slipway.api.v1alpha1.rollout_status import BatchStatus, ModelRolloutStatus
 from slipway.core.kstatus import inactive
-from slipway.core.rollout.batch.jobs import Run, runs, trouble
+from slipway.core.rollout.batch.jobs import Run, heard, runs, trouble
 from slipway.core.rollout.conditions import Statement, conditions_of, of_model
 from slipway.core.rollout.turn import BUILD, START, Turn
 
@@ -28,10 +28,11 @@ def conclude_batch(turn: Turn) -> ModelRolloutStatus:
 
 
 def last_run(turn: Turn) -> BatchStatus | None:
-    """The newest Job that ended, and the one that runs. What was known of a Job that is gone stays known."""
+    """The newest Job that ended and was heard, and the one that runs. What was known of a Job that is gone stays
+    known."""
     found, known = runs(turn.snapshot), turn.status.batch
-    active = next((run.name for run in found if not run.outcome), "")
-    ended = next((run for run in found if run.outcome), None)
+    active = next((run.name for run in found if not heard(turn, run)), "")
+    ended = next((run for run in found if heard(turn, run)), None)
     if ended is None or (known is not None and known.last_run == ended.name and not ended.words):
         before = known or BatchStatus()
         return before.model_copy(update={"running": active}) if known or active else None
@@ -40,9 +41,11 @@ def last_run(turn: Turn) -> BatchStatus | None:
 
 def _status(run: Run) -> BatchStatus:
     scored = run.scored
-    rows, bad = int(scored.get("rows", 0)), int(scored.get("badRecords", 0))
+    rows, bad = int(scored["rows"]) if "rows" in scored else None, int(scored.get("badRecords", 0))
     if run.outcome == "Failed":
         message = ": ".join(run.error)
+    elif rows is None:
+        message = "all parts are written; how many rows is not known, since its pods are gone"
     else:
         message = f"{rows} rows were scored" + (f", {bad} of them without an answer" if bad else "")
     return BatchStatus.model_validate(

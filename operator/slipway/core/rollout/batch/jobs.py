@@ -11,7 +11,9 @@ from typing import Any
 
 from slipway.core.desired.names import REVISION_LABEL
 from slipway.core.desired.scoring_cronjob import RUN, SCORING_LABEL
+from slipway.core.rollout.job_words import MESSAGE_GRACE
 from slipway.core.rollout.snapshot import Object, Snapshot
+from slipway.core.rollout.turn import Turn
 
 _MISSING = (
     (re.compile(r'secret "?([^" ]+)"? not found'), "SecretNotFound", "Secret {} does not exist: create it"),
@@ -79,6 +81,13 @@ def read(job: Object, pods: Iterable[Object]) -> Run:
         message=str((end or {}).get("message", "")),
         words=_words(pods),
     )
+
+
+def heard(turn: Turn, run: Run) -> bool:
+    """Whether a Job has ended, and its pod's words are here or will not come: the cache of Pods may lag."""
+    if not run.outcome:
+        return False
+    return bool(run.scored or run.words.get("error")) or turn.age(run.ended_at) > MESSAGE_GRACE
 
 
 def _words(pods: Iterable[Object]) -> Mapping[str, Any]:

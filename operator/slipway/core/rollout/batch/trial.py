@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.desired.scoring_cronjob import Scoring, trial_name
-from slipway.core.rollout.batch.jobs import Run, read, trouble
+from slipway.core.rollout.batch.jobs import Run, heard, read, trouble
 from slipway.core.rollout.campaign import end, promoted, roll_back
 from slipway.core.rollout.revision import pull_secret
 from slipway.core.rollout.turn import Turn
@@ -43,7 +43,7 @@ def trying(turn: Turn) -> Turn:
     """Until the trial has passed, or the candidate itself is at fault."""
     candidate = turn.the("candidate")
     found = trial(turn, candidate)
-    if found is None or not found.outcome:
+    if found is None or not heard(turn, found):
         return _waiting(turn, candidate, found)
     if found.outcome == "Succeeded":
         return _passed(turn, candidate)
