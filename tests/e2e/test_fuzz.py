@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slipway_serving.service.settings import Settings
 
 from tests.cluster.environment import Environment
 from tests.cluster.places import Places
@@ -29,14 +28,12 @@ from tests.demo.traffic import Target, bucket
 from tests.rows.service import Service, canary
 from tests.unit.serving.fuzz_model import Offline, save_all_types
 from tests.unit.serving.fuzz_request import Request, complaint, predictions
-from tests.unit.serving.request_fuzz import SHARES, Bounds, RequestFuzz
+from tests.unit.serving.request_fuzz import OF_A_POD, SHARES, RequestFuzz
 
 REQUESTS = 10_000
 CLIENTS = 8
 SEED = int(os.environ.get("SLIPWAY_FUZZ_SEED") or random.SystemRandom().randrange(10**6))
 NAME = "fuzzed"
-# Those of every pod: nobody can set others. About 17 requests of a run go beyond them, with less than 100 MiB in all.
-BOUNDS = Bounds(Settings().max_body, Settings().max_instances, every=40)
 
 
 @dataclass(frozen=True)
@@ -143,7 +140,7 @@ def test_no_request_harms_a_served_model(
         certification={"waiver": "a test of the server: nobody evaluated this model"},
     )  # fmt: skip
     revision = str(view.variant(found, "stable")["revision"])
-    requests = list(RequestFuzz(offline.signature, offline.nullable, SEED, service.name, BOUNDS).requests(REQUESTS))
+    requests = list(RequestFuzz(offline.signature, offline.nullable, SEED, service.name, OF_A_POD).requests(REQUESTS))
     made = Counter(kind for kind, _ in requests)
     assert set(made) == set(SHARES)
     assert min(made.values()) >= 1_000

@@ -29,6 +29,7 @@ from tests.unit.serving.fuzz_model import Offline, save_all_types
 from tests.unit.serving.fuzz_request import Request, complaint, predictions
 from tests.unit.serving.request_fuzz import (
     NAME,
+    OF_A_POD,
     SHARES,
     SMALL,
     Bounds,
@@ -88,7 +89,7 @@ def check(request: Request, kind: str, answer: tuple[int, Any, dict[str, str]]) 
 
 @pytest.mark.parametrize(
     ("settings", "bounds", "count"),
-    [(BOUNDED, SMALL, REQUESTS), (SET, Bounds(SET.max_body, SET.max_instances, every=20), 1_000)],
+    [(BOUNDED, SMALL, REQUESTS), (SET, replace(OF_A_POD, every=20), 1_000)],
     ids=["small bounds", "the bounds of a pod"],
 )
 def test_no_request_gets_a_5xx_and_every_valid_one_its_answer(settings: Settings, bounds: Bounds, count: int) -> None:
@@ -111,13 +112,13 @@ def test_no_request_gets_a_5xx_and_every_valid_one_its_answer(settings: Settings
 
 
 def test_few_requests_of_a_run_go_beyond_the_bounds_of_a_pod() -> None:
-    bounds = Bounds(SET.max_body, SET.max_instances, every=40)
-    fuzz = RequestFuzz(SIGNATURE, NULLABLE, 5, bounds=bounds)
+    assert (OF_A_POD.body, OF_A_POD.instances) == (SET.max_body, SET.max_instances)
+    fuzz = RequestFuzz(SIGNATURE, NULLABLE, 5, bounds=OF_A_POD)
     made = (fuzz.wrong_size() for _ in range(100 * SHARES["size"]))  # as many as 10,000 requests have of a wrong size
     beyond = [len(one.body) for one in made if one.statuses == (413,)]
     assert 10 <= len(beyond) <= 25
-    assert sum(one > bounds.body for one in beyond) >= 3
-    assert sum(one <= bounds.body for one in beyond) >= 3
+    assert sum(one > OF_A_POD.body for one in beyond) >= 3
+    assert sum(one <= OF_A_POD.body for one in beyond) >= 3
     assert sum(beyond) < 100 << 20
 
 
