@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Moments
+from slipway.statistics.sequences import THINNEST_TAIL
 
 Floats = NDArray[np.float64]
 UNEQUAL = 0.5
@@ -127,9 +128,10 @@ def relative(ours: Estimate, theirs: Estimate, limit: float = 0.0) -> Estimate:
 def few_degrees(multiple: ArrayLike, freedom: ArrayLike) -> Floats:
     """Widens multiples of a standard error from the normal tail to Student's with `freedom` degrees.
 
-    Infinite below one degree. The same as `sequences.few_clusters`, for arrays.
+    Infinite below one degree, and where the tail is thinner than a float can say. The same as
+    `sequences.few_clusters`, for arrays.
     """
-    z, degrees = np.asarray(multiple, float), np.asarray(freedom, float)
-    usable = np.isfinite(z) & (degrees >= 1)
-    widened = -stdtrit(np.where(usable, degrees, 1.0), ndtr(-np.where(usable, z, 0.0)))
+    tail, degrees = ndtr(-np.asarray(multiple, float)), np.asarray(freedom, float)
+    usable = (tail >= THINNEST_TAIL) & (degrees >= 1)
+    widened = -stdtrit(np.where(usable, degrees, 1.0), np.where(usable, tail, 0.5))
     return np.where(usable, widened, np.inf)

@@ -13,6 +13,9 @@ import math
 
 from scipy.special import ndtr, stdtrit
 
+THINNEST_TAIL = 1e-300
+"""Below it a probability is a subnormal float or zero, and its quantile is noise or minus infinity."""
+
 
 def tuned_rho(planned: float, alpha: float) -> float:
     """The rho that makes the sequence tightest at `planned` observations, at error probability `alpha`.
@@ -63,7 +66,9 @@ def few_clusters(multiple: float, clusters: float) -> float:
     """Widens a multiple of the normal standard error to the same tail of Student's t with `clusters` - 1 degrees.
 
     The standard error is itself estimated from the clusters: with 30 of them the normal tail is too thin by a tenth.
+    Infinite where the tail is thinner than a float can say: far before its planned size, a sequence knows nothing yet.
     """
-    if clusters < 2 or math.isinf(multiple):
+    tail = float(ndtr(-multiple))
+    if clusters < 2 or tail < THINNEST_TAIL:
         return math.inf
-    return -float(stdtrit(clusters - 1, float(ndtr(-multiple))))
+    return -float(stdtrit(clusters - 1, tail))

@@ -28,6 +28,21 @@ def test_the_variance_is_the_delta_method_over_clusters() -> None:
     assert share.error == pytest.approx(expected)
 
 
+@given(st.integers(30, 256), st.integers(1, 1000), st.floats(0, 1), st.floats(10, 1e9), st.floats(1e-9, 0.5))
+def test_an_interval_holds_its_value_however_early_one_looks(
+    clusters: int, each: int, rate: float, planned: float, alpha: float
+) -> None:
+    """A stage of a million samples is looked at after a few hundred."""
+    n = np.full(clusters, float(each))
+    share = clustered(moments(np.floor(n * rate), n))
+    assert share is not None
+    sure = Confidence(alpha, planned)
+    alone, apart, relative = interval(share, sure), difference(share, share, sure), ratio(share, share, sure)
+    assert 0 <= alone.low <= share.value <= alone.high <= 1
+    assert apart.low <= 0 <= apart.high
+    assert relative.low <= 1 <= relative.high
+
+
 def test_users_who_differ_widen_the_interval_against_the_naive_one() -> None:
     rng = np.random.default_rng(3)
     n = np.full(100, 100.0)

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from slipway.statistics.sequences import boundary, few_clusters, tuned_rho
 
 
@@ -36,6 +38,12 @@ def test_rho_is_tuned_to_the_planned_size() -> None:
 def test_few_clusters_widen_and_many_do_not() -> None:
     assert few_clusters(3.0, 30) == pytest.approx(3.28, abs=0.01)
     assert few_clusters(3.0, 100_000) == pytest.approx(3.0, abs=0.001)
+
+
+@given(st.floats(0.5, 1e6), st.floats(1, 2), st.integers(2, 10_000))
+def test_a_wider_multiple_is_never_widened_to_less(multiple: float, factor: float, clusters: int) -> None:
+    """A tail that a float cannot hold gave minus infinity, which turned an interval around: every gate breached."""
+    assert multiple <= few_clusters(multiple, clusters) <= few_clusters(multiple * factor, clusters)
 
 
 def test_coverage_holds_at_every_look_of_a_null_stream() -> None:
