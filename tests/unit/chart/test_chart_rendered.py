@@ -11,6 +11,8 @@ from slipway.runtime.kinds import WATCHED, Kind
 
 from tests.unit.chart.rendering import CHART, Manifest, helm, is_hook, named, of_kind, render
 
+pytestmark = pytest.mark.long
+
 PODS = (("Deployment", "slipway"), ("Job", "slipway-uninstall"))
 
 

@@ -19,6 +19,8 @@ from tests.unit.cli.sdk import slipway
 from tests.unit.serving.models import Slow, save_object
 from tests.unit.serving.servers import Served, example, serving
 
+pytestmark = pytest.mark.long
+
 ORDER = Order("registry/x@sha256:1", "team", "fraud", "builder:1", {"MODE": "fast"}, parts=("serve", "judge"))
 
 

@@ -20,6 +20,8 @@ from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, serves, spec
 from tests.unit.core.test_rollout_kills import Kill, always, end_state, sometimes
 from tests.unit.core.traffic_model import Behaviour
 
+pytestmark = pytest.mark.long
+
 Story = Callable[[Commanded], object]
 
 

@@ -16,6 +16,8 @@ from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, serves, spec
 from tests.unit.core.test_rollout_kills import Kill, always, end_state, sometimes
 from tests.unit.core.traffic_model import APPROVALS, Behaviour
 
+pytestmark = pytest.mark.long
+
 SHADOW, CANARY = spec()["stages"][:2]
 SKIP = {"skip": {"reason": "ada: nobody works in August"}}
 

@@ -13,6 +13,8 @@ from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import DIES, FAILING, GOOD, TOO_SLOW, UNSTEADY, in_stage, pin, serves, service, serving
 from tests.unit.core.traffic_model import Behaviour
 
+pytestmark = pytest.mark.long
+
 Kill = Callable[[int], bool]
 
 

@@ -21,6 +21,8 @@ from slipway_serving.scoring.stores import TEMPORARY, VolumeStore
 from tests.unit.scoring.given import Volume, contents, rows, served, table
 from tests.unit.serving.models import Interrupted, save_object
 
+pytestmark = pytest.mark.long
+
 
 def test_every_row_gets_the_answer_that_a_request_would_get(volume: Volume) -> None:
     given = rows(250)

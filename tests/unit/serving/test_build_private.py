@@ -28,6 +28,8 @@ from tests.unit.serving.package_index import PackageIndex, private_index
 from tests.unit.serving.trees import write_tree
 from tests.unit.serving.workshop import Workshop, open_workshop
 
+pytestmark = pytest.mark.long
+
 
 class Walled:
     """A workshop whose images go to the guarded registry and whose wheels come from the private index."""

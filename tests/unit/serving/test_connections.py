@@ -12,6 +12,8 @@ import pytest
 from tests.unit.serving.models import Slow, save_object
 from tests.unit.serving.servers import Served, serving
 
+pytestmark = pytest.mark.long
+
 BODY = json.dumps({"instances": [{"amount": 1}]}).encode()
 PATH = b"/v1/models/fraud:predict"
 HEAD = b"POST " + PATH + b" HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n" % len(BODY)

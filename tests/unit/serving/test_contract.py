@@ -31,6 +31,8 @@ from tests.unit.serving.faulty import (
 from tests.unit.serving.models import Slow, save_object, save_sklearn
 from tests.unit.serving.servers import Served, example, serving
 
+pytestmark = pytest.mark.long
+
 PREDICTS = r":predict|/infer"
 FAULTS: Mapping[str, Fault] = {
     "ready": Answers("^/readyz$", status(503)),
@@ -79,7 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def tried(port: int, ready_seconds: float = 300, **more: object) -> dict[str, Finding]:
-    asked = Asked("127.0.0.1", port, ready_seconds=ready_seconds, **more)  # type: ignore[arg-type]
+    asked = Asked("127.0.0.1", port, "fraud", ready_seconds=ready_seconds, **more)  # type: ignore[arg-type]
     return {finding.clause: finding for finding in examine(asked, lambda _: None)}
 
 

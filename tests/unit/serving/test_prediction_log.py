@@ -42,6 +42,8 @@ from tests.unit.serving.logged import POD, SCHEMA, entry
 from tests.unit.serving.models import Broken, save_object, save_sklearn
 from tests.unit.serving.servers import serving
 
+pytestmark = pytest.mark.long
+
 KEY = "0123456789abcdef"
 NOON = int(datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp()) * 10**9
 DAY = 86_400 * 10**9

@@ -19,6 +19,8 @@ from tests.loopback import answering, free_port
 from tests.unit.serving.models import Broken, Slow, save_object, save_sklearn
 from tests.unit.serving.servers import SOURCES, serving
 
+pytestmark = pytest.mark.long
+
 OPERATOR = Path(__file__).parents[3] / "operator"
 QUICK = ("--limit", "p95=5", "--requests", "60", "--seconds", "20", "--concurrency", "2")
 

@@ -19,6 +19,8 @@ from slipway_serving.build.origin import origin_of
 
 from tests.unit.serving.workshop import Workshop, open_workshop
 
+pytestmark = pytest.mark.long
+
 TAGS = {
     "slipway.run": "shop/fraud-1",
     "mlflow.source.git.repoURL": "https://bot:secret@example.com/fraud.git",

@@ -21,6 +21,7 @@ from tests.unit.serving.small_system import UNPRIVILEGED, push_base
 from tests.unit.serving.workshop import Workshop, open_workshop
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.programs,
     pytest.mark.skipif(not shutil.which("buildah"), reason="the Debian package buildah is not installed"),
 ]

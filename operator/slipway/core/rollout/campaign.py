@@ -239,8 +239,8 @@ def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message:
 
 
 def _applied_since(turn: Turn, began: datetime | None) -> tuple[RequestAnswer, ...]:
-    """What people asked of a campaign and got."""
-    applied = (each for each in turn.status.requests if each.outcome == "Applied")
+    """What people asked of a campaign and got; a Retry asks for one that has not begun."""
+    applied = (each for each in turn.status.requests if each.outcome == "Applied" and each.action != "Retry")
     return tuple(each for each in applied if each.at and began and each.at >= began)[:HISTORY]
 
 
