@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 from scipy.stats import multivariate_normal, norm
 from slipway.statistics.crossing import START, advance, crossing, surviving, walk
 from slipway.statistics.group_sequential import (
@@ -62,6 +63,18 @@ def test_each_look_spends_what_it_may(spending, times: list[float]) -> None:
     for k, at in enumerate(times, 1):
         crossed = (1 - inside(times[:k], bounds[:k])) / 2
         assert crossed == pytest.approx(0.025 if at == 1 else spending(at, 0.025), abs=1e-5)
+
+
+@given(st.sampled_from(SPENDINGS), st.floats(0.02, 1.1), st.floats(-2.5, -0.5))
+@example(spending=SPENDINGS[0], first=0.25, gap=math.log10(0.0015))
+def test_a_look_soon_after_another_spends_what_two_dimensions_say(spending, first: float, gap: float) -> None:
+    """Against adaptive quadrature over the first look."""
+    times = [first, first + 10**gap]
+    low, high = boundaries(times, 0.025, spending, final=True)
+    near, far, step = math.sqrt(times[0]), high * math.sqrt(times[1]), 10 ** (gap / 2)
+    kink = [far / near] if far / near < low else None
+    second, _ = quad(lambda z: norm.pdf(z) * norm.sf((far - z * near) / step), -low, low, points=kink, limit=500)
+    assert norm.sf(low) + second == pytest.approx(0.025, rel=1e-6)
 
 
 @pytest.mark.parametrize("spending", SPENDINGS)
