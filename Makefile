@@ -52,7 +52,7 @@ stores: environments
 
 # With the chart's unit tests once more: a `make check` before helm was built had to skip them.
 controlplane: environments
-	$(call step,control plane tests,$(whole) tests/controlplane tests/unit/chart)
+	$(call step,control plane tests,$(whole) -n 2 --dist loadfile tests/controlplane tests/unit/chart)
 
 # With the unit tests once more that need promtool or docker-registry, which came with the cluster.
 e2e: environments
