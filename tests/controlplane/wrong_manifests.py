@@ -15,7 +15,16 @@ from typing import Any
 import yaml
 
 MANIFESTS = Path(__file__).parent / "manifests"
-ABSENT = object()
+
+
+class _Absent:
+    """Stands for a field that is taken away; its name is the same in every process that collects tests."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT = _Absent()
 
 
 @dataclass(frozen=True)

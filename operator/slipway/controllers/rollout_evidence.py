@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from slipway.controllers.rollout_metrics import asked
 from slipway.core.evidence import Arm, Evidence, Subject, Vector, collect, queries, shard, window
 from slipway.core.plan import Unavailable
 from slipway.core.ratio_metrics import RatioMetric, ratio_moments, ratio_texts
 from slipway.core.rollout import Comparison, Snapshot, comparison
+from slipway.core.rollout.asked import asked
 from slipway.runtime.world import World
 
 FORGET = timedelta(seconds=60)

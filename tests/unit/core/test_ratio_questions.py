@@ -13,11 +13,11 @@ from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.controllers.rollout_evidence import Judged, gather
-from slipway.controllers.rollout_metrics import asked
 from slipway.core.evidence import Evidence
 from slipway.core.plan import Unavailable
 from slipway.core.primary import TaskMetrics
 from slipway.core.rollout import Snapshot, comparison
+from slipway.core.rollout.asked import asked
 from slipway.runtime.world import Sample
 
 from tests.unit.core.commanded import SIGN_OFF

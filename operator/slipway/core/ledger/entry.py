@@ -25,7 +25,10 @@ _WORDS = 1000
 _VARIANT = {
     "name", "role", "revision", "number", "version", "digest", "image", "weight", "mirror", "ungated", "benchmark",
 }  # fmt: skip
-_STAGE = {"name", "index", "type", "epoch", "since", "accrued_seconds", "running_since", "exposures", "samples"}
+_STAGE = {
+    "name", "index", "type", "epoch", "since", "accrued_seconds", "running_since", "exposures", "samples", "advance",
+    "approved",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def entry_text(decision: Decision, inputs: Inputs, sequence: int, previous: str,
         "stage": _dumped(status.stage, _STAGE),
         "split": _dumped(status.split, None),
         "gates": [_gate(gate) for gate in status.gates],
+        "experiment": _dumped(status.ab_test, None),
         "evidence": dict(inputs.evidence) if status.gates else {},
     }
     return _bounded({key: value for key, value in content.items() if value not in ("", None, [], {}, 0)})
@@ -103,5 +107,9 @@ def _bounded(content: dict[str, Any]) -> str:
         text = canonical({**content, "gates": gates, "shortened": True})
     if len(text.encode()) > LIMIT:
         verdicts = [{"name": gate["name"], "verdict": gate.get("verdict", "Unknown")} for gate in content["gates"]]
-        text = canonical({**content, "gates": verdicts, "variants": [], "shortened": True})
+        experiment = {
+            key: each for key, each in content.get("experiment", {}).items() if key not in ("looks", "deltas")
+        }
+        less = {"gates": verdicts, "variants": [], "experiment": experiment, "shortened": True}
+        text = canonical({**content, **less})
     return text

@@ -12,6 +12,8 @@ from slipway.core.evidence import queries, window
 from slipway.core.ledger.book import appended, settled, writes
 from slipway.core.ledger.entry import Inputs, sha256
 from slipway.core.plan import Action, Archive
+from slipway.core.ratio_metrics import ratio_texts
+from slipway.core.rollout.asked import asked
 from slipway.core.rollout.comparison import comparison
 from slipway.core.rollout.snapshot import Resolved
 from slipway.core.rollout.turn import Turn
@@ -41,10 +43,13 @@ def _evidence(turn: Turn) -> dict[str, Any]:
     age = (turn.now - since).total_seconds()
     within = window(age)
     sides = {"candidate": compared.candidate, "stable": compared.stable}
+    own = [turn.snapshot.identity.key]
+    texts = {"": queries(within, own)}
+    texts |= {key: ratio_texts(metric, metric.within(age), own) for key, metric in asked(turn.snapshot).items()}
     return {
         "window": within,
         "seconds": int(age),
-        "queries": sha256(canonical(dict(queries(within, [turn.snapshot.identity.key])))),
+        "queries": sha256(canonical({key: dict(each) for key, each in texts.items()})),
         "epoch": compared.candidate.epoch,
         **{side: f"{each.revision} {each.traffic}" for side, each in sides.items() if each is not None},
     }
