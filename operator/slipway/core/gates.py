@@ -26,7 +26,7 @@ from slipway.core.measures import (
 )
 from slipway.core.percentiles import latency
 from slipway.core.plan import Unavailable
-from slipway.core.primary import TaskMetrics
+from slipway.core.primary import SHARE_UNITS, TaskMetrics
 from slipway.core.ratio_metrics import template_key, unusable
 from slipway.core.template_gate import template_ratio
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Confidence
@@ -145,7 +145,9 @@ def _present(case: Case) -> Judgement | None:
 def _compared(case: Case) -> Judgement | None:
     assert isinstance(case.evidence, Evidence)
     measure = _MEASURES[case.gate.metric] if case.gate.metric is not None else template_ratio
-    measured = measure(case.gate, case.evidence, Context(case.positive, case.certainty))
+    template = case.metrics.templates.get(case.gate.template.name) if case.gate.template is not None else None
+    events = template is not None and template.unit in SHARE_UNITS
+    measured = measure(case.gate, case.evidence, Context(case.positive, case.certainty, events))
     if not measured:
         least = min(int(arm.requests or 0) for _, arm in _arms(case))
         need = f"{MINIMUM_CLUSTERS} groups of entities" if case.evidence.assigned else "enough requests"

@@ -9,24 +9,36 @@ from slipway.core.evidence import Arm, Evidence
 from slipway.core.measures import Context, Measured, compare
 from slipway.core.ratio_metrics import template_key
 from slipway.statistics.estimates import ratio_of_sums
-from slipway.statistics.ratios import Confidence, Interval, Share
+from slipway.statistics.ratios import Confidence, Interval, Share, clustered
 from slipway.statistics.sequences import boundary, few_clusters
 
 
 def template_ratio(gate: Gate, evidence: Evidence, context: Context) -> tuple[Measured, ...] | None:
     """The metric's value with a variance between clusters; None while an arm says too little."""
     key = template_key(gate.template.name) if gate.template is not None else ""
-    ours, theirs = _of(evidence.candidate, key), _of(evidence.stable, key)
+    of = _share if context.events else _of
+    ours, theirs = of(evidence.candidate, key), of(evidence.stable, key)
     if ours is None:
         return None
-    if gate.bound is None:
-        if gate.ratio_to_stable is not None and (theirs is None or min(ours.value, theirs.value) <= 0):
+    if context.events or gate.bound is None:
+        if (
+            gate.ratio_to_stable is not None
+            and not context.events
+            and (theirs is None or min(ours.value, theirs.value) <= 0)
+        ):
             return None  # a ratio of values that are not positive means nothing
         found = compare(gate, ours, theirs, context.certainty)
         return (found,) if found is not None else None
     passing, breaching = (_interval(ours, c) for c in (context.certainty.passing, context.certainty.breaching))
     stable = theirs.value if theirs is not None else None
     return (Measured(ours.value, passing, breaching, float(gate.bound.value), ours.trials, "number", stable),)
+
+
+def _share(arm: Arm, key: str) -> Share | None:
+    """Events among trials, with the floor under their variance that no event and few events need; None for what is no
+    share."""
+    sums = arm.ratios.get(key)
+    return clustered(sums) if sums is not None and 0 <= sums.y <= sums.n else None
 
 
 def _of(arm: Arm, key: str) -> Share | None:

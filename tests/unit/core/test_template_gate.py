@@ -15,7 +15,8 @@ from slipway.statistics.ratios import Moments
 from tests.unit.core.arms import arm, evidence, gate
 from tests.unit.core.traffic_model import APPROVALS
 
-METRICS = TaskMetrics(templates={"approvals": MetricTemplateSpec.model_validate(APPROVALS)})
+METRICS = TaskMetrics(templates={"approvals": MetricTemplateSpec.model_validate({**APPROVALS, "unit": "EUR"})})
+SHARE = TaskMetrics(templates={"approvals": MetricTemplateSpec.model_validate(APPROVALS)})
 VALUE = TaskMetrics(templates={"approvals": MetricTemplateSpec.model_validate({"value": "queue"})})
 
 
@@ -69,6 +70,43 @@ def test_what_cannot_be_judged_is_unknown(candidate: Arm, metrics: TaskMetrics, 
     found = judged(candidate, metrics=metrics)
     assert found.verdict == "Unknown"
     assert says in found.message
+
+
+def events(count: float, trials: float, clusters: int = 200) -> Arm:
+    """So many events among trials, spread over clusters of one size; one event in each cluster that has any."""
+    each = trials / clusters
+    sums = Moments(clusters, count, trials, count, clusters * each * each, count * each)
+    return arm(ratios={"template/approvals": sums})
+
+
+@pytest.mark.parametrize(
+    ("count", "trials", "limit", "verdict"),
+    [
+        (0, 100_000, "3%", "Pass"),
+        (0, 400, "1%", "Wait"),
+        (1, 180, "3%", "Wait"),
+        (6000, 100_000, "3%", "Breach"),
+        (100_001, 100_000, "3%", "Unknown"),
+    ],
+)
+def test_a_share_without_events_is_judged_and_few_are_not_sure_of_themselves(
+    count: float, trials: float, limit: str, verdict: str
+) -> None:
+    one = gate(template={"name": "approvals"}, op="<=", bound=limit)
+    clusters = min(200, int(trials))
+    found = judge(Case(one, evidence(events(count, trials, clusters), counted(0.4)), metrics=SHARE))
+    assert found.verdict == verdict, found.message
+
+
+def test_few_effective_groups_long_before_the_planned_size_decide_nothing() -> None:
+    """One heavy user among 61 groups: the quantile of few degrees was minus infinity, and the gate breached."""
+    parts = [(200.0, 176.0), *[(6.75, 5.0), (6.75, 6.75)] * 30]
+    n, y = sum(a for a, _ in parts), sum(b for _, b in parts)
+    sums = Moments(61, y, n, sum(b * b for _, b in parts), sum(a * a for a, _ in parts), sum(a * b for a, b in parts))
+    one = gate(template={"name": "approvals"}, op=">=", bound="0.5")
+    heavy = arm(ratios={"template/approvals": sums})
+    case = Case(one, evidence(heavy, heavy), planned=1e6, comparisons=9, metrics=METRICS)
+    assert judge(case).verdict == "Wait"
 
 
 def test_what_prometheus_says_of_one_template_concerns_its_gates_alone() -> None:
