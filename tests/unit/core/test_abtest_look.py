@@ -67,6 +67,14 @@ def test_an_effect_is_judged_by_its_interval(share: float, verdict: str, word: s
     assert found.stable == "40%"
 
 
+@pytest.mark.parametrize("last", [False, True])
+def test_a_relative_effect_on_nearly_nothing_is_unknown_and_has_no_estimate(last: bool) -> None:
+    found = seen(met(5000, errors=0.02), met(5000, errors=0.0), metric="error_rate", better="Lower", last=last)
+    assert found.verdict == "Unknown"
+    assert (found.changes["verdict"], found.changes["estimate"]) == ("Running", "")
+    assert "ask for effect.kind Absolute" in found.message
+
+
 def test_lower_is_better_where_the_spec_says_so() -> None:
     assert seen(met(5000, positive=0.35), better="Lower").verdict == "Pass"
 

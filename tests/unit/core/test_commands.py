@@ -149,6 +149,25 @@ def test_a_held_breach_is_not_passed_by_a_person_either() -> None:
     assert sim.status["stage"]["name"] == "shadow"
 
 
+def test_a_gate_that_a_person_has_changed_forgets_its_breach() -> None:
+    sim = rolling("shadow", FAILING, stages=patient(), onBreach="Hold")
+    sim.run(300, lambda s: s.condition("Stalled")[1] == "Breached")
+    sim.edit(KEY, lambda s: next(g for g in s["gates"] if g["name"] == "errors").update(bound="90%"))
+    sim.run(30)
+    errors = next(gate for gate in sim.status["gates"] if gate["name"] == "errors")
+    assert (errors["verdict"], errors.get("breaches", 0)) == ("Pass", 0)
+    assert sim.answer(ask_now(sim, "Advance")) == ("Applied", "Advance")
+
+
+def test_what_a_dry_run_has_breached_is_not_held_against_the_gate_that_is_enforced() -> None:
+    dry = {"name": "errors", "metric": "error_rate", "op": "<=", "bound": "1%", "enforcement": "DryRun"}
+    sim = rolling("shadow", FAILING, stages=patient(), gates=[dry])
+    sim.run(300, lambda s: any(gate.get("breaches") for gate in s.status["gates"]))
+    sim.edit(KEY, lambda s: s["gates"][0].update(bound="90%", enforcement="Enforce"))
+    sim.run(60)
+    assert sim.status["stage"]["name"] == "shadow"
+
+
 def test_hold_stops_everything_but_the_way_back() -> None:
     sim = rolling("canary-10")
     sim.ask("Hold", reason="wait for Milan")

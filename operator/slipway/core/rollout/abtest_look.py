@@ -185,11 +185,26 @@ def _compared(case: Case, changes: dict[str, Any]) -> Found:
     assert sums is not None
     effect, stable = effect_of(case.test, *sums, case.metric.events), shown(sums[1].y / sums[1].n, case.metric.unit)
     changes = changes | {"deltas": tuple(_deltas(case))}
+    if not math.isfinite(float(effect.variance)):
+        return Found("Unknown", _no_effect(case, stable), changes | _UNKNOWN, stable)
     if planned_looks(case.test):
         return _planned(case, effect, sums, changes, stable)
     judged = sequence_of(effect, case.test, case.last)
     verdict = _verdict(case, judged)
     return Found(verdict, _sentence(case, judged, sums, verdict), changes | _numbers(case, judged, verdict), stable)
+
+
+_UNKNOWN = {"estimate": "", "low": "", "high": "", "verdict": "Running"}
+
+
+def _no_effect(case: Case, stable: str) -> str:
+    """Why arms that were measured show no effect."""
+    if case.test.effect.kind == "Relative":
+        return (
+            f"{case.metric.name}: a relative effect means nothing while stable's value, {stable}, is not above zero by "
+            "three standard errors: ask for effect.kind Absolute"
+        )
+    return f"{case.metric.name}: too few groups of entities differ to say how sure its effect is"
 
 
 def _planned(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from slipway.api.v1alpha1.gates import Gate
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import GateResult
+from slipway.core.desired.names import short_hash
 from slipway.core.evidence import Evidence
 from slipway.core.gates import Case, Judgement, judge, shown
 from slipway.core.plan import Unavailable
@@ -68,8 +69,10 @@ def evaluate(
 
 
 def _result(turn: Turn, name: str, gate: Gate, judgement: Judgement) -> GateResult:
-    """A breach stays one for its epoch: evidence is cumulative, and a person must see it."""
-    before = next((g for g in turn.status.gates if g.name == name), None)
+    """A breach stays one for its epoch, as long as the gate is the same: evidence is cumulative, and a person must see
+    it. A gate that somebody has changed is another one."""
+    written = short_hash(gate.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"name"}))
+    before = next((g for g in turn.status.gates if g.name == name and g.gate in ("", written)), None)
     same = before is not None and before.verdict == judgement.verdict
     breaches = 1 if judgement.verdict == "Breach" or (before is not None and before.breaches) else 0
     unit = judgement.unit
@@ -87,6 +90,7 @@ def _result(turn: Turn, name: str, gate: Gate, judgement: Judgement) -> GateResu
         message=judgement.message,
         since=before.since if same and before is not None else turn.now,
         breaches=breaches,
+        gate=written,
     )
 
 
