@@ -26,11 +26,7 @@ from slipway_serving.service.front import Connection, Front
 from slipway_serving.service.handover import LOG
 from slipway_serving.service.http import DRAINED_BYTES
 from slipway_serving.service.linepace import PacedFilter
-
-# A pod has 45 s from the word to its end, of which 5 s before SIGTERM and 5 s after it pass with draining.
-_CLOSE_SECONDS = 20.0
-# A request that takes longer than this at the end would take the prediction log its time.
-_FINISH_SECONDS = 15
+from slipway_serving.service.settings import CLOSE_SECONDS, FINISH_SECONDS
 
 
 class DrainingServer(uvicorn.Server):
@@ -88,11 +84,11 @@ def main() -> None:
         date_header=False,
         # Longer than Envoy keeps an idle connection (an hour): it closes first, so no request meets a closing socket.
         timeout_keep_alive=3700,
-        timeout_graceful_shutdown=_FINISH_SECONDS,
+        timeout_graceful_shutdown=FINISH_SECONDS,
         lifespan="on",
     )
     DrainingServer(config).run()
-    application.close(_CLOSE_SECONDS)
+    application.close(CLOSE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Evidence of the two newest epochs: what gates and A/B tests read.
 
 An epoch is a span of constant weights; evidence restarts with it (evidence.md, Simpson's paradox). Everything here
-only grows within an epoch of one process, so the operator reads each series by `max_over_time` and sums over pods.
+only grows within an epoch of one process, so the operator reads each series by `max_over_time` and sums over processes:
+over pods, and by the label `life` over the processes that a pod's container had one after another. Registers need none,
+since the largest of all counts.
 """
 
 from __future__ import annotations
@@ -79,10 +81,12 @@ class _Epoch:
 
 
 class Evidence:
-    """All epochs that still matter. `classes` label predictions; `edges` are those of the latency, in seconds."""
+    """All epochs that still matter. `classes` label predictions; `edges` are those of the latency, in seconds; `life`
+    is a text that no other process of this pod has."""
 
-    def __init__(self, edges: Sequence[float], classes: Sequence[str]) -> None:
+    def __init__(self, edges: Sequence[float], classes: Sequence[str], life: str) -> None:
         self._edges = tuple(edges)
+        self._life = life
         self._classes = tuple(classes)
         self._epochs: dict[int, dict[str, _Epoch]] = {}
 
@@ -106,7 +110,9 @@ class Evidence:
     def render(self, page: Page) -> None:
         """Writes every series of the contract's `slipway_evidence_*` and the sketch; zero cells are left out."""
         records = [(epoch, kind, one) for epoch, kinds in self._epochs.items() for kind, one in kinds.items()]
-        prefixed = [(labels({"traffic": kind, "epoch": str(epoch)}), one) for epoch, kind, one in _sorted(records)]
+        sketches = [(labels({"traffic": kind, "epoch": str(epoch)}), one) for epoch, kind, one in _sorted(records)]
+        life = labels({"life": self._life})
+        prefixed = [(f"{prefix},{life}", one) for prefix, one in sketches]
         gauge = "gauge"
         page.family("slipway_evidence_requests", gauge, "Requests of an epoch.", self._requests(prefixed))
         page.family("slipway_evidence_predictions", gauge, "Predictions of an epoch.", self._predictions(prefixed))
@@ -126,7 +132,7 @@ class Evidence:
             self._cluster_predictions(prefixed),
         )
         page.family("slipway_evidence_cluster_scores", gauge, "Moments of scores by cluster.", _moments(prefixed))
-        page.family("slipway_exposure_register", gauge, "HyperLogLog ranks of distinct entities.", _registers(prefixed))
+        page.family("slipway_exposure_register", gauge, "HyperLogLog ranks of distinct entities.", _registers(sketches))
 
     def _requests(self, records: list[tuple[str, _Epoch]]) -> Iterator[tuple[str, float]]:
         for prefix, one in records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from threading import Lock
 from typing import Protocol
@@ -45,7 +46,7 @@ class Measurements:
         self._version = settings.version
         self._lifelong = Lifelong(edges, names, countable)
         self._answered = Answered(countable, names)
-        self._evidence = Evidence(edges, names)
+        self._evidence = Evidence(edges, names, life=secrets.token_hex(4))
         self._waiting: list[Counted] = []
         self._rows = self._bytes = 0
         self._lock = Lock()

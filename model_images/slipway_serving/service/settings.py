@@ -8,6 +8,12 @@ from pathlib import Path
 
 from slipway_serving.service.predictionlog.settings import LogSettings, read_log_settings
 
+# A pod has 45 s from the word to its end: 5 s pass before SIGTERM, `drain_seconds` after it; then these.
+FINISH_SECONDS = 12
+"""For requests in flight. One that takes longer would take the prediction log its time."""
+CLOSE_SECONDS = 20.0
+"""For the prediction log, and `LEAVE_SECONDS` for its last file."""
+
 
 @dataclass(frozen=True)
 class Settings:

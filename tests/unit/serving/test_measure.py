@@ -29,6 +29,7 @@ def scrape(measurements: Measurements) -> Series:
         for sample in family.samples:
             labels = dict(sample.labels)
             assert (labels.pop("rollout"), labels.pop("revision")) == ("shop/fraud", "r1")
+            assert bool(labels.pop("life", "")) is sample.name.startswith("slipway_evidence_")
             key = (sample.name, frozenset(labels.items()))
             assert key not in series
             series[key] = sample.value
@@ -114,6 +115,22 @@ def test_unassigned_requests_have_no_cluster_and_no_exposure() -> None:
     names = {name for name, _ in scrape(one)}
     assert "slipway_evidence_requests" in names
     assert not names & {"slipway_evidence_cluster_requests", "slipway_exposure_register"}
+
+
+def test_the_counts_of_an_epoch_say_which_process_counted() -> None:
+    """A container that restarts within its pod begins series of its own, which the operator sums up."""
+
+    def lives() -> set[str]:
+        one = measurements()
+        one.add(LIVE, 200, 0.1, answered(0, scores=np.array([0.5])))
+        families = text_string_to_metric_families(one.render())
+        samples = [sample for family in families if "_evidence_" in family.name for sample in family.samples]
+        assert len({sample.name for sample in samples}) == 6
+        return {sample.labels["life"] for sample in samples}
+
+    first, second = lives(), lives()
+    assert len(first) == len(second) == 1
+    assert first != second
 
 
 def test_direct_requests_are_never_evidence() -> None:

@@ -148,6 +148,19 @@ def test_columns_that_are_left_out_are_nowhere_and_hashed_ones_only_who_has_the_
     assert [found["key_card"].to_pylist()[0], found["feature_amount"].to_pylist()[0]] == expected
 
 
+def test_the_hash_of_a_value_is_that_of_its_text_in_json_without_quotes(tmp_path: Path) -> None:
+    texts = {
+        "double": (2.0, b"2.0"), "long": (7, b"7"), "boolean": (True, b"true"), "string": ('a "b"', b'a "b"'),
+        "datetime": (datetime(2026, 1, 31, 12), b"2026-01-31T12:00:00"),
+    }  # fmt: skip
+    schema = Schema(tuple(Column(kind, kind) for kind in texts))
+    asked = entry(columns=[[value] for value, _ in texts.values()], keys=[], answer=None)
+    found = table(schema, asked, secret=secret(tmp_path, hash_key=KEY), hash=frozenset(texts))
+    for kind, (_, text) in texts.items():
+        expected = hmac.new(KEY.encode(), text, hashlib.sha256).hexdigest()[:32]
+        assert found[f"feature_{kind}"].to_pylist() == [expected], kind
+
+
 @given(st.lists(st.one_of(st.none(), st.text(st.characters(codec="utf-8"))), min_size=1, max_size=20))
 def test_texts_come_back_as_they_were(values: list[str | None]) -> None:
     schema = Schema((Column("note", "string"),))

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -71,9 +72,11 @@ class RowLayout:
 
 
 def text_of(value: Any) -> str | None:
-    """A value as text, as JSON writes it and without quotes; None stays None."""
+    """A value as text, as JSON writes it and without quotes, a time as in a request; None stays None."""
     if value is None or value != value:
         return None
+    if isinstance(value, datetime):
+        return value.isoformat()
     text = value if isinstance(value, str) else _ENCODE(value)
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 
