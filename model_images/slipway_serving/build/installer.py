@@ -45,7 +45,11 @@ class PackageIndex:
 
 
 def run_uv(arguments: Sequence[str], work: Path, index: PackageIndex) -> str:
-    """Runs uv with all that it writes below `work`. Raises CalledProcessError with what it said."""
+    """Runs a command of `uv pip` with all that it writes below `work`. Raises CalledProcessError with what it said.
+
+    Never does it build a package, not even to read its metadata: a build backend is foreign code, and the credentials
+    of the push stand in this process's environment. uv 0.13 heeds no variable for that where it compiles.
+    """
     program = shutil.which("uv")
     command = [program] if program else [sys.executable, "-m", "uv"]
     environment = {
@@ -58,7 +62,7 @@ def run_uv(arguments: Sequence[str], work: Path, index: PackageIndex) -> str:
         **index.environment,
         "HOME": str(work),
     }
-    arguments = [*command, *arguments, *index.arguments, "--python", sys.executable]
+    arguments = [*command, *arguments, "--no-build", *index.arguments, "--python", sys.executable]
     try:
         return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True).stdout
     except subprocess.CalledProcessError as error:
@@ -73,7 +77,7 @@ def install(lock: str, target: Path, work: Path, index: PackageIndex) -> None:
     """
     requirements = work / "requirements.lock"
     requirements.write_text(lock)
-    arguments = ["pip", "install", "-q", "--target", str(target), "--no-deps", "--require-hashes", "--no-build"]
+    arguments = ["pip", "install", "-q", "--target", str(target), "--no-deps", "--require-hashes"]
     run_uv([*arguments, "--requirements", str(requirements)], work, index)
     trim(target)
     expose_libraries(target)

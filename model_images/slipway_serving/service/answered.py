@@ -10,6 +10,7 @@ from slipway.features.slices import OTHER
 
 from slipway_serving.service import counted
 from slipway_serving.service.assignment import LIVE
+from slipway_serving.service.classlabels import ClassLabels
 from slipway_serving.service.countable import Countable
 from slipway_serving.service.counted import Counted
 from slipway_serving.service.exposition import Page, labels
@@ -27,9 +28,9 @@ class _Kind:
 class Answered:
     """One process's answers by kind of traffic; `classes` are the labels of the predictions' classes."""
 
-    def __init__(self, countable: Countable, classes: Sequence[str]) -> None:
+    def __init__(self, countable: Countable, classes: ClassLabels) -> None:
         self._countable = countable
-        self._classes = tuple(classes)
+        self._classes = classes
         self._edges = np.asarray(countable.scores.edges if countable.scores else (), np.float64)
         self._kinds = {LIVE: _Kind(countable, len(classes))}
         self._anything = bool(countable.deciders or countable.scores or countable.slices)
@@ -58,7 +59,7 @@ class Answered:
 
     def _slice(self, one: _Kind, answered: Sequence[Counted], slices: NDArray[np.intp]) -> None:
         with_rows = [request for request in answered if request.columns is not None]
-        found, _ = counted.classes(with_rows, one.slices[0].shape[1])
+        found, _ = counted.classes(with_rows, self._classes)
         if len(found) != len(slices):  # a model without known classes: all predictions share one label
             found = np.zeros(len(slices), np.intp)
         for index, counts in enumerate(one.slices):
@@ -88,7 +89,7 @@ class Answered:
             yield f'bucket="{bucket}"', share
 
     def _slices(self) -> Iterator[tuple[str, float]]:
-        classes = [f",{labels({'class': name})}" for name in self._classes] or [""]
+        classes = [f",{labels({'class': name})}" for name in self._classes.names] or [""]
         for kind, one in self._kinds.items():
             for column, counts in zip(self._countable.slices, one.slices, strict=True):
                 for value, row in zip((*column.values, OTHER), counts.tolist(), strict=True):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from slipway_serving.service.answers import Answer
 from slipway_serving.service.assignment import Origin
+from slipway_serving.service.classlabels import ClassLabels
 
 Columns = Sequence[Sequence[Any]]
 
@@ -39,14 +40,13 @@ def seconds(requests: Sequence[Counted]) -> NDArray[np.float64]:
     return np.fromiter((one.seconds for one in requests), np.float64, len(requests))
 
 
-def classes(requests: Sequence[Counted], labels: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The class of each prediction, where all from the last of so many `labels` on share that one; and the number of
-    predictions of each request."""
+def classes(requests: Sequence[Counted], labels: ClassLabels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The place among the labels of each prediction's class; and the number of predictions of each request."""
     found = [() if one.answer is None or one.answer.classes is None else one.answer.classes for one in requests]
     sizes = np.fromiter(map(len, found), np.intp, len(found))
-    if not labels or not sizes.any():
+    if not len(labels) or not sizes.any():
         return np.empty(0, np.intp), np.zeros(len(found), np.intp)
-    return np.minimum(np.concatenate([one for one in found if len(one)]), labels - 1), sizes
+    return labels.places[np.concatenate([one for one in found if len(one)])], sizes
 
 
 def joined(requests: Sequence[Counted]) -> list[list[Any]]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from slipway_serving.service import counted
 from slipway_serving.service.assignment import REGISTERS
+from slipway_serving.service.classlabels import ClassLabels
 from slipway_serving.service.counted import Counted
 from slipway_serving.service.exposition import Page, labels
 
@@ -28,12 +29,12 @@ _MOMENTS = ("count", "sum", "sumsq")
 class _Epoch:
     """Counts of one kind of traffic in one epoch; the arrays of clusters and registers come with the first entity."""
 
-    def __init__(self, edges: Sequence[float], classes: int) -> None:
+    def __init__(self, edges: Sequence[float], classes: ClassLabels) -> None:
         self.requests: Counter[tuple[bool, str]] = Counter()
         self.predictions: dict[bool, NDArray[np.int64]] = {}
         self.durations: dict[bool, NDArray[np.int64]] = {}
         self.cluster_requests = np.zeros((_CLUSTERS, 2), np.int64)
-        self.cluster_predictions = np.zeros((_CLUSTERS, classes), np.int64)
+        self.cluster_predictions = np.zeros((_CLUSTERS, len(classes)), np.int64)
         self.cluster_scores = np.zeros((_CLUSTERS, len(_MOMENTS)))
         self.registers = np.zeros(REGISTERS, np.uint8)
         self._edges = edges
@@ -51,10 +52,10 @@ class _Epoch:
         slots = np.searchsorted(self._edges, counted.seconds(requests))
         durations = self.durations.setdefault(assigned, np.zeros(len(self._edges) + 1, np.int64))
         durations += np.bincount(slots, minlength=len(durations))
-        predictions = self.predictions.setdefault(assigned, np.zeros(self._classes, np.int64))
+        predictions = self.predictions.setdefault(assigned, np.zeros(len(self._classes), np.int64))
         classes, sizes = counted.classes(requests, self._classes)
-        if self._classes:
-            predictions += np.bincount(classes, minlength=self._classes)
+        if len(self._classes):
+            predictions += np.bincount(classes, minlength=len(self._classes))
         if assigned:
             self._cluster(requests, classes, sizes)
 
@@ -84,10 +85,10 @@ class Evidence:
     """All epochs that still matter. `classes` label predictions; `edges` are those of the latency, in seconds; `life`
     is a text that no other process of this pod has."""
 
-    def __init__(self, edges: Sequence[float], classes: Sequence[str], life: str) -> None:
+    def __init__(self, edges: Sequence[float], classes: ClassLabels, life: str) -> None:
         self._edges = tuple(edges)
         self._life = life
-        self._classes = tuple(classes)
+        self._classes = classes
         self._epochs: dict[int, dict[str, _Epoch]] = {}
 
     def add(self, traffic: str, requests: Sequence[Counted]) -> None:
@@ -104,7 +105,7 @@ class Evidence:
                 self._epochs = {kept: self._epochs.get(kept, {}) for kept in newest}
             kinds = self._epochs[epoch]
             if traffic not in kinds:
-                kinds[traffic] = _Epoch(self._edges, len(self._classes))
+                kinds[traffic] = _Epoch(self._edges, self._classes)
             kinds[traffic].add(part)
 
     def render(self, page: Page) -> None:
@@ -140,7 +141,7 @@ class Evidence:
                 yield f'{prefix},assigned="{_truth(assigned)}",code="{code}"', count
 
     def _predictions(self, records: list[tuple[str, _Epoch]]) -> Iterator[tuple[str, float]]:
-        names = [labels({"class": name}) for name in self._classes]
+        names = [labels({"class": name}) for name in self._classes.names]
         for prefix, one in records:
             for assigned, sums in sorted(one.predictions.items()):
                 for name, count in zip(names, sums.tolist(), strict=True):
@@ -154,7 +155,7 @@ class Evidence:
                     yield f'{prefix},assigned="{_truth(assigned)}",le="{name}"', total
 
     def _cluster_predictions(self, records: list[tuple[str, _Epoch]]) -> Iterator[tuple[str, float]]:
-        names = [labels({"class": name}) for name in self._classes]
+        names = [labels({"class": name}) for name in self._classes.names]
         for prefix, one in records:
             for cluster, index in np.argwhere(one.cluster_predictions).tolist():
                 value = int(one.cluster_predictions[cluster, index])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from slipway_serving.service import counted
 from slipway_serving.service.assignment import LIVE, SHADOW
+from slipway_serving.service.classlabels import ClassLabels
 from slipway_serving.service.countable import Countable
 from slipway_serving.service.counted import Counted
 from slipway_serving.service.exposition import Page, labels
@@ -33,9 +34,9 @@ class _Traffic:
 class Lifelong:
     """Requests, latency, predictions and feature histograms by kind of traffic."""
 
-    def __init__(self, edges: Sequence[float], classes: Sequence[str], countable: Countable) -> None:
+    def __init__(self, edges: Sequence[float], classes: ClassLabels, countable: Countable) -> None:
         self._edges = tuple(edges)
-        self._classes = tuple(classes)
+        self._classes = classes
         self._features = countable.features
         self._measured = countable.measured
         self._reference = [_inner_edges(feature) for feature in countable.features]
@@ -57,8 +58,8 @@ class Lifelong:
         seconds = counted.seconds(requests)
         one.durations += np.bincount(np.searchsorted(self._edges, seconds), minlength=len(one.durations))
         one.seconds += float(seconds.sum())
-        if self._classes:
-            found, _ = counted.classes(requests, len(self._classes))
+        if len(self._classes):
+            found, _ = counted.classes(requests, self._classes)
             one.predictions += np.bincount(found, minlength=len(self._classes))
         if self._features and (columns := counted.joined(requests)):
             self._with_rows.add(kind)
@@ -96,7 +97,7 @@ class Lifelong:
             yield "_count", f'traffic="{kind}"', int(one.durations.sum())
 
     def _predictions(self) -> Iterator[tuple[str, float]]:
-        names = [labels({"class": name}) for name in self._classes]
+        names = [labels({"class": name}) for name in self._classes.names]
         for kind, one in self._kinds.items():
             for name, count in zip(names, one.predictions.tolist(), strict=True):
                 yield f'traffic="{kind}",{name}', count

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from threading import Lock
 from typing import Protocol
 
 from slipway_serving.service.answered import Answered
 from slipway_serving.service.answers import Answer
 from slipway_serving.service.assignment import Origin
+from slipway_serving.service.classlabels import class_labels
 from slipway_serving.service.countable import Countable
 from slipway_serving.service.counted import Columns, Counted
 from slipway_serving.service.evidence import Evidence
@@ -18,15 +18,8 @@ from slipway_serving.service.latency import latency_edges
 from slipway_serving.service.lifelong import Lifelong
 from slipway_serving.service.settings import Settings
 
-MOST_CLASSES = 20
-OTHER = "other"
 # So many rows, or so large bodies, wait to be counted.
 _MOST_ROWS, _MOST_BYTES = 512, 1 << 20
-
-
-def bounded_classes(classes: Sequence[str]) -> tuple[str, ...]:
-    """Labels of at most 20 classes; all further ones share `other`, so that a label's cardinality is bounded."""
-    return tuple(classes) if len(classes) <= MOST_CLASSES else (*classes[:MOST_CLASSES], OTHER)
 
 
 class Rendered(Protocol):
@@ -41,12 +34,12 @@ class Measurements:
 
     def __init__(self, settings: Settings, countable: Countable) -> None:
         edges = latency_edges(settings.latency_edges)
-        names = bounded_classes(countable.classes)
+        classes = class_labels(countable.classes)
         self._constant = {"rollout": settings.rollout, "revision": settings.revision}
         self._version = settings.version
-        self._lifelong = Lifelong(edges, names, countable)
-        self._answered = Answered(countable, names)
-        self._evidence = Evidence(edges, names, life=secrets.token_hex(4))
+        self._lifelong = Lifelong(edges, classes, countable)
+        self._answered = Answered(countable, classes)
+        self._evidence = Evidence(edges, classes, life=secrets.token_hex(4))
         self._waiting: list[Counted] = []
         self._rows = self._bytes = 0
         self._lock = Lock()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from slipway_serving.service.answers import Answer
 from slipway_serving.service.assignment import Origin
+from slipway_serving.service.classlabels import MOST_CLASSES, class_labels
 from slipway_serving.service.countable import Countable
 from slipway_serving.service.latency import latency_edges
-from slipway_serving.service.measure import MOST_CLASSES, Measurements, bounded_classes
-from slipway_serving.service.profile import ReferenceFeature
+from slipway_serving.service.measure import Measurements
+from slipway_serving.service.profile import ReferenceFeature, read_profile
 from slipway_serving.service.settings import Settings
 
 SETTINGS = Settings(rollout="shop/fraud", revision="r1", version="7", latency_edges=(0.1234,))
@@ -151,12 +155,60 @@ def test_the_two_newest_epochs_stay() -> None:
 
 def test_classes_are_bounded() -> None:
     names = [str(index) for index in range(30)]
-    assert len(bounded_classes(names)) == MOST_CLASSES + 1
+    assert len(class_labels(names)) == MOST_CLASSES + 1
     one = Measurements(SETTINGS, Countable(tuple(names)))
     one.add(LIVE, 200, 0.1, answered(25, 29, 3))
     series = scrape(one)
     assert value(series, "slipway_predictions_total", traffic="live", class_="other") == 2
     assert value(series, "slipway_predictions_total", traffic="live", class_="3") == 1
+
+
+@pytest.mark.parametrize("place", [0, 19, 20, 29])
+def test_a_class_that_is_called_other_shares_the_label_of_the_further_ones(place: int) -> None:
+    names = [str(index) for index in range(29)]
+    names.insert(place, "other")
+    one = Measurements(SETTINGS, Countable(tuple(names)))
+    one.add(LIVE, 200, 0.1, answered(names.index("3"), names.index("28"), place))
+    series = scrape(one)  # which has no series twice
+    for name, labels in (("slipway_predictions_total", {}), ("slipway_evidence_predictions", {"assigned": "true"})):
+        labels = {"traffic": "live", **labels, **({"epoch": "17"} if labels else {})}
+        found = {dict(key[1])["class"]: count for key, count in series.items() if key[0] == name if at(key, labels)}
+        assert (len(found), found["other"], found["3"]) == (MOST_CLASSES + 1, 2, 1)
+    clustered = {"traffic": "live", "epoch": "17", "cluster": "ab"}
+    assert value(series, "slipway_evidence_cluster_predictions", **clustered, class_="other") == 2
+
+
+def at(key: tuple[str, frozenset[tuple[str, str]]], labels: dict[str, str]) -> bool:
+    return labels.items() <= key[1]
+
+
+def test_few_classes_keep_their_names_also_where_one_is_called_other_and_equal_names_are_one() -> None:
+    one = Measurements(SETTINGS, Countable(("other", "a", "1", "1")))
+    one.add(LIVE, 200, 0.1, answered(0, 1, 1, 2, 3))
+    series = scrape(one)
+    found = {
+        name: value(series, "slipway_predictions_total", traffic="live", class_=name) for name in ("other", "a", "1")
+    }
+    assert found == {"other": 1, "a": 2, "1": 2}
+
+
+def test_a_value_that_is_called_other_shares_the_slice_of_all_others(tmp_path: Path) -> None:
+    (tmp_path / "slipway").mkdir()
+    written = {"slices": [{"column": "country", "values": ["it", "other", "de", "it"]}]}
+    (tmp_path / "slipway/profile.json").write_text(json.dumps(written))
+    (column,) = read_profile(tmp_path).slices
+    assert column.values == ("it", "de")
+    names = (*(str(index) for index in range(29)), "other")
+    places = {"it": 0, "de": 1}
+    one = Measurements(
+        SETTINGS,
+        Countable(names, slices=(column,), sliced=lambda columns: np.array([[places.get(v, 2)] for v in columns[0]])),
+    )
+    one.add(LIVE, 200, 0.1, answered(0, 29, 28), [["it", "other", "fr"]])
+    series = scrape(one)
+    sliced = {"traffic": "live", "slice": "country"}
+    assert value(series, "slipway_slice_predictions_total", **sliced, value="other", class_="other") == 2
+    assert value(series, "slipway_slice_predictions_total", **sliced, value="it", class_="0") == 1
 
 
 def test_labels_are_escaped() -> None:

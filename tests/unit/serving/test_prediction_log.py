@@ -443,14 +443,29 @@ def test_a_request_that_the_model_failed_on_is_logged_without_an_answer(tmp_path
     assert (row["status"], row["answer"], row["score"], row["feature_amount"]) == (500, None, None, 1.0)
 
 
-@pytest.mark.parametrize(("hashed", "missing"), [([], "AWS_ACCESS_KEY_ID"), (["amount"], "hash-key")])
-def test_a_log_that_cannot_work_ends_the_process_and_names_the_key(
-    hashed: list[str], missing: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("described", "missing"),
+    [
+        ({}, "AWS_ACCESS_KEY_ID"),
+        ({"hash": ["amount"]}, "hash-key"),
+        ({"uri": "file:///tmp/x", "omit": ["amuont"]}, "predictionLog.omit names 'amuont'"),
+    ],
+)
+def test_a_log_that_cannot_work_ends_the_process_and_names_the_cause(
+    described: dict[str, Any], missing: str, tmp_path: Path
 ) -> None:
-    described = json.dumps({"uri": "s3://lake/x", "spool": str(tmp_path / "spool"), "hash": hashed})
+    variable = json.dumps({"uri": "s3://lake/x", "spool": str(tmp_path / "spool"), **described})
     model, told = save_object(tmp_path / "model", Broken(0)), tmp_path / "termination-log"
-    log = {"SLIPWAY_PREDICTION_LOG": described, "SLIPWAY_TERMINATION_LOG": str(told)}
+    log = {"SLIPWAY_PREDICTION_LOG": variable, "SLIPWAY_TERMINATION_LOG": str(told)}
     with serving(model, tmp_path, **log) as server:
         assert server.process.wait(60) == 78
         assert missing in server.log.read_text()
         assert missing in told.read_text(), "where the kubelet finds it, and so the operator"
+
+
+@pytest.mark.parametrize("field", ["omit", "hash"])
+@pytest.mark.parametrize("name", ["contry", "Country", "feature_country", "entity"])
+def test_a_column_that_no_request_has_ends_the_process_and_is_named(field: str, name: str, tmp_path: Path) -> None:
+    settings = LogSettings("file:///x", secret=secret(tmp_path, hash_key=KEY), **{field: frozenset({name, "card"})})
+    with pytest.raises(ValueError, match=rf"predictionLog\.{field} names '{name}'.* are amount, card, country"):
+        RowLayout(SCHEMA, "7", settings)

@@ -17,7 +17,7 @@ ACCESS, PLACE, CERTIFICATE, UNREACHABLE, DISK = "access", "place", "certificate"
 trusted; nothing answers; a file cannot be written. The operator tells each in other words (core/rollout/logged.py)."""
 
 
-def store_fault(error: Exception) -> str:
+def store_fault(error: BaseException) -> str:
     """Why a file was not stored, of the words above."""
     if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
         return ACCESS

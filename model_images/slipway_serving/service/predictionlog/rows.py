@@ -50,6 +50,9 @@ class RowLayout:
     """The columns of one model's log."""
 
     def __init__(self, schema: Schema, version: str, settings: LogSettings) -> None:
+        """Raises ValueError where the settings name a column that no request has: a misspelt one would be written in
+        clear."""
+        _check_names(schema, settings)
         hashed = _Hashed(settings.hash_key())
         columns = [*_request_columns(version), *_answer_columns()]
         for position, name in enumerate(sorted(schema.tolerated)):
@@ -69,6 +72,17 @@ class RowLayout:
     def batch(self, entries: Sequence[Entry]) -> RecordBatch:
         """A row for each instance of each entry. Raises whatever a value does that its column cannot hold."""
         return RecordBatch.from_arrays([one.fill(entries) for one in self._columns], schema=self.schema)
+
+
+def _check_names(schema: Schema, settings: LogSettings) -> None:
+    known = {column.name for column in schema.columns} | schema.tolerated
+    for field, names in (("omit", settings.omit), ("hash", settings.hash)):
+        unknown = sorted(names - known)
+        if unknown:
+            raise ValueError(
+                f"predictionLog.{field} names {', '.join(map(repr, unknown))}, which no request to this model carries; "
+                f"its features and keys are {', '.join(sorted(known))[:1000]}"
+            )
 
 
 def text_of(value: Any) -> str | None:
