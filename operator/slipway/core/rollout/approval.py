@@ -8,6 +8,7 @@ from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.rollout.barriers import barrier, ceiling
 from slipway.core.rollout.passing import cut_short, go_on
+from slipway.core.rollout.presence import complaint, full
 from slipway.core.rollout.turn import TRAFFIC_STAGES, Turn
 
 NONE = ("", "0%")
@@ -54,19 +55,23 @@ def say_awaiting(turn: Turn, stage: Stage) -> Turn:
 def unmeasured(turn: Turn, stage: Stage) -> Turn:
     """A stage without traffic. One of a type that this version does not run is left by a request or by its skip."""
     over, stop = cut_short(turn, stage), barrier(turn)
-    missing = missing_approval(turn, stage)
-    waits = [stop.message] if stop else []
-    if not over:
-        waits = [text for text in (missing, *waits, ceiling(turn)) if text]
+    missing, candidate = missing_approval(turn, stage), turn.variant("candidate")
+    waits = [("NotReady", f"the candidate is not ready: {complaint(turn, candidate)}")]
+    waits = [] if full(turn, candidate) else waits
+    if not over and ceiling(turn):
+        waits.insert(0, ("CeilingReached", ceiling(turn)))
+    if stop is not None:
+        waits.insert(0, (stop.reason, stop.message))
+    if not over and missing:
+        waits.insert(0, ("AwaitingApproval", missing))
     if not waits and (over or stage.type == "Approval"):
         return go_on(turn, over)
-    turn = turn.set_stage(message="; ".join(waits)) if turn.progress.message != "; ".join(waits) else turn
+    told = "; ".join(message for _, message in waits)
+    turn = turn.set_stage(message=told) if turn.progress.message != told else turn
     if stage.type == "Approval" and missing:
         return say_awaiting(turn, stage)
-    if stop is not None and (over or stage.type == "Approval"):
-        return turn.say("Progressing", "False", stop.reason, f"stage {stage.name}: {stop.message}")
-    if stage.type == "Approval":
-        return turn.say("Progressing", "False", "CeilingReached", f"stage {stage.name}: {ceiling(turn)}")
+    if over or stage.type == "Approval":
+        return turn.say("Progressing", "False", waits[0][0], f"stage {stage.name}: {waits[0][1]}")
     message = (
         f"stage {stage.name}: this version does not run stages of type {stage.type}; take it out, or skip it, to go on"
     )

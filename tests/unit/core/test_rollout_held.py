@@ -1,0 +1,66 @@
+"""What is held for a person stays held: no command, no time that passes and no new evidence lets it go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.core.commanded import SIGN_OFF, Commanded, rolling
+from tests.unit.core.simulation import KEY
+from tests.unit.core.specs import FAILING, in_stage, serves, spec
+
+CANARY = spec()["stages"][1]
+
+
+def freeze(sim: Commanded, minutes: int) -> None:
+    """A window that began with this minute."""
+    start = sim.now.replace(second=0)
+    window = {"name": "sale", "cron": f"{start:%M %H %d %m} *", "for": f"{minutes}m", "timeZone": "UTC"}
+    sim.edit(KEY, lambda s: s.update(freeze=[window]))
+
+
+def answer(sim: Commanded, action: str, **more: Any) -> tuple[str, str]:
+    request = sim.ask(action, **more)
+    sim.settle()
+    return sim.answer(request)
+
+
+def promised(**changes: Any) -> Commanded:
+    """A person has asked for promotion, another has signed off, and a freeze of five minutes delays it."""
+    sim = rolling("canary-10", stages=[CANARY, SIGN_OFF], **changes)
+    assert answer(sim, "Promote") == ("Applied", "Promote")
+    sim.run(30, in_stage("sign-off"))
+    freeze(sim, 5)
+    assert answer(sim, "Approve", groups=["risk"], stage="sign-off") == ("Applied", "Approve")
+    return sim
+
+
+def test_promote_and_approval_together_do_not_pass_a_breach() -> None:
+    sim = promised(onBreach="Hold")
+    sim.versions["2"] = FAILING
+    sim.run(200, lambda s: s.condition("Stalled")[1] == "Breached")
+    sim.run(400)
+    assert sim.condition("AdvanceAllowed") == ("", "", ""), "the freeze is over"
+    assert (sim.status["stage"]["name"], sim.variants()["candidate"]["weight"]) == ("sign-off", "10%")
+    assert sim.status["phase"] == "Held"
+
+
+def test_promote_and_approval_together_send_no_traffic_to_fewer_replicas_than_asked_for() -> None:
+    sim = promised(predictor={"minReplicas": 4})
+    sim.unready[sim.variants()["candidate"]["inferenceService"]] = 3
+    sim.run(400)
+    assert sim.condition("AdvanceAllowed") == ("", "", ""), "the freeze is over"
+    assert (sim.status["stage"]["name"], sim.variants()["candidate"]["weight"]) == ("sign-off", "10%")
+    assert "the candidate is not ready: 1 of 4 replicas" in sim.status["stage"]["message"]
+    sim.unready.clear()
+    sim.run(30, serves("2"))
+
+
+def test_what_is_signed_off_before_any_traffic_waits_for_its_replicas() -> None:
+    sim = rolling("sign-off", stages=[SIGN_OFF])
+    sim.unready[sim.variants()["candidate"]["inferenceService"]] = 1
+    sim.run(5)
+    assert answer(sim, "Approve", groups=["risk"], stage="sign-off") == ("Applied", "Approve")
+    sim.run(60)
+    assert (sim.status["stage"]["name"], sim.condition("Progressing")[1]) == ("sign-off", "NotReady")
+    sim.unready.clear()
+    sim.run(30, serves("2"))
