@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.core.commanded import SIGN_OFF, Commanded, rolling
+from tests.unit.core.commanded import SIGN_OFF, Commanded, commanded, rolling
+from tests.unit.core.experiments import BETTER, WORSE, result, stage
+from tests.unit.core.ledgers import decisions
 from tests.unit.core.simulation import KEY
-from tests.unit.core.specs import FAILING, in_stage, serves, spec
+from tests.unit.core.specs import FAILING, in_stage, pin, serves, spec
 
 CANARY = spec()["stages"][1]
 
@@ -64,3 +66,22 @@ def test_what_is_signed_off_before_any_traffic_waits_for_its_replicas() -> None:
     assert (sim.status["stage"]["name"], sim.condition("Progressing")[1]) == ("sign-off", "NotReady")
     sim.unready.clear()
     sim.run(30, serves("2"))
+
+
+def lost(**changes: Any) -> Commanded:
+    """Version 2 has lost its experiment, of which half an hour is left, and a person is to decide."""
+    sim = commanded(WORSE, stages=[stage(20, atMost="30m", **changes)], onBreach="Hold")
+    pin(sim, "2").run(300, lambda s: s.condition("Stalled")[1] == "Breached")
+    sim.versions["2"] = BETTER
+    return sim
+
+
+def test_a_lost_experiment_stays_lost_whatever_is_measured_after_it() -> None:
+    sim = lost()
+    sim.run(300)
+    assert (result(sim)["verdict"], sim.status["phase"]) == ("Worse", "Held")
+    assert answer(sim, "Promote") == ("Refused", "GateBreached")
+    assert [kind for kind, *_ in decisions(sim)].count("Breached") == 1
+    sim.run(2100)
+    assert (result(sim)["verdict"], sim.status["phase"]) == ("Worse", "Held"), "nor does its end change that"
+    assert sim.variants()["candidate"]["weight"] == "50%"

@@ -41,6 +41,7 @@ class Trial:
     def waits(self) -> list[str]:
         """What the stage still waits for because of it."""
         passed = self.judged.result.verdict == "Pass" or self.result.outcome == "Promote"
+        passed = passed and not self.judged.breached
         return [] if passed else [f"experiment {self.result.stage}: {self.result.verdict}"]
 
 
@@ -68,6 +69,8 @@ def trial(turn: Turn, stage: Stage, split: Split | None) -> Trial | None:
     result = known.model_copy(update=found.changes)
     over = _is_over(turn, test, result, found, last)
     entry = _entry(turn, stage, test, result, found, before)
+    if entry.breaches:
+        result = result.model_copy(update={"verdict": "Worse"})
     return Trial(Judged(_GATE, entry), result, over)
 
 
@@ -109,7 +112,7 @@ def settled(turn: Turn, test: ABTest, seen: Trial, lacks: list[str]) -> Trial:
     """
     if not seen.over or seen.result.ended_at is not None:
         return seen
-    verdict = seen.judged.result.verdict
+    verdict = "Breach" if seen.judged.breached else seen.judged.result.verdict
     outcome = "Advance"
     if verdict != "Pass" or lacks:
         outcome = test.if_inconclusive
@@ -134,6 +137,7 @@ def primary_name(stage: Stage) -> str:
 def _entry(
     turn: Turn, stage: Stage, test: ABTest, result: ABTestResult, found: Found, before: GateResult | None
 ) -> GateResult:
+    """A lost experiment stays lost, as a breach of any gate does: a later look would be a second chance."""
     metric = deciding(test, turn.snapshot.metrics)
     unit: Unit = metric.unit if isinstance(metric, Primary) and test.effect.kind == "Absolute" else "share"
     same = before is not None and before.verdict == found.verdict
@@ -141,5 +145,5 @@ def _entry(
         name=primary_name(stage), metric=result.metric, value=result.estimate, low=result.low, high=result.high,
         bound=limit_of(test, unit), samples=result.exposures, stable_value=found.stable, verdict=found.verdict,
         message=found.message, since=before.since if same and before is not None else turn.now,
-        breaches=1 if found.verdict == "Breach" else 0,
+        breaches=1 if found.verdict == "Breach" or (before is not None and before.breaches) else 0,
     )  # fmt: skip
