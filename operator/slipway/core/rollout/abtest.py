@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 
 from slipway.api.v1alpha1.abtest import ABTest
 from slipway.api.v1alpha1.abtest_status import ABTestResult
@@ -24,7 +25,10 @@ from slipway.core.rollout.verdicts import Judged
 
 LOST, OPEN = "ABTestLost", "ABTestInconclusive"
 GRACE_SECONDS = 1800.0
-"""How long the last look waits for evidence that nobody can give: an outage of minutes must not waste weeks."""
+"""How long the last look waits for evidence that nobody can give, and what it has won for what else the stage lacks: an
+outage of minutes, or a pod that is restarted, must not waste weeks."""
+
+WON = ("Superior", "NonInferior")
 
 _GATE = Gate(name="primary", template=LocalReference(name="primary"), op=">", bound=Bound("0"))
 
@@ -40,7 +44,9 @@ class Trial:
     @property
     def waits(self) -> list[str]:
         """What the stage still waits for because of it."""
-        passed = self.judged.result.verdict == "Pass" or self.result.outcome == "Promote"
+        passed = self.judged.result.verdict == "Pass"
+        if self.result.outcome:
+            passed = self.result.outcome in ("Advance", "Promote")
         passed = passed and not self.judged.breached
         return [] if passed else [f"experiment {self.result.stage}: {self.result.verdict}"]
 
@@ -76,7 +82,7 @@ def trial(turn: Turn, stage: Stage, split: Split | None) -> Trial | None:
 
 def _remembered(stage: Stage, known: ABTestResult) -> GateResult:
     """The entry of an experiment that is over, after its evidence began anew."""
-    verdict: Verdict = "Pass" if known.outcome == "Advance" else "Wait"
+    verdict: Verdict = "Pass" if known.verdict in WON else "Wait"
     message = f"{known.verdict} at the last look: {known.estimate or 'unknown'}, {known.low} to {known.high}"
     return GateResult(
         name=primary_name(stage), metric=known.metric, verdict=verdict, message=message, since=known.ended_at
@@ -97,30 +103,44 @@ def expected_end(turn: Turn) -> Turn:
 
 def _is_over(turn: Turn, test: ABTest, result: ABTestResult, found: Found, last: bool) -> bool:
     if found.verdict == "Unknown" and result.ends_at is not None:
-        grace = min(GRACE_SECONDS, test.at_most.seconds / 10)
-        return last and turn.age(result.ends_at) >= grace
+        return last and turn.age(result.ends_at) >= _grace(test)
     looks = planned_looks(test)
     complete = bool(looks) and bool(result.looks) and float(result.looks[-1].fraction) >= looks[-1]
     return last or complete
 
 
-def settled(turn: Turn, test: ABTest, seen: Trial, lacks: list[str]) -> Trial:
-    """With its outcome once it is over, decided once and for all: a look after the last one would be one too many.
+def _grace(test: ABTest) -> float:
+    return min(GRACE_SECONDS, test.at_most.seconds / 10)
 
-    `lacks` is what else the stage asks for. An open end promotes only where the effect was measured and nothing else is
-    missing: no measurement is no success.
+
+def settled(turn: Turn, test: ABTest, seen: Trial, lacks: list[str]) -> Trial:
+    """With the last look once it was taken, and what follows from it.
+
+    Both are decided once and for all: a look after the last one would be one too many. What was won waits for `lacks`,
+    which is what else the stage asks for, until a while after the end: that changes nothing of what was seen. An open
+    end promotes only where the effect was measured and nothing else is missing: no measurement is no success.
     """
-    if not seen.over or seen.result.ended_at is not None:
+    if not seen.over or seen.result.outcome:
         return seen
     verdict = "Breach" if seen.judged.breached else seen.judged.result.verdict
-    outcome = "Advance"
-    if verdict != "Pass" or lacks:
-        outcome = test.if_inconclusive
-        if outcome == "Promote" and (lacks or verdict not in ("Wait", "Pass")):
-            outcome = "KeepStable"
-    words = seen.result.verdict if verdict in ("Pass", "Breach") else "Inconclusive"
-    ended = {"ended_at": turn.now, "outcome": outcome, "verdict": words}
-    return replace(seen, result=seen.result.model_copy(update=ended))
+    result = seen.result
+    if result.ended_at is None:
+        words = result.verdict if verdict in ("Pass", "Breach") else "Inconclusive"
+        result = result.model_copy(update={"ended_at": turn.now, "verdict": words})
+    return replace(seen, result=result.model_copy(update={"outcome": _outcome(turn, test, result, verdict, lacks)}))
+
+
+def _outcome(
+    turn: Turn, test: ABTest, result: ABTestResult, verdict: Verdict, lacks: list[str]
+) -> Literal["", "Advance", "KeepStable", "Promote", "Hold"]:
+    """What follows from the last look; empty while it may still go forward, but for what the stage lacks."""
+    forward = verdict == "Pass" or (verdict == "Wait" and test.if_inconclusive == "Promote")
+    if forward and not lacks:
+        return "Advance" if verdict == "Pass" else "Promote"
+    since = max(filter(None, (result.ends_at, result.ended_at)))
+    if forward and turn.now < since + timedelta(seconds=_grace(test)):
+        return ""
+    return "KeepStable" if test.if_inconclusive == "Promote" else test.if_inconclusive
 
 
 def open_end(seen: Trial, lacks: list[str]) -> str:
