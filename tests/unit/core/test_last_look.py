@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 
 
 def at_its_end(second: Behaviour, **changes: Any) -> Simulation:
-    """An experiment of five minutes has some seconds left. Its stage has lasted minDuration, one of its pods has not."""
+    """An experiment of five minutes has some seconds left, its stage has lasted minDuration, and a pod is away."""
     sim = commanded(second, stages=[stage(200, atMost="5m", **changes)], predictor={"minReplicas": 2})
     pin(sim, "2").run(300, in_stage("ab")).run(190)
     unready(sim, 1)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.core.commanded import SIGN_OFF, Commanded, commanded, rolling
+from tests.unit.core.commanded import SIGN_OFF, Commanded, commanded, last, rolling
 from tests.unit.core.experiments import BETTER, WORSE, result, stage
 from tests.unit.core.ledgers import decisions
 from tests.unit.core.simulation import KEY
-from tests.unit.core.specs import FAILING, in_stage, pin, serves, spec
+from tests.unit.core.specs import FAILING, NEVER_POSITIVE, in_stage, pin, serves, spec
 
 CANARY = spec()["stages"][1]
 
@@ -55,6 +55,45 @@ def test_promote_and_approval_together_send_no_traffic_to_fewer_replicas_than_as
     assert "the candidate is not ready: 1 of 4 replicas" in sim.status["stage"]["message"]
     sim.unready.clear()
     sim.run(30, serves("2"))
+
+
+def signing() -> Commanded:
+    """Version 2 waits for a person behind a canary of 10% with a gate of its own."""
+    sim = rolling("sign-off", stages=[CANARY, SIGN_OFF])
+    sim.run(10)
+    assert gates(sim) == {"errors", "p95", "positives"}
+    return sim
+
+
+def gates(sim: Commanded) -> set[str]:
+    return {each["name"] for each in sim.status["gates"]}
+
+
+def test_gates_of_the_stage_before_hold_on_in_an_approval_when_its_weight_is_edited() -> None:
+    sim = signing()
+    sim.edit(KEY, lambda s: s["stages"][0]["canary"].update(weight="20%"))
+    sim.run(20)
+    assert gates(sim) == {"errors", "p95", "positives"}
+    assert sim.variants()["candidate"]["weight"] == "10%"
+    sim.versions["2"] = NEVER_POSITIVE
+    sim.run(200, in_stage("rollback"))
+    assert (last(sim)["reason"], last(sim)["stage"]) == ("GateBreached", "sign-off")
+
+
+def test_a_second_approval_keeps_the_gates_as_well() -> None:
+    sim = rolling("first", stages=[CANARY, {**SIGN_OFF, "name": "first"}, SIGN_OFF])
+    assert answer(sim, "Approve", groups=["risk"], stage="first") == ("Applied", "Approve")
+    sim.run(30, in_stage("sign-off")).run(10)
+    assert gates(sim) == {"errors", "p95", "positives"}
+
+
+def test_gates_go_with_a_stage_that_a_commit_takes_out_and_the_approver_is_told() -> None:
+    sim = signing()
+    sim.edit(KEY, lambda s: s["stages"].pop(0))
+    sim.run(20)
+    assert gates(sim) == {"errors", "p95"}
+    assert "stage canary-10, whose traffic it keeps, is not in the spec" in sim.condition("Progressing")[2]
+    assert sim.variants()["candidate"]["weight"] == "10%"
 
 
 def test_what_is_signed_off_before_any_traffic_waits_for_its_replicas() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slipway.api.v1alpha1.rollout_stages import Stage
-from slipway.api.v1alpha1.rollout_status import Variant
+from slipway.api.v1alpha1.rollout_status import StageProgress, Variant
 from slipway.core.rollout.barriers import barrier, ceiling
 from slipway.core.rollout.passing import cut_short, go_on
 from slipway.core.rollout.presence import complaint, full
@@ -24,16 +24,10 @@ def measured(turn: Turn, stage: Stage) -> bool:
     return stage.type in TRAFFIC_STAGES or (stage.type == "Approval" and has_share(turn.variant("candidate")))
 
 
-def source(stages: Sequence[Stage], stage: Stage, candidate: Variant) -> Stage | None:
-    """The stage whose traffic a stage of type Approval keeps, if the spec still has it as it was."""
-    if stage.type != "Approval":
-        return None
-    for earlier in reversed(stages[: stages.index(stage)]):
-        shadowed = earlier.shadow is not None and candidate.mirror == str(earlier.shadow.percent)
-        served = earlier.canary or earlier.ab_test
-        if shadowed or (served is not None and candidate.weight == str(served.weight)):
-            return earlier
-    return None
+def source(stages: Sequence[Stage], progress: StageProgress) -> Stage | None:
+    """The stage whose traffic a running stage of type Approval keeps; None in another, and where the spec has it no
+    more: its gates have gone with it then. How much traffic that stage asks for by now does not matter."""
+    return next((stage for stage in stages if stage.name == progress.source), None)
 
 
 def missing_approval(turn: Turn, stage: Stage) -> str:
@@ -49,6 +43,9 @@ def say_awaiting(turn: Turn, stage: Stage) -> Turn:
         f"stage {stage.name} waits for {missing_approval(turn, stage)}: a RolloutRequest with action Approve "
         f"(slipway approve {turn.snapshot.name})"
     )
+    came = turn.progress.source
+    if came and source(turn.spec.stages, turn.progress) is None:
+        message += f"; stage {came}, whose traffic it keeps, is not in the spec any more, and its gates hold no more"
     return turn.say("Progressing", "False", "AwaitingApproval", message)
 
 

@@ -13,7 +13,7 @@ from slipway.core.rollout.abtest_plan import begun
 from slipway.core.rollout.replacement import free_name
 from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved, leaving
-from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, Turn
+from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_STAGES, Turn
 
 HISTORY = 10
 REPLACED = "Replaced"
@@ -92,8 +92,11 @@ def enter(turn: Turn, index: int) -> Turn:
 
 
 def _enter_approval(turn: Turn, stage: Stage, index: int) -> Turn:
-    """The split stays, so its evidence and its route do as well; only the clock of the stage begins anew."""
+    """The split stays, so its evidence and its route do as well, and the gates of the stage that it came from, whatever
+    becomes of that in the spec; only the clock of the stage begins anew."""
+    before = turn.progress
     turn = turn.set_stage(
+        source=before.name if before.type in TRAFFIC_STAGES else before.source,
         name=stage.name, index=index, type=stage.type, since=turn.now, epoch=turn.status.epoch, accrued_seconds=0,
         running_since=None, expected_end=None, message="", advance="", approved="",
     )  # fmt: skip
