@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from tests.unit.core.commanded import SIGN_OFF, Commanded, commanded, last, rolling
+import pytest
+
+from tests.unit.core.commanded import SIGN_OFF, Commanded, commanded, last, patient, rolling
 from tests.unit.core.experiments import BETTER, WORSE, result, stage
 from tests.unit.core.ledgers import decisions
-from tests.unit.core.simulation import KEY
-from tests.unit.core.specs import FAILING, NEVER_POSITIVE, in_stage, pin, serves, spec
+from tests.unit.core.simulation import KEY, ROUTE
+from tests.unit.core.specs import FAILING, GOOD, NEVER_POSITIVE, in_stage, pin, serves, spec
 
 CANARY = spec()["stages"][1]
 
@@ -55,6 +58,55 @@ def test_promote_and_approval_together_send_no_traffic_to_fewer_replicas_than_as
     assert "the candidate is not ready: 1 of 4 replicas" in sim.status["stage"]["message"]
     sim.unready.clear()
     sim.run(30, serves("2"))
+
+
+def restarts(sim: Commanded) -> None:
+    """The candidate's pods are gone for a while: stable serves all."""
+    name = sim.variants()["candidate"]["inferenceService"]
+    sim.unready[name] = 1
+    sim.run(10, lambda s: "withheldSince" in s.status["stage"])
+    sim.unready.clear()
+    sim.run(30, lambda s: "withheldSince" not in s.status["stage"])
+
+
+DISTURBED: dict[str, Callable[[Commanded], object]] = {
+    "hostnames": lambda sim: sim.edit(KEY, lambda s: s["traffic"]["gatewayAPI"].update(hostnames=["b.example.com"])),
+    "route": lambda sim: sim.edit(ROUTE, lambda s: s["rules"].reverse()),
+    "pods": restarts,
+    "weight": lambda sim: sim.edit(KEY, lambda s: s["stages"][0]["canary"].update(weight="20%")),
+}
+
+
+@pytest.mark.parametrize("disturb", DISTURBED.values(), ids=DISTURBED)
+def test_a_held_breach_outlives_the_evidence_that_it_came_from(disturb: Callable[[Commanded], object]) -> None:
+    sim = rolling("canary-10", FAILING, stages=patient()[1:], onBreach="Hold")
+    sim.run(300, lambda s: s.condition("Stalled")[1] == "Breached")
+    epoch, sim.versions["2"] = sim.status["epoch"], GOOD
+    disturb(sim)
+    sim.run(60)
+    assert sim.status["epoch"] > epoch
+    assert answer(sim, "Advance", stage="canary-10") == ("Refused", "GateBreached")
+    assert (sim.status["stage"]["name"], sim.status["phase"]) == ("canary-10", "Held")
+    assert [kind for kind, *_ in decisions(sim)].count("Breached") == 1
+
+
+def test_what_only_warns_is_forgotten_with_the_stage() -> None:
+    warning = {"name": "warning", "metric": "error_rate", "op": "<=", "bound": "5%", "enforcement": "DryRun"}
+    sim = rolling("canary-10", FAILING, stages=patient()[1:], gates=[warning])
+    sim.run(300, lambda s: any(each.get("breaches") for each in s.status.get("gates", ())))
+    sim.versions["2"] = GOOD
+    assert answer(sim, "Advance", stage="canary-10") == ("Applied", "Advance")
+    sim.run(30, in_stage("canary-50"))
+    assert not any(each.get("breaches") for each in sim.status.get("gates", ()))
+
+
+def test_a_lost_experiment_outlives_its_evidence_and_begins_anew_only_as_another_one() -> None:
+    sim = lost()
+    sim.edit(ROUTE, lambda s: s["rules"].reverse())
+    sim.run(60)
+    assert (result(sim)["verdict"], sim.status["phase"]) == ("Worse", "Held")
+    sim.edit(KEY, lambda s: s["stages"][0]["abTest"].update(atMost="20m"))
+    sim.run(60, serves("2"))
 
 
 def signing() -> Commanded:

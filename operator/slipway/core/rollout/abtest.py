@@ -18,7 +18,7 @@ from slipway.core.gates import Verdict
 from slipway.core.measures import Unit
 from slipway.core.primary import Primary, deciding
 from slipway.core.rollout.abtest_look import Case, Found, limit_of, look_at
-from slipway.core.rollout.abtest_plan import begun, planned
+from slipway.core.rollout.abtest_plan import begun, planned, primary_name
 from slipway.core.rollout.route import header_of, intent
 from slipway.core.rollout.turn import Turn
 from slipway.core.rollout.verdicts import Judged
@@ -147,11 +147,6 @@ def open_end(seen: Trial, lacks: list[str]) -> str:
     """Why nothing was decided, for a person."""
     others = f"; besides: {'; '.join(lacks)}" if lacks else ""
     return f"experiment {seen.result.stage} ended undecided: {seen.judged.result.message}{others}"
-
-
-def primary_name(stage: Stage) -> str:
-    """Of the entry of a stage's experiment among the gates; no gate of the spec can have a full stop in its name."""
-    return f"{stage.name}.primary"
 
 
 def _entry(

@@ -84,11 +84,19 @@ def enter(turn: Turn, index: int) -> Turn:
     turn = turn.notice("Normal", "StageStarted", f"stage {stage.name} began")
     if stage.type == "Approval":
         return _enter_approval(turn, stage, index)
+    if _has_passed(turn, stage):
+        turn = turn.set(gates=())
     ready_since = turn.stage.ready_since if turn.stage else None
     progress = StageProgress(name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since)
     return begun(
         turn.set(stage=progress).new_epoch().record("StageEntered", stage.type, f"stage {stage.name} began"), stage
     )
+
+
+def _has_passed(turn: Turn, following: Stage) -> bool:
+    """Whether a stage follows another one. Otherwise a commit has changed the running one, or put it in its place."""
+    running = turn.progress.name
+    return running != following.name and any(stage.name == running for stage in turn.spec.stages)
 
 
 def _enter_approval(turn: Turn, stage: Stage, index: int) -> Turn:
@@ -166,7 +174,7 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     waiting = turn.status.queued
     waiting = waiting if waiting is not None and waiting.cause == "Emergency" else None
     turn = turn.set(stage=draining, split=None, queued=waiting)
-    turn = turn.new_epoch() if reached else turn.set(gates=())
+    turn = (turn.new_epoch() if reached else turn).set(gates=())
     return turn.notice("Warning" if outcome != "Superseded" else "Normal", outcome, message)
 
 
@@ -195,7 +203,7 @@ def restore(turn: Turn) -> Turn:
         update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}
     )
     left = _kept(turn, stable).model_copy(update={"role": REPLACED})
-    return turn.set(variants=(back, left)).new_epoch().notice("Normal", "Restored", message)
+    return turn.set(variants=(back, left)).new_epoch().set(gates=()).notice("Normal", "Restored", message)
 
 
 def revert(turn: Turn, reason: str, message: str) -> Turn:

@@ -172,6 +172,8 @@ def _undecided(turn: Turn, seen: Trial, counted: Measurements, lacks: list[str])
 
 
 def _because(judged: Judged) -> str:
+    if judged.breached and judged.result.verdict != "Breach":
+        return f"gate {judged.result.name} breached before in this stage; now: {judged.result.message}"
     return f"gate {judged.result.name}: {judged.result.message}"
 
 
