@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.unit.core.commanded import SIGN_OFF, Commanded, commanded, last, patient, rolling
-from tests.unit.core.experiments import BETTER, WORSE, result, stage
-from tests.unit.core.ledgers import decisions
+from tests.unit.core.experiments import BETTER, EQUAL, WORSE, result, stage
+from tests.unit.core.ledgers import chain, decisions
 from tests.unit.core.simulation import KEY, ROUTE
 from tests.unit.core.specs import FAILING, GOOD, NEVER_POSITIVE, in_stage, pin, serves, spec
+from tests.unit.core.traffic_model import Behaviour
 
 CANARY = spec()["stages"][1]
 
@@ -88,6 +89,40 @@ def test_a_held_breach_outlives_the_evidence_that_it_came_from(disturb: Callable
     assert answer(sim, "Advance", stage="canary-10") == ("Refused", "GateBreached")
     assert (sim.status["stage"]["name"], sim.status["phase"]) == ("canary-10", "Held")
     assert [kind for kind, *_ in decisions(sim)].count("Breached") == 1
+
+
+def stages(**changes: Any) -> list[dict[str, Any]]:
+    return [{**CANARY, **changes}, {**CANARY, "name": "canary-20", "canary": {"weight": "20%"}}]
+
+
+@pytest.mark.parametrize(
+    ("second", "of", "reason", "says"),
+    [
+        (GOOD, stages(), "AllStagesPassed", "version 2 serves all traffic"),
+        (GOOD, stages(when=["Refresh"]), "StagesPassedOver", "version 2 serves all traffic: without canary-10"),
+        (GOOD, stages(skip={"reason": "now"}), "StagesPassedOver", "version 2 serves all traffic: without canary-10"),
+        (
+            EQUAL,
+            [stage(ifInconclusive="Promote")],
+            "Inconclusive",
+            "version 2 serves all traffic: experiment ab ended undecided, and its ifInconclusive is Promote",
+        ),
+    ],
+)
+def test_history_and_ledger_say_why_a_version_was_promoted(
+    second: Behaviour, of: list[dict[str, Any]], reason: str, says: str
+) -> None:
+    sim = pin(commanded(second, stages=of), "2").run(300, serves("2"))
+    assert (last(sim)["reason"], last(sim)["message"]) == (reason, says)
+    assert [entry["reason"] for entry in chain(sim).entries if entry["decision"] == "Promoted"][-1] == reason
+
+
+def test_what_a_person_has_promoted_is_said_to_be() -> None:
+    sim = rolling("canary-10", stages=patient()[1:])
+    assert answer(sim, "Promote", reason="the old one is broken") == ("Applied", "Promote")
+    sim.run(60, serves("2"))
+    assert last(sim)["reason"] == "PromoteRequested"
+    assert last(sim)["message"] == "version 2 serves all traffic: Promote by ada: the old one is broken"
 
 
 def test_what_only_warns_is_forgotten_with_the_stage() -> None:

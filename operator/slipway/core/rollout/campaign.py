@@ -143,13 +143,24 @@ def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
     """The gateway carries it: the candidate is stable, the old stable is kept warm. No pod restarts. `does` says what
     a stable version does."""
     target, candidate, old = turn.target, turn.the("candidate"), turn.variant("stable")
-    reason, message = "AllStagesPassed", f"version {target.version} {does}"
-    if old is None:
-        reason, message = "FirstRevision", f"{message}: the first revision, which passes no stage"
+    reason, because = ("FirstRevision", "the first revision, which passes no stage") if old is None else _grounds(turn)
+    message = f"version {target.version} {does}" + (f": {because}" if because else "")
     turn = _remember(turn, _entry(turn, candidate, "Promoted", reason, message)).notice("Normal", "Promoted", message)
     stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": True if old is None else None})
     kept = (_kept(turn, old),) if old is not None else ()
     return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=(), ab_test=None)
+
+
+def _grounds(turn: Turn) -> tuple[str, str]:
+    """Why a version was promoted: what it has proved is said of none that a person or an open end let pass."""
+    target, test = turn.target, turn.status.ab_test
+    if target.promote:
+        return "PromoteRequested", f"Promote by {target.promote}"
+    if test is not None and test.outcome == "Promote":
+        return "Inconclusive", f"experiment {test.stage} ended undecided, and its ifInconclusive is Promote"
+    if target.skipped:
+        return "StagesPassedOver", f"without {', '.join(each.name for each in target.skipped)}"
+    return "AllStagesPassed", ""
 
 
 def _kept(turn: Turn, old: Variant) -> Variant:
