@@ -30,5 +30,5 @@ EXPERIMENTS = (
         [{"name": "primary", "metric": "error_rate", "op": "<", "bound": "1%"}],
         ("may be called primary",),
     ),
-    Wrong("longer than it lasts", _ROLLOUT, "spec/stages/5/minDuration", "29d", ("not be longer than abTest.atMost",)),
+    Wrong("as long as it lasts", _ROLLOUT, "spec/stages/5/minDuration", "28d", ("be shorter than abTest.atMost",)),
 )

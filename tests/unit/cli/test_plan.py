@@ -91,11 +91,14 @@ def test_what_is_missing_is_named(
     assert says in capsys.readouterr().err
 
 
-def test_a_rollout_that_is_not_legal_is_not_planned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("least", ["15d", "14d"])
+def test_a_rollout_that_is_not_legal_is_not_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], least: str
+) -> None:
     path = tmp_path / "rollout.yaml"
-    path.write_text(text(rollout(stages=[{**AB, "minDuration": "15d"}])))
+    path.write_text(text(rollout(stages=[{**AB, "minDuration": least}])))
     assert main(["plan", str(path), "--entities-per-day", "5", "--baseline", "40%"]) == 2
-    assert "minDuration must not be longer than abTest.atMost" in capsys.readouterr().err
+    assert "minDuration must be shorter than abTest.atMost" in capsys.readouterr().err
 
 
 SUMS = {"clusters": 256, "y": 4000.0, "n": 10_000.0, "nn": 400_000.0, "yy": 66_500.0, "yn": 160_000.0}

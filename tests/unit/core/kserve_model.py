@@ -17,6 +17,8 @@ class KServe(ApiServer):
         super().__init__()
         self.versions, self.start_seconds = versions, 3
         self.starts: dict[str, bool] = {}
+        self.unready: dict[str, int] = {}
+        """How many pods are not ready just now, by their InferenceService."""
         self.revisions: dict[str, str] = {}
         self.prometheus = Prometheus()
 
@@ -74,7 +76,8 @@ class KServe(ApiServer):
         found = {}
         for key, obj in self.objects.items():
             ready = key.kind == "Deployment" and self.starts[key.name] and self._age(obj) >= self.start_seconds
-            found |= {key.name: obj["spec"]["replicas"]} if ready else {}
+            lost = self.unready.get(key.name.removesuffix("-predictor"), 0)
+            found |= {key.name: obj["spec"]["replicas"] - lost} if ready else {}
         return found
 
     def _publish(self) -> None:

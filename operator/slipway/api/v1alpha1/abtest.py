@@ -140,7 +140,7 @@ class ABTest(Spec):
     at_most: Duration = Field(
         Duration("28d"),
         description="The last look, counted from the beginning of the stage; what is undecided then is Inconclusive. "
-        "It must not be less than minDuration.",
+        "It must be longer than minDuration.",
     )
     if_inconclusive: Literal["KeepStable", "Promote", "Hold"] = Field(
         "KeepStable",

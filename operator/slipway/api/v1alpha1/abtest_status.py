@@ -62,7 +62,7 @@ class ABTestResult(Status):
     ended_at: datetime | None = Field(None, description="When the last look was taken: nothing is judged after it.")
     verdict: str = Field("", description="Superior, NonInferior, Worse, Inconclusive, Invalid or Running.")
     outcome: Literal["", "Advance", "KeepStable", "Promote", "Hold"] = Field(
-        "", description="What follows from the last look."
+        "", description="What follows from the last look; absent while what was won waits for what the stage lacks."
     )
     deltas: Annotated[tuple[Delta, ...], MapBy(24)] = Field(
         (), description="The deciding metric beside those of the model and of the business."

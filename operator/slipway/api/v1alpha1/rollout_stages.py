@@ -84,9 +84,10 @@ _CANARY_EVIDENCE = Rule(
     ),
 )
 _LONG_ENOUGH = Rule(
-    "!has(self.abTest) || !has(self.minDuration) || self.minDuration <= self.abTest.atMost",
-    "minDuration must not be longer than abTest.atMost, where the experiment ends",
-    lambda stage: stage.ab_test is None or stage.min_duration is None or stage.min_duration <= stage.ab_test.at_most,
+    "!has(self.abTest) || !has(self.minDuration) || self.minDuration < self.abTest.atMost",
+    "minDuration must be shorter than abTest.atMost, where the experiment ends: its time counts only while the split "
+    "agrees",
+    lambda stage: stage.ab_test is None or stage.min_duration is None or stage.min_duration < stage.ab_test.at_most,
 )
 _PAIRED_GATES = Rule(
     "!has(self.gates) || self.type in ['Shadow', 'Backtest'] || !self.gates.exists(g, has(g.metric) && g.metric in "

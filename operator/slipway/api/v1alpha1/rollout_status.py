@@ -151,6 +151,9 @@ class StageProgress(Status):
     )
     reported_at: datetime | None = Field(None, description="When the measurements here and in gates were last written.")
     approved: str = Field("", description="In a stage of type Approval: who has approved.")
+    source: str = Field(
+        "", description="In a stage of type Approval: the stage whose traffic it keeps, and whose gates hold on."
+    )
     advance: str = Field("", description="Who asked, and why, to go on to the next stage before this one has passed.")
     message: str = Field("", description="What the stage waits for.")
 

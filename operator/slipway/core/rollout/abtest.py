@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 
 from slipway.api.v1alpha1.abtest import ABTest
 from slipway.api.v1alpha1.abtest_status import ABTestResult
@@ -17,14 +18,17 @@ from slipway.core.gates import Verdict
 from slipway.core.measures import Unit
 from slipway.core.primary import Primary, deciding
 from slipway.core.rollout.abtest_look import Case, Found, limit_of, look_at
-from slipway.core.rollout.abtest_plan import begun, planned
+from slipway.core.rollout.abtest_plan import begun, planned, primary_name
 from slipway.core.rollout.route import header_of, intent
 from slipway.core.rollout.turn import Turn
 from slipway.core.rollout.verdicts import Judged
 
 LOST, OPEN = "ABTestLost", "ABTestInconclusive"
 GRACE_SECONDS = 1800.0
-"""How long the last look waits for evidence that nobody can give: an outage of minutes must not waste weeks."""
+"""How long the last look waits for evidence that nobody can give, and what it has won for what else the stage lacks: an
+outage of minutes, or a pod that is restarted, must not waste weeks."""
+
+WON = ("Superior", "NonInferior")
 
 _GATE = Gate(name="primary", template=LocalReference(name="primary"), op=">", bound=Bound("0"))
 
@@ -40,7 +44,10 @@ class Trial:
     @property
     def waits(self) -> list[str]:
         """What the stage still waits for because of it."""
-        passed = self.judged.result.verdict == "Pass" or self.result.outcome == "Promote"
+        passed = self.judged.result.verdict == "Pass"
+        if self.result.outcome:
+            passed = self.result.outcome in ("Advance", "Promote")
+        passed = passed and not self.judged.breached
         return [] if passed else [f"experiment {self.result.stage}: {self.result.verdict}"]
 
 
@@ -68,12 +75,14 @@ def trial(turn: Turn, stage: Stage, split: Split | None) -> Trial | None:
     result = known.model_copy(update=found.changes)
     over = _is_over(turn, test, result, found, last)
     entry = _entry(turn, stage, test, result, found, before)
+    if entry.breaches:
+        result = result.model_copy(update={"verdict": "Worse"})
     return Trial(Judged(_GATE, entry), result, over)
 
 
 def _remembered(stage: Stage, known: ABTestResult) -> GateResult:
     """The entry of an experiment that is over, after its evidence began anew."""
-    verdict: Verdict = "Pass" if known.outcome == "Advance" else "Wait"
+    verdict: Verdict = "Pass" if known.verdict in WON else "Wait"
     message = f"{known.verdict} at the last look: {known.estimate or 'unknown'}, {known.low} to {known.high}"
     return GateResult(
         name=primary_name(stage), metric=known.metric, verdict=verdict, message=message, since=known.ended_at
@@ -94,30 +103,44 @@ def expected_end(turn: Turn) -> Turn:
 
 def _is_over(turn: Turn, test: ABTest, result: ABTestResult, found: Found, last: bool) -> bool:
     if found.verdict == "Unknown" and result.ends_at is not None:
-        grace = min(GRACE_SECONDS, test.at_most.seconds / 10)
-        return last and turn.age(result.ends_at) >= grace
+        return last and turn.age(result.ends_at) >= _grace(test)
     looks = planned_looks(test)
     complete = bool(looks) and bool(result.looks) and float(result.looks[-1].fraction) >= looks[-1]
     return last or complete
 
 
-def settled(turn: Turn, test: ABTest, seen: Trial, lacks: list[str]) -> Trial:
-    """With its outcome once it is over, decided once and for all: a look after the last one would be one too many.
+def _grace(test: ABTest) -> float:
+    return min(GRACE_SECONDS, test.at_most.seconds / 10)
 
-    `lacks` is what else the stage asks for. An open end promotes only where the effect was measured and nothing else is
-    missing: no measurement is no success.
+
+def settled(turn: Turn, test: ABTest, seen: Trial, lacks: list[str]) -> Trial:
+    """With the last look once it was taken, and what follows from it.
+
+    Both are decided once and for all: a look after the last one would be one too many. What was won waits for `lacks`,
+    which is what else the stage asks for, until a while after the end: that changes nothing of what was seen. An open
+    end promotes only where the effect was measured and nothing else is missing: no measurement is no success.
     """
-    if not seen.over or seen.result.ended_at is not None:
+    if not seen.over or seen.result.outcome:
         return seen
-    verdict = seen.judged.result.verdict
-    outcome = "Advance"
-    if verdict != "Pass" or lacks:
-        outcome = test.if_inconclusive
-        if outcome == "Promote" and (lacks or verdict not in ("Wait", "Pass")):
-            outcome = "KeepStable"
-    words = seen.result.verdict if verdict in ("Pass", "Breach") else "Inconclusive"
-    ended = {"ended_at": turn.now, "outcome": outcome, "verdict": words}
-    return replace(seen, result=seen.result.model_copy(update=ended))
+    verdict = "Breach" if seen.judged.breached else seen.judged.result.verdict
+    result = seen.result
+    if result.ended_at is None:
+        words = result.verdict if verdict in ("Pass", "Breach") else "Inconclusive"
+        result = result.model_copy(update={"ended_at": turn.now, "verdict": words})
+    return replace(seen, result=result.model_copy(update={"outcome": _outcome(turn, test, result, verdict, lacks)}))
+
+
+def _outcome(
+    turn: Turn, test: ABTest, result: ABTestResult, verdict: Verdict, lacks: list[str]
+) -> Literal["", "Advance", "KeepStable", "Promote", "Hold"]:
+    """What follows from the last look; empty while it may still go forward, but for what the stage lacks."""
+    forward = verdict == "Pass" or (verdict == "Wait" and test.if_inconclusive == "Promote")
+    if forward and not lacks:
+        return "Advance" if verdict == "Pass" else "Promote"
+    since = max(filter(None, (result.ends_at, result.ended_at)))
+    if forward and turn.now < since + timedelta(seconds=_grace(test)):
+        return ""
+    return "KeepStable" if test.if_inconclusive == "Promote" else test.if_inconclusive
 
 
 def open_end(seen: Trial, lacks: list[str]) -> str:
@@ -126,14 +149,10 @@ def open_end(seen: Trial, lacks: list[str]) -> str:
     return f"experiment {seen.result.stage} ended undecided: {seen.judged.result.message}{others}"
 
 
-def primary_name(stage: Stage) -> str:
-    """Of the entry of a stage's experiment among the gates; no gate of the spec can have a full stop in its name."""
-    return f"{stage.name}.primary"
-
-
 def _entry(
     turn: Turn, stage: Stage, test: ABTest, result: ABTestResult, found: Found, before: GateResult | None
 ) -> GateResult:
+    """A lost experiment stays lost, as a breach of any gate does: a later look would be a second chance."""
     metric = deciding(test, turn.snapshot.metrics)
     unit: Unit = metric.unit if isinstance(metric, Primary) and test.effect.kind == "Absolute" else "share"
     same = before is not None and before.verdict == found.verdict
@@ -141,5 +160,5 @@ def _entry(
         name=primary_name(stage), metric=result.metric, value=result.estimate, low=result.low, high=result.high,
         bound=limit_of(test, unit), samples=result.exposures, stable_value=found.stable, verdict=found.verdict,
         message=found.message, since=before.since if same and before is not None else turn.now,
-        breaches=1 if found.verdict == "Breach" else 0,
+        breaches=1 if found.verdict == "Breach" or (before is not None and before.breaches) else 0,
     )  # fmt: skip

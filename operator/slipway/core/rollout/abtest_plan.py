@@ -30,6 +30,11 @@ def design_hash(test: ABTest) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
 
 
+def primary_name(stage: Stage) -> str:
+    """Of the entry of a stage's experiment among the gates; no gate of the spec can have a full stop in its name."""
+    return f"{stage.name}.primary"
+
+
 def changed(turn: Turn, stage: Stage) -> bool:
     """Whether the running experiment is another than the one that was begun."""
     known = turn.status.ab_test
@@ -51,7 +56,8 @@ def begun(turn: Turn, stage: Stage) -> Turn:
     name = metric.name if isinstance(metric, Primary) else test.metric or ""
     ends = (turn.progress.since or turn.now) + test.at_most.timedelta
     result = ABTestResult(stage=stage.name, metric=name, design=design_hash(test), ends_at=ends, verdict="Running")
-    return planned(turn.set(ab_test=result), stage)
+    others = tuple(gate for gate in turn.status.gates if gate.name != primary_name(stage))
+    return planned(turn.set(ab_test=result, gates=others), stage)
 
 
 def planned(turn: Turn, stage: Stage) -> Turn:

@@ -14,8 +14,8 @@ def of_experiment(turn: Turn) -> dict[str, Statement]:
     if result is None or stage is None or stage.name != result.stage:
         return {}
     stated: dict[str, Statement] = {}
-    if result.verdict == "Invalid":
-        entry = next((gate for gate in turn.status.gates if gate.name == f"{result.stage}.primary"), None)
+    entry = next((gate for gate in turn.status.gates if gate.name == f"{result.stage}.primary"), None)
+    if result.verdict == "Invalid" or (entry is not None and entry.verdict == "Invalid"):  # a lost one stays Worse
         message = entry.message if entry is not None else "its data are not valid"
         stated["ExperimentValid"] = ("False", "InvalidData", f"experiment {result.stage} decides nothing: {message}")
     elif result.srm:

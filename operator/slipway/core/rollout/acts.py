@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from slipway.api.v1alpha1.rollout_commands import Held
 from slipway.api.v1alpha1.rollout_stages import Stage
-from slipway.core.rollout.abtest import primary_name
+from slipway.core.rollout.abtest_plan import primary_name
 from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.campaign import drop, revert, roll_back
 from slipway.core.rollout.passing import is_last

@@ -21,11 +21,11 @@ def named(references: Iterable[LocalReference | None]) -> set[str]:
 
 def _holding(spec: ModelRolloutSpec, status: ModelRolloutStatus) -> tuple[Stage, ...]:
     """The running stage, and that whose gates hold on in it."""
-    stage, candidate = status.stage, variant(status, "candidate")
-    if stage is None or candidate is None or not 0 <= stage.index < len(spec.stages):
+    stage = status.stage
+    if stage is None or variant(status, "candidate") is None or not 0 <= stage.index < len(spec.stages):
         return ()
     running = spec.stages[stage.index]
-    kept = source(spec.stages, running, candidate)
+    kept = source(spec.stages, stage)
     return (running, kept) if kept is not None else (running,)
 
 

@@ -13,7 +13,7 @@ from slipway.core.rollout.abtest_plan import begun
 from slipway.core.rollout.replacement import free_name
 from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved, leaving
-from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, Turn
+from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_STAGES, Turn
 
 HISTORY = 10
 REPLACED = "Replaced"
@@ -84,6 +84,8 @@ def enter(turn: Turn, index: int) -> Turn:
     turn = turn.notice("Normal", "StageStarted", f"stage {stage.name} began")
     if stage.type == "Approval":
         return _enter_approval(turn, stage, index)
+    if _has_passed(turn, stage):
+        turn = turn.set(gates=())
     ready_since = turn.stage.ready_since if turn.stage else None
     progress = StageProgress(name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since)
     return begun(
@@ -91,9 +93,18 @@ def enter(turn: Turn, index: int) -> Turn:
     )
 
 
+def _has_passed(turn: Turn, following: Stage) -> bool:
+    """Whether a stage follows another one. Otherwise a commit has changed the running one, or put it in its place."""
+    running = turn.progress.name
+    return running != following.name and any(stage.name == running for stage in turn.spec.stages)
+
+
 def _enter_approval(turn: Turn, stage: Stage, index: int) -> Turn:
-    """The split stays, so its evidence and its route do as well; only the clock of the stage begins anew."""
+    """The split stays, so its evidence and its route do as well, and the gates of the stage that it came from, whatever
+    becomes of that in the spec; only the clock of the stage begins anew."""
+    before = turn.progress
     turn = turn.set_stage(
+        source=before.name if before.type in TRAFFIC_STAGES else before.source,
         name=stage.name, index=index, type=stage.type, since=turn.now, epoch=turn.status.epoch, accrued_seconds=0,
         running_since=None, expected_end=None, message="", advance="", approved="",
     )  # fmt: skip
@@ -132,13 +143,24 @@ def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
     """The gateway carries it: the candidate is stable, the old stable is kept warm. No pod restarts. `does` says what
     a stable version does."""
     target, candidate, old = turn.target, turn.the("candidate"), turn.variant("stable")
-    reason, message = "AllStagesPassed", f"version {target.version} {does}"
-    if old is None:
-        reason, message = "FirstRevision", f"{message}: the first revision, which passes no stage"
+    reason, because = ("FirstRevision", "the first revision, which passes no stage") if old is None else _grounds(turn)
+    message = f"version {target.version} {does}" + (f": {because}" if because else "")
     turn = _remember(turn, _entry(turn, candidate, "Promoted", reason, message)).notice("Normal", "Promoted", message)
     stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": True if old is None else None})
     kept = (_kept(turn, old),) if old is not None else ()
     return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=(), ab_test=None)
+
+
+def _grounds(turn: Turn) -> tuple[str, str]:
+    """Why a version was promoted: what it has proved is said of none that a person or an open end let pass."""
+    target, test = turn.target, turn.status.ab_test
+    if target.promote:
+        return "PromoteRequested", f"Promote by {target.promote}"
+    if test is not None and test.outcome == "Promote":
+        return "Inconclusive", f"experiment {test.stage} ended undecided, and its ifInconclusive is Promote"
+    if target.skipped:
+        return "StagesPassedOver", f"without {', '.join(each.name for each in target.skipped)}"
+    return "AllStagesPassed", ""
 
 
 def _kept(turn: Turn, old: Variant) -> Variant:
@@ -163,7 +185,7 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     waiting = turn.status.queued
     waiting = waiting if waiting is not None and waiting.cause == "Emergency" else None
     turn = turn.set(stage=draining, split=None, queued=waiting)
-    turn = turn.new_epoch() if reached else turn.set(gates=())
+    turn = (turn.new_epoch() if reached else turn).set(gates=())
     return turn.notice("Warning" if outcome != "Superseded" else "Normal", outcome, message)
 
 
@@ -192,7 +214,7 @@ def restore(turn: Turn) -> Turn:
         update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}
     )
     left = _kept(turn, stable).model_copy(update={"role": REPLACED})
-    return turn.set(variants=(back, left)).new_epoch().notice("Normal", "Restored", message)
+    return turn.set(variants=(back, left)).new_epoch().set(gates=()).notice("Normal", "Restored", message)
 
 
 def revert(turn: Turn, reason: str, message: str) -> Turn:

@@ -53,8 +53,8 @@ def _verdicts(gates: Sequence[GateResult]) -> list[tuple[str, str, int]]:
 
 
 def _of_experiment(result: ABTestResult | None) -> object:
-    """What of an experiment must not be lost: each look that was taken, and the end."""
-    return (result.verdict, len(result.looks), result.ended_at) if result else None
+    """What of an experiment must not be lost: each look that was taken, the end, and what follows."""
+    return (result.verdict, len(result.looks), result.ended_at, result.outcome) if result else None
 
 
 def _agrees(split: Split | None) -> object:

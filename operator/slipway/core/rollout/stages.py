@@ -172,14 +172,16 @@ def _undecided(turn: Turn, seen: Trial, counted: Measurements, lacks: list[str])
 
 
 def _because(judged: Judged) -> str:
+    if judged.breached and judged.result.verdict != "Breach":
+        return f"gate {judged.result.name} breached before in this stage; now: {judged.result.message}"
     return f"gate {judged.result.name}: {judged.result.message}"
 
 
 def _lacks(turn: Turn, stage: Stage, guards: Sequence[Judged], counted: Measurements, because: str) -> list[str]:
     """What is still missing in time and evidence, but for an experiment's own. What waits for people is none of it: a
     freeze on the day of its last look would make a winner undecided."""
-    if stage.type == "Approval" and turn.target.promote:  # evidence was waived before
-        return []
+    if stage.type == "Approval" and turn.target.promote:  # evidence was waived before; what endangers anybody never is
+        return _dangers(turn, next((each for each in guards if each.breached), None))
     waits = [f"clock stands: {because}"] if because else []
     left = remaining(turn, stage)
     if left > 0:
@@ -199,12 +201,18 @@ def _people(turn: Turn, stage: Stage) -> list[str]:
 
 
 def _hindrances(turn: Turn, bad: Judged | None) -> list[str]:
-    """What even a stage that is left before it has passed must wait for. A breach beats any command."""
+    """What even a stage that is left before it has passed must wait for."""
+    waits, stop = _dangers(turn, bad), barrier(turn)
+    return [*waits, stop.message] if stop else waits
+
+
+def _dangers(turn: Turn, bad: Judged | None) -> list[str]:
+    """What no command passes: a breach, and a candidate that could not carry more."""
     waits = [f"gate {bad.result.name}: Breach"] if bad is not None else []
-    candidate, stop = turn.variant("candidate"), barrier(turn)
+    candidate = turn.variant("candidate")
     if not full(turn, candidate):
         waits.append(f"the candidate is not ready: {complaint(turn, candidate)}")
-    return [*waits, stop.message] if stop else waits
+    return waits
 
 
 def _say_split(turn: Turn, split: object, because: str) -> Turn:

@@ -110,13 +110,17 @@ class Turn:
             return known
         kept = {"stage", "metric", "design", "ends_at", "required", "expected_days", "reachable", "detectable"}
         kept |= {"baseline", "basis", "underpowered"}
-        return ABTestResult(**{name: getattr(known, name) for name in kept}, verdict="Running")
+        verdict = "Worse" if known.verdict == "Worse" else "Running"
+        return ABTestResult(**{name: getattr(known, name) for name in kept}, verdict=verdict)
 
     def new_epoch(self) -> Turn:
-        """Evidence restarts: the split changed, or somebody disturbed it."""
+        """Evidence restarts: the split changed, or somebody disturbed it. A breach is not forgotten with it: it is a
+        person's to decide upon."""
+        breached = tuple(gate for gate in self.status.gates if gate.breaches)
         turn = self.set(
-            epoch=self.status.epoch + 1, epoch_since=self.now, gates=(), split=None, ab_test=self._experiment_anew()
-        )
+            epoch=self.status.epoch + 1, epoch_since=self.now, gates=breached, split=None,
+            ab_test=self._experiment_anew(),
+        )  # fmt: skip
         if turn.stage is None:
             return turn
         return turn.set_stage(

@@ -43,7 +43,7 @@ def gates_of(turn: Turn, stage: Stage) -> tuple[tuple[str, Gate], ...]:
     """The gates that hold in a stage by their name in status: the rollout's, then the stage's own, and in one of type
     Approval those of the stage whose traffic it keeps."""
     shared = {gate.name: gate for gate in turn.spec.gates}
-    kept = source(turn.spec.stages, stage, turn.the("candidate"))
+    kept = source(turn.spec.stages, turn.progress)
     own = {
         f"{each.name}.{g.name}" if g.name in shared else g.name: g for each in (kept, stage) if each for g in each.gates
     }
