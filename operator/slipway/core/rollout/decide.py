@@ -61,6 +61,8 @@ def _transition(turn: Turn, route: RouteView) -> Turn:
     turn = replace_deleted(turn, route)
     if position(turn.status) != position(before):
         return turn
+    if turn.stage_type == PROMOTE and turn.variant("stable") is None and route.carried:
+        return promoting(turn, route)  # it serves already: what is asked for instead finds it as stable
     if turn.snapshot.task:
         turn = consider(turn)
     if position(turn.status) != position(before):
