@@ -54,10 +54,11 @@ def snapshot(
     kind = stages[index]["type"] if index >= 0 else "Start"
     served = [each.get(member, {}) for each in stages[: index + 1] for member in ("canary", "abTest")]
     weight = next((each["weight"] for each in reversed(served) if each), "0%")
+    source = stages[index - 1]["name"] if kind == "Approval" and index > 0 else ""
     variants = [{"name": "stable", "revision": "s"}, {"name": "candidate", "revision": "c", "weight": weight}]
     status = ModelRolloutStatus.model_validate(
         {"epoch": 3, "epochSince": NOW - timedelta(seconds=400), "variants": variants, "target": {"version": "2"},
-         "stage": {"name": at, "index": index, "type": kind}}
+         "stage": {"name": at, "index": index, "type": kind, "source": source}}
     )  # fmt: skip
     metrics = TaskMetrics(templates={"approvals": MetricTemplateSpec.model_validate(template)})
     parsed = ModelRolloutSpec.model_validate(raw)

@@ -251,6 +251,9 @@ class ModelRolloutStatus(ConditionedStatus):
     split: Split | None = Field(None, description="The candidate's share, asked for and measured.")
     stage: StageProgress | None = Field(None, description="The stage that the candidate is in.")
     gates: GateResults = Field((), description="The latest judgement of each gate.")
+    stable_gates: GateResults = Field(
+        (), description="While another version is rolled out: of the gates that still guard the promoted one."
+    )
     ab_test: ABTestResult | None = Field(None, description="The experiment of what is being rolled out.")
     ledger: Ledger | None = Field(None, description="The evidence ledger: each decision with its inputs.")
     batch: BatchStatus | None = Field(None, description="With serving.mode Batch: the last run.")

@@ -7,7 +7,16 @@ from typing import Literal
 
 from slipway.api.v1alpha1.rollout_commands import RequestAnswer
 from slipway.api.v1alpha1.rollout_stages import Stage
-from slipway.api.v1alpha1.rollout_status import Benchmark, HistoryEntry, Rejected, StageProgress, Target, Variant
+from slipway.api.v1alpha1.rollout_status import (
+    RETIRING,
+    Benchmark,
+    HistoryEntry,
+    Rejected,
+    Retiring,
+    StageProgress,
+    Target,
+    Variant,
+)
 from slipway.core.desired.names import inference_service_name
 from slipway.core.rollout.abtest_plan import begun
 from slipway.core.rollout.replacement import free_name
@@ -31,7 +40,8 @@ def begin(turn: Turn, model: Resolved) -> Turn:
     target = Target(
         model=model.name, version=model.version, digest=model.digest, started_at=turn.now, cause=model.cause
     )
-    turn = turn.set(target=target, queued=None, ignored=None, gates=(), split=None, ab_test=None)
+    guarding = turn.status.gates if turn.variant("previous") is not None else ()
+    turn = turn.set(target=target, queued=None, ignored=None, gates=(), stable_gates=guarding, split=None, ab_test=None)
     message = f"version {model.version} is being rolled out"
     turn = turn.notice("Normal", "Started", message).record("Started", "VersionAskedFor", message)
     return turn.set(stage=StageProgress(name="build", index=-1, type=BUILD, since=turn.now, epoch=turn.status.epoch))
@@ -136,7 +146,7 @@ def promote(turn: Turn) -> Turn:
         name="promote", index=len(turn.spec.stages), type=PROMOTE, since=turn.now, ready_since=ready_since
     )
     gates = turn.status.gates
-    return turn.set(stage=stage).new_epoch().set(gates=gates)
+    return turn.set(stage=stage).new_epoch().set(gates=gates, stable_gates=())
 
 
 def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
@@ -197,12 +207,16 @@ def fail(turn: Turn, reason: str, message: str, benchmark: Benchmark | None = No
 def drop(turn: Turn, outcome: Outcome, reason: str, message: str, benchmark: Benchmark | None = None) -> Turn:
     """The same, whoever ends it."""
     target = turn.target
-    nobody = Variant(
-        name="candidate", model=target.model, version=target.version, digest=target.digest, benchmark=benchmark
-    )
-    turn = _remember(turn, _entry(turn, nobody, outcome, reason, message))
+    turn = _remember(turn, _entry(turn, _nobody(target, benchmark), outcome, reason, message))
     turn = reject(turn, target, reason)
     return end(turn).notice("Warning", outcome, message)
+
+
+def _nobody(target: Target, benchmark: Benchmark | None) -> Variant:
+    """What stands in history for a version that no revision was made of."""
+    return Variant(
+        name="candidate", model=target.model, version=target.version, digest=target.digest, benchmark=benchmark
+    )
 
 
 def restore(turn: Turn) -> Turn:
@@ -217,8 +231,25 @@ def restore(turn: Turn) -> Turn:
     return turn.set(variants=(back, left)).new_epoch().set(gates=()).notice("Normal", "Restored", message)
 
 
+def interrupt(turn: Turn, reason: str, message: str) -> Turn:
+    """Ends a campaign for no fault of its version, which may be tried again. Its InferenceService is held until its
+    last requests are done."""
+    target, candidate = turn.status.target, turn.variant("candidate")
+    if target is None:
+        return turn
+    if turn.stage_type != ROLLBACK:
+        turn = _remember(turn, _entry(turn, candidate or _nobody(target, None), "Superseded", reason, message))
+        turn = turn.notice("Normal", "Superseded", message)
+    name = candidate.inference_service if candidate is not None else ""
+    if name in turn.snapshot.services and len(turn.status.retiring) < RETIRING:
+        turn = turn.set(retiring=(*turn.status.retiring, Retiring(name=name)))
+    return end(turn)
+
+
 def revert(turn: Turn, reason: str, message: str) -> Turn:
-    """After promotion: the previous variant serves again, and the promoted one is on its way out, rejected."""
+    """After promotion: the previous variant serves again, and the promoted one is on its way out, rejected. A campaign
+    that has begun since ends: its version was compared with a bad one."""
+    turn = interrupt(turn, "StableRolledBack", f"the version that it was compared with goes back: {message}")
     stable, previous = turn.the("stable"), turn.the("previous")
     target = Target(
         model=stable.model, version=stable.version, digest=stable.digest, image=stable.image,
@@ -234,8 +265,11 @@ def revert(turn: Turn, reason: str, message: str) -> Turn:
 
 
 def end(turn: Turn) -> Turn:
-    """Nothing is being rolled out any more."""
-    return turn.without("candidate").set(target=None, stage=None, split=None, gates=(), ab_test=None)
+    """Nothing is being rolled out any more; what guards the promoted version goes on."""
+    guarding = turn.status.stable_gates
+    return turn.without("candidate").set(
+        target=None, stage=None, split=None, gates=guarding, stable_gates=(), ab_test=None
+    )
 
 
 def reject(turn: Turn, held: Target | Variant, reason: str) -> Turn:

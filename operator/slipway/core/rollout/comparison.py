@@ -8,18 +8,17 @@ from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.core.evidence import Subject
-from slipway.core.rollout.approval import has_share
-from slipway.core.rollout.guard import watched
+from slipway.core.rollout.guard import judges_candidate, watched
 from slipway.core.rollout.passing import ahead
 from slipway.core.rollout.route import header_of
 from slipway.core.rollout.snapshot import Snapshot, variant
-from slipway.core.rollout.turn import BUILD, PROMOTE, PROVE, ROLLBACK, TRAFFIC_STAGES
+from slipway.core.rollout.turn import BUILD, PROMOTE, PROVE, ROLLBACK
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The two subjects; `stable` is None after promotion, where only absolute bounds are judged. Before an experiment
-    both are stable."""
+    """The two subjects; `stable` is None where a promoted version is guarded and nothing is compared with it: only
+    absolute bounds are judged then. Before an experiment both are stable."""
 
     candidate: Subject
     stable: Subject | None
@@ -49,10 +48,9 @@ def comparison(snapshot: Snapshot) -> Comparison | None:
         return None
     assigned, rollout = bool(header_of(spec)), snapshot.identity.key
     live = Subject(rollout, stable.revision, "live", status.epoch)
-    if status.stage is None:
+    if candidate is None or not judges_candidate(status):
+        if _before_experiment(spec, status):
+            return Comparison(live, live, assigned)
         return Comparison(live, None, assigned) if watched(spec, status) else None
-    judged = status.stage.type in (*TRAFFIC_STAGES, "Approval")
-    if candidate is None or not judged or not has_share(candidate):
-        return Comparison(live, live, assigned) if _before_experiment(spec, status) else None
     traffic = "shadow" if candidate.mirror else "live"
     return Comparison(Subject(rollout, candidate.revision, traffic, status.epoch), live, assigned)

@@ -13,7 +13,7 @@ from slipway.core.rollout.campaign_steps import building, promoting, rolling_bac
 from slipway.core.rollout.conditions import conclude, conditions_of
 from slipway.core.rollout.deletion import delete_everything, going, let_everything_go, orphaned, withdraw
 from slipway.core.rollout.effects import effects
-from slipway.core.rollout.guard import keep_watch
+from slipway.core.rollout.guard import keep_watch, watch_stable
 from slipway.core.rollout.persisted import dump, position
 from slipway.core.rollout.proving import proving
 from slipway.core.rollout.recording import acted, look_again, record
@@ -61,12 +61,17 @@ def _transition(turn: Turn, route: RouteView) -> Turn:
     turn = replace_deleted(turn, route)
     if position(turn.status) != position(before):
         return turn
+    if turn.stage_type == PROMOTE and turn.variant("stable") is None and route.carried:
+        return promoting(turn, route)  # it serves already: what is asked for instead finds it as stable
     if turn.snapshot.task:
         turn = consider(turn)
     if position(turn.status) != position(before):
         return turn
     if turn.stage is None:
         return keep_watch(turn)
+    turn = watch_stable(turn)
+    if position(turn.status) != position(before):
+        return turn
     before_traffic = {BUILD: building, PROVE: proving, START: starting}
     if turn.stage_type in before_traffic:
         return before_traffic[turn.stage_type](turn)

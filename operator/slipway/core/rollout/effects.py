@@ -109,10 +109,11 @@ def _prove(turn: Turn) -> Iterator[Action]:
 
 
 def _route(turn: Turn, route: RouteView) -> Iterator[Action]:
-    wanted = wanted_route(turn.snapshot.identity, turn.spec, turn.status)
+    wanted, live = wanted_route(turn.snapshot.identity, turn.spec, turn.status), turn.snapshot.route
     if wanted is not None and not route.agrees:
-        live = turn.snapshot.route
         yield Apply(wanted, live["metadata"].get("resourceVersion") if live else None)
+    elif live is not None and route.left:
+        yield Delete(key_of(live), live["metadata"]["uid"])
 
 
 def _clean_up(turn: Turn, route: RouteView) -> Iterator[Action]:

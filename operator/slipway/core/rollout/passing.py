@@ -66,6 +66,14 @@ def go_on(turn: Turn, because: str = "") -> Turn:
     return enter(turn, index) if index < len(turn.spec.stages) else promote(turn)
 
 
+def taken_out(turn: Turn) -> Turn:
+    """With the running stage among those that are passed over, where the spec has it no more."""
+    name = turn.progress.name
+    if any(stage.name == name for stage in turn.spec.stages):
+        return turn
+    return _skip(turn, (SkippedStage(name=name, reason="taken out of spec.stages while it ran"),))
+
+
 def _skip(turn: Turn, left: Sequence[SkippedStage]) -> Turn:
     names = {each.name for each in left}
     others = (each for each in turn.target.skipped if each.name not in names)

@@ -11,14 +11,14 @@ from slipway.core.evidence import Evidence
 from slipway.core.plan import Unavailable
 from slipway.core.rollout.abtest import LOST, OPEN, Trial, expected_end, experiment, open_end, settled, trial
 from slipway.core.rollout.abtest_plan import changed
-from slipway.core.rollout.approval import measured, missing_approval, say_awaiting, unmeasured
-from slipway.core.rollout.barriers import barrier, ceiling, stopped
+from slipway.core.rollout.approval import has_share, measured, missing_approval, say_awaiting, unmeasured
+from slipway.core.rollout.barriers import Barrier, barrier, ceiling, stopped
 from slipway.core.rollout.campaign import enter, roll_back, share_of
 from slipway.core.rollout.clock import elapsed, expect_end, measured_split, remaining, run, standing
-from slipway.core.rollout.passing import cut_short, go_on
+from slipway.core.rollout.passing import cut_short, go_on, taken_out
 from slipway.core.rollout.presence import answers, complaint, full
 from slipway.core.rollout.report import Measurements, report
-from slipway.core.rollout.route import RouteView
+from slipway.core.rollout.route import RouteView, fraction
 from slipway.core.rollout.turn import Turn
 from slipway.core.rollout.verdicts import Judged, breach_held, evaluate, gates_of, overdue
 
@@ -40,10 +40,15 @@ def in_stage(turn: Turn, route: RouteView) -> Turn:
     progress = turn.progress
     index = _place(turn)
     stage = turn.spec.stages[index]
-    if _asks_otherwise(turn, stage):
-        return enter(turn, index).notice("Normal", "StageChanged", f"the spec changed stage {stage.name}")
+    changes = _asks_otherwise(turn, stage)
+    stop = barrier(turn) if changes and _goes_forward(turn, stage) else None
+    if changes and stop is None:
+        return enter(taken_out(turn), index).notice("Normal", "StageChanged", f"the spec changed stage {stage.name}")
     if index != progress.index:
         turn = turn.set_stage(index=index)
+    if stop is not None:
+        protected = protect(turn)
+        return protected if protected is not None else _as_it_is(turn, stage, stop)
     if not measured(turn, stage):
         return unmeasured(turn, stage)
     turn = turn.at_latest(poll_seconds(stage))
@@ -65,6 +70,35 @@ def _asks_otherwise(turn: Turn, stage: Stage) -> bool:
     weight, mirror, _ = share_of(stage, candidate)
     same = (progress.name, progress.type, candidate.weight, candidate.mirror)
     return same != (stage.name, stage.type, weight, mirror) or changed(turn, stage)
+
+
+def _goes_forward(turn: Turn, stage: Stage) -> bool:
+    """Whether the spec's change gives the candidate more than it has, or the same in another stage."""
+    candidate = turn.the("candidate")
+    weight, mirror, _ = share_of(stage, candidate)
+    asked = (fraction(weight), fraction(mirror), stage.name != turn.progress.name)
+    return asked > (fraction(candidate.weight), fraction(candidate.mirror), False)
+
+
+def _as_it_is(turn: Turn, stage: Stage, stop: Barrier) -> Turn:
+    """The candidate keeps what it has, under the gates, while a change of the spec that goes forward waits. Its clock
+    stands: evidence begins anew with the change."""
+    message = f"stage {turn.progress.name} stays as it is, and the spec's change of it waits: {stop.message}"
+    turn = run(turn.at_latest(poll_seconds(stage)), message).say("Progressing", "False", stop.reason, message)
+    if not has_share(turn.the("candidate")):
+        return turn
+    same = stage.name == turn.progress.name
+    gates = gates_of(turn, stage) if same else [(gate.name, gate) for gate in turn.spec.gates]
+    planned = float(max(stage.min_samples or 0, stage.min_exposures or 0)) if same else 0.0
+    guards = evaluate(turn, gates, turn.snapshot.evidence, planned)
+    exposed = not turn.the("candidate").mirror
+    counted = Measurements.of(turn.snapshot.evidence, guards, turn.status.split, exposed)
+    back = _way_back(turn, guards, None, counted)
+    if back is not None:
+        return back
+    bad = next((each for each in guards if each.breached), None)
+    turn = report(turn, counted, message, short=is_short(stage))
+    return _held(turn, bad) if bad is not None else turn
 
 
 def protect(turn: Turn) -> Turn | None:
@@ -133,13 +167,17 @@ def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
         return go_on(report(turn, counted, "", now=True), over)
     turn = report(turn, counted, "; ".join(waits), short=is_short(stage))
     if bad is not None:
-        message = f"held for a person (onBreach: Hold): {bad.result.name} breached"
-        turn = breach_held(turn, bad, f"{message}: {bad.result.message}")
-        return turn.say("Progressing", "False", "Breached", message).say("Stalled", "True", "Breached", message)
+        return _held(turn, bad)
     if seen is not None and seen.result.outcome == "Hold" and not over:
         message = f"held for a person (ifInconclusive: Hold): {open_end(seen, lacks)}"
         return turn.say("Progressing", "False", OPEN, message).say("Stalled", "True", OPEN, message)
     return _say_progress(turn, stage, judged, because)
+
+
+def _held(turn: Turn, bad: Judged) -> Turn:
+    message = f"held for a person (onBreach: Hold): {bad.result.name} breached"
+    turn = breach_held(turn, bad, f"{message}: {bad.result.message}")
+    return turn.say("Progressing", "False", "Breached", message).say("Stalled", "True", "Breached", message)
 
 
 def _experiment(turn: Turn, stage: Stage, split: Split | None) -> tuple[Turn, Trial | None]:
