@@ -14,7 +14,7 @@ step = @started=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $
 # A test that lacks a program is skipped by `make check`; on the embedded cluster's machine all are there afterwards.
 whole = $(if $(KUBECONFIG),,SLIPWAY_NO_SKIPS=1) $(PYTEST)
 
-.PHONY: help demo check lint types layers unit test programs controlplane e2e lifecycle readme cluster install cluster-status cluster-down crds bench bench-decisions faults locks environments stores bench-image
+.PHONY: help demo check lint types layers unit processes test programs controlplane e2e lifecycle readme cluster install cluster-status cluster-down crds bench bench-decisions faults locks environments stores bench-image
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,9 +34,13 @@ layers: environments
 	$(call step,import-linter,.venv/bin/lint-imports)
 
 unit: environments
-	$(call step,unit tests,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile tests/unit)
+	$(call step,unit tests,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m "not long" tests/unit)
 
-test: check programs stores controlplane install e2e lifecycle readme ## Everything: check, then tests on a real API server, then on a whole cluster
+# Servers, builders and Jobs as whole processes, and the kill at every write: minutes, of which `make check` has two.
+processes: environments
+	$(call step,unit tests of whole processes,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m long tests/unit)
+
+test: check processes programs stores controlplane install e2e lifecycle readme ## Everything: check, then tests on a real API server, then on a whole cluster
 
 # What takes minutes on a cold machine is made before the tests that need it, whose time limits it would break.
 programs: environments
@@ -48,7 +52,7 @@ stores: environments
 
 # With the chart's unit tests once more: a `make check` before helm was built had to skip them.
 controlplane: environments
-	$(call step,control plane tests,$(whole) tests/controlplane tests/unit/chart)
+	$(call step,control plane tests,$(whole) -n 2 --dist loadfile tests/controlplane tests/unit/chart)
 
 # With the unit tests once more that need promtool or docker-registry, which came with the cluster.
 e2e: environments
@@ -88,7 +92,8 @@ bench: environments ## Measure on the cluster what docs/figures.md promises; tak
 bench-decisions: environments ## Simulate A/B tests on six kinds of traffic: false promotions, power, sizes (RUNS=2000: 5 minutes)
 	$(call step,bench of decisions,nice -n 19 $(PYTHON) -m tests.bench_decisions --runs $(or $(RUNS),2000))
 
-bench-image: environments ## Measure the server of images: what measuring and logging cost a request (2 minutes)
+bench-image: environments ## Measure images: their server beside MLServer, FastAPI, MLflow and BentoML, their size, a scrape (10 minutes)
+	@requirements/environment.sh bench .venv-bench
 	$(call step,bench of images,$(PYTEST) -s tests/bench_image)
 
 faults: environments ## Kill, delete and cut off things while models are served, on the cluster

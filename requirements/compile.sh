@@ -21,3 +21,5 @@ lock scoring serving scoring
 cp requirements/scoring.txt model_images/slipway_serving/build/scoring.lock
 lock builder builder
 lock dev operator pipelines serving builder dev
+# Rivals of the served image's server, which nothing else needs.
+lock bench bench

@@ -8,7 +8,7 @@
 set -eu
 lock=$1; link=$2
 root=$(cd "$(dirname "$0")/.." && pwd)
-cache=${SLIPWAY_CACHE:-$HOME/.cache/slipway}
+cache=${SLIPWAY_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway}
 file=$root/requirements/$lock.txt
 say() { echo "environment: $*" >&2; }
 die() { say "$1"; say "remedy: $2"; exit 1; }

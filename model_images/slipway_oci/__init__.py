@@ -18,12 +18,14 @@ from slipway_oci.errors import (
     RegistryUntrusted,
     UnsupportedImage,
 )
+from slipway_oci.image_layout import LayoutImage, read_layout, write_layout
 from slipway_oci.images import ImageConfig, append_layers, image_from_layers, resolve_platform
 from slipway_oci.layers import Layer, layer_from_tree
 from slipway_oci.login import docker_login
 from slipway_oci.reference import ImageReference
 from slipway_oci.referrers import attach, attached
 from slipway_oci.registry import Manifest, Registry, canonical_json, sha256_digest
+from slipway_oci.repack import repack
 from slipway_oci.trust import trust_bundle
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "InvalidCredentials",
     "InvalidReference",
     "Layer",
+    "LayoutImage",
     "Manifest",
     "OciError",
     "Registry",
@@ -53,7 +56,10 @@ __all__ = [
     "image_from_layers",
     "layer_from_tree",
     "read_files",
+    "read_layout",
+    "repack",
     "resolve_platform",
     "sha256_digest",
     "trust_bundle",
+    "write_layout",
 ]

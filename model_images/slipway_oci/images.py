@@ -53,7 +53,7 @@ def append_layers(
     same = source.host == registry.host
     for descriptor in manifest["layers"]:
         _carry(source, registry, base.repository, target.repository, descriptor, same)
-    descriptors = [_as_oci(descriptor) for descriptor in manifest["layers"]]
+    descriptors = [as_oci(descriptor) for descriptor in manifest["layers"]]
     return _push(registry, target, descriptors, _configured(document, layers, config), layers)
 
 
@@ -91,7 +91,7 @@ def _carry(
     registry.push_blob(repository, digest, size, lambda: source.stream_blob(origin, digest))
 
 
-def _as_oci(descriptor: Mapping[str, Any]) -> dict[str, Any]:
+def as_oci(descriptor: Mapping[str, Any]) -> dict[str, Any]:
     """A base in Docker's format becomes an OCI one: same bytes, other name of the type."""
     media_type = descriptor["mediaType"]
     return {**descriptor, "mediaType": LAYER_TYPE if media_type == _DOCKER_GZIP else media_type}

@@ -53,7 +53,7 @@ def layer_from_tree(
     left out: a container runtime makes its own.
     """
     with destination.open("wb") as file:
-        sink = _GzipSink(file)
+        sink = GzipSink(file)
         with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as archive:  # type: ignore[call-overload]
             _add_parents(archive, prefix)
             _add_tree(archive, root, prefix, exclude or (lambda _: False), preserve)
@@ -120,7 +120,7 @@ def _describe(entry: tarfile.TarInfo, path: Path, status: os.stat_result, preser
     return True
 
 
-class _GzipSink:
+class GzipSink:
     """A file that compresses what is written into gzip members, hashing both sides on the way."""
 
     def __init__(self, file: IO[bytes]) -> None:

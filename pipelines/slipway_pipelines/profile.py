@@ -66,9 +66,9 @@ def slice_values(train: pd.DataFrame, columns: Columns, wanted: Sequence[str]) -
 def reference_edges(values: Floats) -> Floats:
     """Inner edges of at most 20 buckets of nearly equal counts.
 
-    An edge lies halfway between a quantile and the next larger value that occurs. Two values that training told apart
-    thus never meet on an edge, a value that many rows share has a bucket of its own, and a constant feature has no
-    edges.
+    An edge lies halfway between a quantile and the next larger value that occurs, or on that one where no number lies
+    between: a bucket begins with its lower edge. Two values that training told apart thus are apart, a value that many
+    rows share has a bucket of its own, and a constant feature has no edges.
     """
     finite = np.sort(values[np.isfinite(values)])
     distinct = np.unique(finite)
@@ -77,7 +77,9 @@ def reference_edges(values: Floats) -> Floats:
     last_of_share = np.maximum(np.arange(1, BINS) * len(finite) // BINS - 1, 0)
     index = np.unique(np.searchsorted(distinct, finite[last_of_share]))
     index = index[index < len(distinct) - 1]
-    return (distinct[index] + distinct[index + 1]) / 2
+    lower, upper = distinct[index], distinct[index + 1]
+    halfway = (lower + upper) / 2
+    return np.where(halfway > lower, halfway, upper)
 
 
 def _numeric(name: str, values: Floats) -> dict[str, Any]:

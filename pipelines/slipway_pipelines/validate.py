@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from slipway.features.spelling import as_category
+
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.faults import DataFault
 
@@ -71,16 +73,7 @@ def _numeric(values: pd.Series, name: str) -> pd.Series:
 
 def _text(values: pd.Series) -> pd.Series:
     """Missing is None, as it is in a JSON request: training and serving must see the same thing."""
-    return values.astype("object").map(_spelling, na_action="ignore").where(values.notna(), None)
-
-
-def _spelling(value: object) -> str:
-    """One spelling per value: a Parquet 1.0 and a CSV "1" are the same label."""
-    if isinstance(value, bool):
-        return str(int(value))
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+    return values.astype("object").map(as_category, na_action="ignore").where(values.notna(), None)
 
 
 def _identity(values: pd.Series, name: str) -> pd.Series:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.cluster import leftovers, network, trim
 from tests.cluster.configuration import CGROUP
 from tests.cluster.errors import ClusterError
+from tests.cluster.packages import remove_killed_policy
 from tests.cluster.places import Places
 from tests.cluster.processes import Processes, start_time
 from tests.cluster.progress import Progress
@@ -42,7 +43,9 @@ def clear(places: Places, processes: Processes) -> None:
     kill_pods(places)
     trim.registry(places)
     trim.layers(places)
-    unmount_below((places.state, places.containerd_root))
+    unmount_below((places.state, places.containerd_root, *leftovers.scratch(places)))
+    leftovers.remove_scratch(places)
+    remove_killed_policy()
     network.remove(places.state / "sysctls.json")
     remove_cgroups()
     leftovers.remove(places)

@@ -25,9 +25,14 @@ def note_fixed_directories(places: Places) -> None:
         note.write_text(json.dumps([str(path) for path in _FIXED if not path.exists()]))
 
 
+def scratch(places: Places) -> tuple[Path, ...]:
+    """Directories in which a killed `up` was making images; debootstrap may have mounts below its own."""
+    return tuple(places.cache.glob("slipway-*-*"))
+
+
 def remove_scratch(places: Places) -> None:
-    """Directories in which a killed `up` was making images; only one runs at a time, and it is this one."""
-    for killed in places.cache.glob("slipway-*-*"):
+    """Removes them; only one `up` runs at a time, and it is this one. What is mounted there has to go before."""
+    for killed in scratch(places):
         shutil.rmtree(killed, ignore_errors=True)
 
 

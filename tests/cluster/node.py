@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from tests.cluster.api import Api, answers, wait_for
 from tests.cluster.certificates import Authority, Identity
 from tests.cluster.control_plane import client
 from tests.cluster.packages import program
-from tests.cluster.places import Places
+from tests.cluster.places import REPOSITORY, Places
 from tests.cluster.processes import HostProcess, Processes
 
+SECCOMP_PROFILES = REPOSITORY / "charts" / "slipway" / "files" / "seccomp"
 _CGROUPS = Path("/sys/fs/cgroup")
 _TOO_EARLY = "not initialized yet"
 """What containerd answers, and a kubelet ends with, while there is a socket and no runtime service behind it yet."""
@@ -40,6 +42,7 @@ def start_kubelet(places: Places, kubernetes: Path, authority: Authority, proces
     user = f"system:node:{addresses.NODE_NAME}"
     authority.issue(Identity("kubelet", user, ("system:nodes",), names))
     kubeconfig = client(places, authority, "kubelet", user, ("system:nodes",))
+    _copy_seccomp_profiles(places.state / "kubelet" / "seccomp")
     resolv_conf = _resolv_conf()
     config = configuration.write("kubelet.yaml", places.configs / "kubelet.yaml", places, resolv_conf=str(resolv_conf))
     make_cgroups()
@@ -56,6 +59,13 @@ def start_kubelet(places: Places, kubernetes: Path, authority: Authority, proces
     processes.ensure(kubelet)
     start_proxy(places, kubernetes, authority, processes)
     return kubelet
+
+
+def _copy_seccomp_profiles(target: Path) -> None:
+    """Those that the chart ships, where the kubelet looks for profiles of its node."""
+    target.mkdir(parents=True, exist_ok=True)
+    for profile in SECCOMP_PROFILES.glob("*.json"):
+        shutil.copyfile(profile, target / profile.name)
 
 
 def start_proxy(places: Places, kubernetes: Path, authority: Authority, processes: Processes) -> None:

@@ -14,6 +14,7 @@ from tests.cluster.progress import Progress
 
 # Package and the file that shows that it is there, from whichever package (Docker's own containerd will do as well).
 PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "buildah": ("/usr/bin/buildah",),
     "ca-certificates": ("/etc/ssl/certs/ca-certificates.crt",),
     "conntrack": ("/usr/sbin/conntrack", "/usr/bin/conntrack"),
     "containerd": ("/usr/bin/containerd",),
@@ -28,6 +29,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "runc": ("/usr/sbin/runc", "/usr/bin/runc"),
 }
 _POLICY = Path("/usr/sbin/policy-rc.d")
+_OURS = "# made by slipway's embedded cluster while it installs packages"
 _APT = ("apt-get", "-o", "DPkg::Lock::Timeout=600", "-q")
 
 
@@ -46,7 +48,7 @@ def install(progress: Progress, log: Path) -> None:
             f"the embedded cluster needs {', '.join(wanted)}, and this machine has no apt-get",
             "use Debian 12, or give a cluster of your own through KUBECONFIG",
         )
-    with progress.step(f"installing Debian packages {', '.join(wanted)}"), _services_stay_off():
+    with progress.step(f"installing Debian packages {', '.join(wanted)}"), services_stay_off():
         command = [*_APT, "install", "-y", "--no-install-recommends", *wanted]
         if _run(command, log):
             _run([*_APT, "update"], log)
@@ -78,15 +80,23 @@ def _run(command: list[str], log: Path) -> int:
         ).returncode
 
 
+def remove_killed_policy(policy: Path = _POLICY) -> None:
+    """A killed `up` leaves its policy behind, and no service of this machine would start when it is installed."""
+    with contextlib.suppress(OSError):
+        if _OURS in policy.read_text():
+            policy.unlink()
+
+
 @contextlib.contextmanager
-def _services_stay_off() -> Iterator[None]:
+def services_stay_off(policy: Path = _POLICY) -> Iterator[None]:
     """Debian starts the service of what it installs unless a policy says no; ours run under other names and ports."""
-    if _POLICY.exists():
+    remove_killed_policy(policy)
+    if policy.exists():
         yield
         return
-    _POLICY.write_text("#!/bin/sh\nexit 101\n")
-    _POLICY.chmod(0o755)
+    policy.write_text(f"#!/bin/sh\n{_OURS}\nexit 101\n")
+    policy.chmod(0o755)
     try:
         yield
     finally:
-        _POLICY.unlink(missing_ok=True)
+        policy.unlink(missing_ok=True)

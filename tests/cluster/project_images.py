@@ -12,6 +12,7 @@ from pathlib import Path
 
 from slipway_oci import ImageConfig, Layer
 
+from tests.cluster import buildah
 from tests.cluster.environment import Environment
 from tests.cluster.images import SEARCH_PATH, Images, Store
 from tests.cluster.layers import DEPENDENCIES, LayerCache, compile_bytecode, environment_key
@@ -30,28 +31,31 @@ class ProjectImage:
     name: str
     module: str
     sources: tuple[tuple[str, str], ...]
+    lock_name: str = ""
+    """Of its lock, where that is not its own name."""
+
+    buildah: bool = False
+    """Whether it holds Buildah, which is Debian's package on this machine; without that there is no such image."""
 
     @property
     def lock(self) -> Path:
-        return REPOSITORY / "requirements" / f"{self.name}.txt"
+        return REPOSITORY / "requirements" / f"{self.lock_name or self.name}.txt"
 
 
 # What served images share with training; the builder copies it into them.
 _FEATURES = (("operator/slipway/__init__.py", "slipway/__init__.py"), ("operator/slipway/features", "slipway/features"))
+_BUILDER = (
+    ("model_images/slipway_serving", "slipway_serving"),
+    ("model_images/slipway_oci", "slipway_oci"),
+    *_FEATURES,
+    # What the prober computes with, the standard library alone.
+    ("operator/slipway/statistics/__init__.py", "slipway/statistics/__init__.py"),
+    ("operator/slipway/statistics/quantiles.py", "slipway/statistics/quantiles.py"),
+)
 IMAGES = (
     ProjectImage("operator", "slipway", (("operator/slipway", "slipway"), ("crds", "crds"))),
-    ProjectImage(
-        "builder",
-        "slipway_serving.build",
-        (
-            ("model_images/slipway_serving", "slipway_serving"),
-            ("model_images/slipway_oci", "slipway_oci"),
-            *_FEATURES,
-            # What the prober computes with, the standard library alone.
-            ("operator/slipway/statistics/__init__.py", "slipway/statistics/__init__.py"),
-            ("operator/slipway/statistics/quantiles.py", "slipway/statistics/quantiles.py"),
-        ),
-    ),
+    ProjectImage("builder", "slipway_serving.build", _BUILDER),
+    ProjectImage("buildah", "slipway_serving.build.system", _BUILDER, "builder", buildah=True),
     ProjectImage(
         "pipelines",
         "slipway_pipelines",
@@ -88,13 +92,13 @@ def _add_used(places: Places, used: list[str]) -> None:
 
 def make_all(images: Images) -> dict[str, str]:
     """Every image of the project, one after the other."""
-    return {image.name: make(image, images) for image in IMAGES}
+    return {image.name: make(image, images) for image in IMAGES if not image.buildah or buildah.installed()}
 
 
 def make(image: ProjectImage, images: Images) -> str:
     """The pinned reference of one image, made where it is missing."""
     code_key = _code_key(image)
-    key = f"{environment_key(image.lock)} {code_key}"
+    key = f"{environment_key(image.lock)} {code_key}" + (f" {buildah.key()}" if image.buildah else "")
     config = ImageConfig(
         env={
             "PATH": f"/{DEPENDENCIES}/bin:{SEARCH_PATH}",
@@ -108,7 +112,9 @@ def make(image: ProjectImage, images: Images) -> str:
     )
 
     def layers() -> list[Layer]:
-        return [images.layers.python_environment(image.lock), _code_layer(image, code_key, images.layers)]
+        programs = [buildah.layer(images.layers)] if image.buildah else []
+        code = _code_layer(image, code_key, images.layers)
+        return [images.layers.python_environment(image.lock), *programs, code]
 
     return images.on_base(image.name, layers, key, config)
 

@@ -34,6 +34,7 @@ def test_the_notes_say_what_is_missing(released: Release) -> None:
         "mlflow.url",
         "images.builder",
         "images.base",
+        "images.buildah",
         "images.pipelines",
         "registry.default",
     ):

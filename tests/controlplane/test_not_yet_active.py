@@ -1,4 +1,4 @@
-"""RolloutRequests and MetricTemplates are answered by the real operator, with the chart's rights, once."""
+"""What is not acted on yet (Unfreeze, MetricTemplates) is answered by the real operator, with the chart's rights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.controlplane
 
 # A machine that is busy with other tests must cost no lease, and may take its time.
 FLAGS, PATIENCE = ("--resync=2", "--lease-duration=60", "--lease-renew-deadline=40"), 120
-REQUEST, TEMPLATE = ("rolloutrequest", "card-fraud-abort"), ("metrictemplate", "queue-depth")
+REQUEST, TEMPLATE = ("rolloutrequest", "card-fraud-unfreeze"), ("metrictemplate", "queue-depth")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def writes(plane: Audited, since: int = 0) -> list[Write]:
 
 def test_they_are_answered_once_and_for_all(audited: tuple[Release, Audited], tmp_path: Path) -> None:
     release, plane = audited
-    create(release, "rolloutrequest-abort")
+    create(release, "rolloutrequest-unfreeze")
     create(release, "metrictemplate-queue-depth")
     with operator(release, certificate(tmp_path), tmp_path / "log", *FLAGS) as running:
         eventually(lambda: answered(release), PATIENCE)
@@ -72,7 +72,7 @@ def test_they_are_answered_once_and_for_all(audited: tuple[Release, Audited], tm
     assert {write.code for write in first} <= {200, 201}
     status = release.get(*REQUEST)["status"]
     assert (status["phase"], status["reason"]) == ("Refused", "NotYetActive")
-    assert "set spec.model.mlflow.version of the ModelRollout to the version that stable serves" in status["message"]
+    assert "nothing freezes a RetrainPolicy" in status["message"]
     assert status["at"] == status["conditions"][0]["lastTransitionTime"]
     columns = release.kubectl("get", "rolloutrequests").splitlines()
     assert "PHASE" in columns[0]
@@ -89,8 +89,8 @@ def test_whoever_asks_is_warned_at_once(blank: Release, tmp_path: Path) -> None:
     with operator(blank, files, tmp_path / "log", *FLAGS) as running:
         send_to(blank, running, files)
         for name, warning in (
-            ("rolloutrequest-abort", r"spec\.action: accepted, but not acted on by this version: instead of Abort"),
-            ("metrictemplate-queue-depth", r"spec: accepted, but not acted on by this version: no template is queried"),
+            ("rolloutrequest-unfreeze", r"spec\.action: accepted, but not acted on by this version: nothing freezes"),
+            ("metrictemplate-queue-depth", r"spec\.value: accepted, but not acted on by this version: bare numbers"),
         ):
             eventually(lambda name=name, warning=warning: _warned(blank, name, warning), PATIENCE)
 
@@ -115,7 +115,7 @@ def test_a_cluster_without_these_kinds_lacks_nothing_and_one_that_gets_them_late
         for plural in ("rolloutrequests", "metrictemplates"):
             blank.kubectl("apply", "-f", str(CHART / "files" / "crds" / f"{plural}.yaml"))
             blank.kubectl("wait", "--for=condition=Established", f"crd/{plural}.slipway.dev")
-        create(blank, "rolloutrequest-abort")
+        create(blank, "rolloutrequest-unfreeze")
         create(blank, "metrictemplate-queue-depth")
         eventually(lambda: answered(blank), PATIENCE)
         assert running.process.poll() is None

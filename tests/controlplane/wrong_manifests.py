@@ -15,7 +15,16 @@ from typing import Any
 import yaml
 
 MANIFESTS = Path(__file__).parent / "manifests"
-ABSENT = object()
+
+
+class _Absent:
+    """Stands for a field that is taken away; its name is the same in every process that collects tests."""
+
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT = _Absent()
 
 
 @dataclass(frozen=True)
@@ -263,7 +272,10 @@ ROLLOUTS = (
         "https://ada:secret@example.com/simple",
         ("packageIndex.url", "secretRef"),
     ),
-    Wrong("buildah", _ROLLOUT, "spec/image/buildah", {}, ("spec.image", "only legal with builder: Buildah")),
+    Wrong("buildah", _ROLLOUT, "spec/image/buildah", {}, ("spec.image", "set systemPackages, dockerfileRef")),
+    Wrong(
+        "no member", _ROLLOUT, "spec/image/builder", "Buildah", ("spec.image", "required with, and only legal with,")
+    ),
     Wrong("waiver", _ROLLOUT, "spec/certification", {}, ("spec.certification.waiver", "Required value")),
     Wrong("env", _ROLLOUT, "spec/predictor/env/1/value", "x", ("predictor.env[1]", "at most one of value, valueFrom")),
     Wrong("quantity", _ROLLOUT, "spec/predictor/resources/limits/memory", "much", ("resources.limits.memory",)),
@@ -326,6 +338,9 @@ OTHERS = (
     Wrong("looked at nothing", "rolloutrequest-rollback", "spec/action", "Promote", ("revision is required",)),
     Wrong(
         "way back of an abort", "rolloutrequest-rollback", "spec/action", "Abort", ("only legal with action: Rollback",)
+    ),
+    Wrong(
+        "stage of an abort", _ABORT, "spec/stage", "canary-5", ("stage is only legal with action: Advance or Approve",)
     ),
     Wrong("revision", _ABORT, "spec/revision", "newest", ("spec.revision", "hex digits")),
     Wrong("no reason", _ABORT, "spec/reason", ABSENT, ("spec.reason", "Required value")),

@@ -32,13 +32,16 @@ KINDS: Mapping[str, tuple[str, str, bool]] = {
     "Job": ("/apis/batch/v1", "jobs", True),
     "CronJob": ("/apis/batch/v1", "cronjobs", True),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
+    "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies", True),
     "HTTPRoute": ("/apis/gateway.networking.k8s.io/v1", "httproutes", True),
     "Gateway": ("/apis/gateway.networking.k8s.io/v1", "gateways", True),
     "InferenceService": ("/apis/serving.kserve.io/v1beta1", "inferenceservices", True),
     "ModelTask": ("/apis/slipway.dev/v1alpha1", "modeltasks", True),
     "TrainingRun": ("/apis/slipway.dev/v1alpha1", "trainingruns", True),
     "ModelRollout": ("/apis/slipway.dev/v1alpha1", "modelrollouts", True),
+    "MetricTemplate": ("/apis/slipway.dev/v1alpha1", "metrictemplates", False),
     "RetrainPolicy": ("/apis/slipway.dev/v1alpha1", "retrainpolicies", True),
+    "RolloutRequest": ("/apis/slipway.dev/v1alpha1", "rolloutrequests", True),
 }
 
 

@@ -45,6 +45,8 @@ class Environment:
     gateway_port: int
     images: Mapping[str, str]
     """Image references by the project's names for them: operator, pipelines, builder, base."""
+    seccomp_profile: str = ""
+    """Profile of the nodes for the step that runs Buildah; empty where nobody knows of one."""
     audit_log: Path | None = None
     """Writes of service accounts, a line each, where the API server keeps such a log within reach."""
 
@@ -67,6 +69,7 @@ def load(path: Path | None = None) -> Environment:
         registry=raw["registry"], registry_plain_http=raw["registry_plain_http"],
         gateway_name=gateway["name"], gateway_namespace=gateway["namespace"],
         gateway_address=address, gateway_port=int(port),
+        seccomp_profile="slipway-buildah.json" if raw.get("provider") == "embedded" else "",
         images={"base": raw.get("base_image", ""), **raw.get("images", {})},
         audit_log=Path(raw["audit_log"]) if raw.get("audit_log") else None,
     )  # fmt: skip

@@ -16,7 +16,6 @@ from tests.demo.story import ORDINALS, ROLLOUT, Record, policy_runs
 from tests.demo.traffic import Tally
 
 MEMORY_LIMIT = 150  # MiB
-LIVE = 'rollout="{rollout}",traffic="live"'
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,14 @@ class Facts:
 
     def live(self, metric: str, selector: str, functions: str = "sum") -> float | None:
         """Sum over all pods that ever served, of a counter of live requests; None without data."""
-        labels = LIVE.format(rollout=self.label) + ("," if selector else "") + selector
+        return self._of("live", metric, selector, functions)
+
+    def shadow(self, metric: str, selector: str) -> float | None:
+        """The same of mirrored requests."""
+        return self._of("shadow", metric, selector, "sum")
+
+    def _of(self, traffic: str, metric: str, selector: str, functions: str) -> float | None:
+        labels = f'rollout="{self.label}",traffic="{traffic}"' + ("," if selector else "") + selector
         return self.ask(f"{functions}(max_over_time({metric}{{{labels}}}[{self.seconds}s]))")
 
 
@@ -138,8 +144,15 @@ def promoted(facts: Facts) -> Claim:
     entry = next(iter(view.history(facts.rollout, facts.version(1))), {})
     stable = view.variant(facts.rollout, "stable").get("version")
     alone = weights(facts.route) == {facts.revision(1): 1.0}
-    holds = entry.get("outcome") == "Promoted" and stable == facts.version(1) and alone
-    found = f"{entry.get('outcome', 'no entry')}; stable is version {stable}; the route sends it all: {alone}"
+    mine = f'revision="{facts.revision(1)}"'
+    mirrored = facts.shadow("slipway_requests_total", mine) or 0.0
+    passed = entry.get("outcome") == "Promoted" and not entry.get("skipped")
+    holds = passed and mirrored > 0 and stable == facts.version(1) and alone
+    skipped = len(entry.get("skipped") or ())
+    found = (
+        f"{entry.get('outcome', 'no entry')}, {skipped} stages skipped, {mirrored:.0f} requests mirrored before; "
+        f"stable is version {stable}; the route sends it all: {alone}"
+    )
     return Claim(f"the second model (version {facts.version(1)}) was promoted", holds, found, "status, HTTPRoute")
 
 

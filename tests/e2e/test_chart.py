@@ -13,7 +13,7 @@ from tests.demo.kube import Cluster, Object, Refused
 from tests.demo.settings import OPERATOR_NAMESPACE, Environment
 from tests.e2e.operator_pod import pods
 
-NAMESPACE = "chart"
+NAMESPACE = "slipway-test-chart"
 
 
 @pytest.fixture(scope="module")

@@ -76,21 +76,23 @@ def test_a_flavour_is_served_and_answers_as_offline(
     service.create(model["version"], [canary(50, seconds=3600)], model=source, certification=WAIVER)
     try:
         parameters = {"parameters": dict(saved.parameters)} if saved.parameters else {}
-        status, answer, revision = ask(service, "/v1/models/m:predict", {"instances": saved.instances, **parameters})
+        status, answer, revision = ask(
+            service, f"/v1/models/{service.name}:predict", {"instances": saved.instances, **parameters}
+        )
         assert (status, bool(revision)) == (200, True), answer
         agrees(answer["predictions"], saved)
 
         data = {name: [row[name] for row in saved.instances] for name in saved.instances[0]}
         tensors = [{"name": name, "shape": [len(one)], "datatype": "FP64", "data": one} for name, one in data.items()]
-        status, answer, _ = ask(service, "/v2/models/m/infer", {"inputs": tensors, **parameters})
+        status, answer, _ = ask(service, f"/v2/models/{service.name}/infer", {"inputs": tensors, **parameters})
         assert status == 200, answer
         agrees(answer["outputs"][0]["data"], saved)
 
         wrong = {**saved.instances[0], "amount": "much"}
-        status, answer, _ = ask(service, "/v1/models/m:predict", {"instances": [wrong], **parameters})
+        status, answer, _ = ask(service, f"/v1/models/{service.name}:predict", {"instances": [wrong], **parameters})
         assert (status, answer["field"]) == (400, "amount")
         status, answer, _ = ask(
-            service, "/v1/models/m:predict", {"instances": saved.instances, "parameters": {"surplus": 1}}
+            service, f"/v1/models/{service.name}:predict", {"instances": saved.instances, "parameters": {"surplus": 1}}
         )
         assert (status, answer["field"]) == (400, "surplus")
     finally:

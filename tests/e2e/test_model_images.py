@@ -113,7 +113,7 @@ class Namespace:
 
     def serve(self, name: str, image: str, revision: str) -> str:
         """Serves an image by an InferenceService; returns its address once it is Ready."""
-        ours = {"ROLLOUT": f"{self.name}/fraud", "REVISION": revision, "VERSION": "1"}
+        ours = {"ROLLOUT": f"{self.name}/fraud", "REVISION": revision, "VERSION": "1", "MODEL_NAME": "fraud"}
         container = {
             "name": "kserve-container",
             "image": image,

@@ -8,10 +8,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as dataset
 import pytest
+import yaml
 from pyarrow.fs import S3FileSystem
 
 from tests.cluster import addresses
@@ -123,3 +125,56 @@ def test_a_store_that_is_away_is_told_and_no_request_fails(
         )  # fmt: skip
     assert condition(told, "Ready")["status"] == "True"
     assert client.read().failed == 0, client.read().failures
+
+
+def logging_to(service: Service, store: S3Server, cluster: Cluster, **changed: str | None) -> dict[str, Any]:
+    """A log whose Secret differs from the right one."""
+    meta = {"name": service.name, "namespace": service.namespace}
+    data = {key: value for key, value in {**store.secret_data(), **changed}.items() if value is not None}
+    cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data})
+    return {"uri": f"s3://{DIRECTORY}/{service.name}/", "secretRef": {"name": service.name}, "rotate": {"every": "1s"}}
+
+
+def test_wrong_keys_are_told_by_the_condition(
+    store: S3Server, serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...], cluster: Cluster
+) -> None:
+    service = serve("prediction-log-denied")
+    log = logging_to(service, store, cluster, AWS_SECRET_ACCESS_KEY="not the one")
+    service.create(models["first"], [shadow(seconds=3600)], predictionLog=log)
+    with service.client(rows) as client:
+        told = service.wait(
+            lambda found: condition(found, "PredictionsLogged").get("reason") == "AccessDenied",
+            240, "the condition PredictionsLogged",
+        )  # fmt: skip
+    assert f"Secret {service.name}" in condition(told, "PredictionsLogged")["message"]
+    assert condition(told, "Ready")["status"] == "True"
+    assert client.read().failed == 0, client.read().failures
+
+
+def below(service: Service) -> str:
+    """What KServe and the kubelet say of the service's pods."""
+    labels = f"slipway.dev/rollout={service.name}"
+    found = {
+        f"{kind} {one['metadata']['name']}": one.get("status")
+        for kind in ("InferenceService", "Pod")
+        for one in service.cluster.list(kind, service.namespace, labels=labels)
+    }
+    return yaml.safe_dump(found, width=160)
+
+
+def test_a_missing_key_is_told_by_the_condition_before_anything_serves(
+    store: S3Server, serve: Callable[[str], Service], models: dict[str, str], cluster: Cluster
+) -> None:
+    service = serve("prediction-log-lacking")
+    log = logging_to(service, store, cluster, AWS_SECRET_ACCESS_KEY=None)
+    service.apply(models["first"], [shadow(seconds=3600)], predictionLog=log)
+    service.wait(lambda found: bool(view.variant(found, "candidate")), 240, "an image that is proven, and its pod")
+    try:
+        told = service.wait(
+            lambda found: condition(found, "PredictionsLogged").get("reason") == "Misconfigured",
+            180, "the condition PredictionsLogged",
+        )  # fmt: skip
+    except TimeoutError as error:
+        raise AssertionError(f"{error}\nbelow it:\n{below(service)}") from error
+    for kind in ("PredictionsLogged", "Progressing"):
+        assert "no key AWS_SECRET_ACCESS_KEY" in condition(told, kind)["message"]

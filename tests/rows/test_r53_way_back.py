@@ -1,4 +1,4 @@
-"""Row 53: after full rollout the old model stays warm, and going back is one field, without a cold start."""
+"""Row 53: after full rollout the old model stays warm; going back is one field or one request, without a cold start."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 
 from tests.demo import view
 from tests.demo.data import Row
+from tests.demo.settings import Environment
 from tests.demo.verify import weights
+from tests.rows.commands import slipway
 from tests.rows.service import Service, canary
 
 
@@ -49,3 +51,26 @@ def test_r53_the_old_model_stays_warm_and_one_field_brings_it_back(
     assert seconds < 15, f"the way back took {seconds:.0f} s"
     assert after.answered[old] > before
     assert after.failed == 0, after.failures
+
+
+def test_r53_one_request_brings_the_old_model_back_and_keeps_it(
+    service: Service, models: dict[str, str], environment: Environment, rows: tuple[Row, ...]
+) -> None:
+    old = view.variant(service.read(), "stable")["revision"]
+    with service.client(rows, rate=30) as client:
+        service.pin(models["skewed"])
+        assert service.ended(models["skewed"])["outcome"] == "Promoted", "no gate looks at what it says here"
+        service.wait(lambda found: service.serves(found, models["skewed"]), 60, "the new one serves")
+        warm = {pod["metadata"]["uid"] for pod in service.pods(old)}
+        said = slipway(environment, service, "rollback", reason="complaints from Milan")
+        assert weights(service.route()) == {old: 1.0}, "the command comes back once the route is changed"
+        entry = service.ended(models["skewed"])
+        time.sleep(8)
+        stable = view.variant(service.read(), "stable")
+    assert said.code == 0, said.text
+    assert warm
+    assert {pod["metadata"]["uid"] for pod in service.pods(old)} == warm, "the way back started a pod"
+    assert (entry["outcome"], entry["reason"]) == ("RolledBack", "RollbackRequested")
+    assert (entry["requests"][0]["action"], entry["requests"][0]["reason"]) == ("Rollback", "complaints from Milan")
+    assert stable["revision"] == old, "the spec still asks for the other one, which is rejected by now"
+    assert client.read().failed == 0, client.read().failures

@@ -3,10 +3,17 @@
 - {name: SLIPWAY_PROMETHEUS, value: {{ .Values.prometheus.url | quote }}}
 - {name: SLIPWAY_MLFLOW, value: {{ .Values.mlflow.url | quote }}}
 - {name: SLIPWAY_BUILDER_IMAGE, value: {{ .Values.images.builder | quote }}}
+- {name: SLIPWAY_BUILDAH_IMAGE, value: {{ .Values.images.buildah | quote }}}
+- {name: SLIPWAY_BUILDAH_SECCOMP_PROFILE, value: {{ .Values.images.buildahSeccompProfile | quote }}}
 - {name: SLIPWAY_PIPELINES_IMAGE, value: {{ .Values.images.pipelines | quote }}}
 - {name: SLIPWAY_BASE_IMAGE, value: {{ .Values.images.base | quote }}}
 - {name: SLIPWAY_REGISTRY, value: {{ .Values.registry.default | quote }}}
 - {name: SLIPWAY_REGISTRY_PLAIN_HTTP, value: {{ .Values.registry.plainHTTP | quote }}}
+{{- with .Values.servedPods.networkPolicy }}
+{{- if .enabled }}
+- {name: SLIPWAY_SERVING_EGRESS, value: {{ toJson (dict "storePorts" .storePorts "egress" .egress) | quote }}}
+{{- end }}
+{{- end }}
 - {name: SLIPWAY_NAMESPACES, value: {{ join "," .Values.namespaces | quote }}}
 - {name: SLIPWAY_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
 - {name: SLIPWAY_LEASE_NAMESPACE, value: {{ .Release.Namespace | quote }}}

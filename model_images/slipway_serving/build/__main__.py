@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from slipway_oci import OciError
 
 from slipway_serving.build.assemble import Build
 from slipway_serving.build.faults import EXIT_TRANSIENT, BuildFault
-from slipway_serving.build.request import read_request
+from slipway_serving.build.request import BuildRequest, read_request
 from slipway_serving.build.tracking import Tracking
 from slipway_serving.termination import publish
 
@@ -24,15 +24,18 @@ logger = logging.getLogger("slipway.build")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Builds; returns the exit code: 0, 1 (somebody must change something), 75 (trying again may help)."""
+    return reported(_build, sys.argv[1:] if arguments is None else arguments)
+
+
+def reported(step: Callable[[BuildRequest], dict[str, Any]], arguments: Sequence[str]) -> int:
+    """Reads the request, does a step of the build, and leaves its result, or its fault with the end of the log."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     last = LastLines()
     logger.addHandler(last)
     logger.setLevel(logging.INFO)
     with tempfile.TemporaryDirectory(prefix="slipway-build-") as work:
         try:
-            request = read_request(sys.argv[1:] if arguments is None else arguments, Path(work), os.environ)
-            tracking = Tracking(request.tracking_uri, _tracking_auth())
-            report, code = Build(request, tracking).run(), 0
+            report, code = step(read_request(arguments, Path(work), os.environ)), 0
         except OciError as error:
             report, code = _failure(BuildFault("resolve", error.reason, str(error), error.transient))
         except BuildFault as fault:
@@ -66,6 +69,10 @@ class LastLines(logging.Handler):
     def text(self) -> str:
         """The lines, the oldest first."""
         return "\n".join(self._lines)
+
+
+def _build(request: BuildRequest) -> dict[str, Any]:
+    return Build(request, Tracking(request.tracking_uri, _tracking_auth())).run()
 
 
 def _failure(fault: BuildFault) -> tuple[dict[str, Any], int]:

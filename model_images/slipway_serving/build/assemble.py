@@ -6,7 +6,7 @@ import logging
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,6 @@ from slipway_oci import (
     OciError,
     Registry,
     append_layers,
-    attach,
     attached,
     layer_from_tree,
     resolve_platform,
@@ -26,21 +25,12 @@ from slipway_oci import (
 from slipway_serving.build import inventory, layout, lock, modeldirectory
 from slipway_serving.build.faults import BuildFault
 from slipway_serving.build.installer import install
+from slipway_serving.build.published import PLATFORM, Base, publish
 from slipway_serving.build.request import BuildRequest
+from slipway_serving.build.system.image import with_system
 from slipway_serving.build.tracking import Tracking
 
 logger = logging.getLogger("slipway.build")
-
-PLATFORM = ("linux", "amd64")
-
-
-@dataclass(frozen=True)
-class Base:
-    """The image that all is built upon, pinned to its platform: where it lies, and its layers' descriptors."""
-
-    registry: Registry
-    image: ImageReference
-    layers: Sequence[Mapping[str, Any]]
 
 
 @dataclass
@@ -60,6 +50,9 @@ class Build:
             resolved = resolve_platform(base_registry, request.base, PLATFORM)
             base = Base(base_registry, request.base.at(resolved.digest), resolved.document["layers"])
             code = layout.code_layer(request.work)
+        if request.system is not None:
+            with self._step("system"):
+                base = with_system(request, base)
         # A known digest names the image before anything is downloaded; else the files must tell it first.
         digest = request.digest or self._download("")
         key = layout.model_key(digest, base.image.digest, lock.serving_lock(request.scoring), code, origin.labels)
@@ -83,7 +76,7 @@ class Build:
             untagged = request.repository.tagged("")
             image = append_layers(registry, dependencies, untagged, [code, layer], config, shared, PLATFORM)
             model = inventory.model_component(origin, digest, flavour)
-            _publish(registry, target, image, origin.model or "model", [*components, model])
+            publish(registry, target, image, origin.model or "model", [*components, model])
         return self._report(image, digest, layout.lock_digest(joined), reused=False)
 
     @property
@@ -117,7 +110,7 @@ class Build:
             return target.at(existing), inventory.components_of(known[1]) if known else _components(base, joined)
         image = self._install(registry, base, joined)
         components = _components(base, joined)
-        _publish(registry, target, image, "dependencies", components)
+        publish(registry, target, image, "dependencies", components)
         return target.at(image), components
 
     def _install(self, registry: Registry, base: Base, joined: str) -> str:
@@ -168,13 +161,3 @@ def _components(base: Base, joined: str) -> list[inventory.Component]:
         *inventory.base_components(base.registry, base.image, base.layers),
         *inventory.python_components(joined),
     ]
-
-
-def _publish(
-    registry: Registry, target: ImageReference, digest: str, name: str, components: Sequence[inventory.Component]
-) -> None:
-    """Attaches an image's inventory and then names the image: one that is found by its tag has its inventory."""
-    manifest = registry.manifest(target.repository, digest)
-    content = inventory.document(digest, name, components)
-    attach(registry, target.repository, manifest, content, inventory.MEDIA_TYPE)
-    registry.push_manifest(target.repository, target.tag, manifest.content, manifest.media_type)

@@ -10,7 +10,7 @@ EXIT_TRANSIENT = 75  # EX_TEMPFAIL of sysexits.h: the Job's backoff tries again
 
 @dataclass
 class BuildFault(Exception):
-    """`step` is one of resolve, download, lookup, lock, dependencies, append; `reason` is CamelCase."""
+    """`step` is one of resolve, base, system, download, lookup, lock, dependencies, append; `reason` is CamelCase."""
 
     step: str
     reason: str

@@ -12,27 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway_serving.build.bytecode import compile_tree
+from slipway_serving.build.trim import trim
 
 logger = logging.getLogger("slipway.build.installer")
-
-# Records of how and by whom a wheel was installed; they hold paths, times and the installer's version.
-_RECORDS = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"}
-# Test suites of the large packages: a fifth of their size, never imported when serving.
-_TESTED = (
-    "numpy",
-    "scipy",
-    "pandas",
-    "sklearn",
-    "joblib",
-    "skops",
-    "narwhals",
-    "psutil",
-    "tornado",
-    "threadpoolctl",
-    "pyarrow",
-)
-# Headers, and parts that neither a server nor a scoring Job calls: 40 MB.
-_UNUSED = tuple(f"pyarrow/{name}" for name in ("include", "includes", "src", "*flight*"))
 
 # Shared libraries that a wheel expects of the system, by the name it asks for, and where other wheels bring them under
 # names of their own. A base image of Debian's essential packages has none of these, and no package manager runs here.
@@ -63,7 +45,11 @@ class PackageIndex:
 
 
 def run_uv(arguments: Sequence[str], work: Path, index: PackageIndex) -> str:
-    """Runs uv with all that it writes below `work`. Raises CalledProcessError with what it said."""
+    """Runs a command of `uv pip` with all that it writes below `work`. Raises CalledProcessError with what it said.
+
+    Never does it build a package, not even to read its metadata: a build backend is foreign code, and the credentials
+    of the push stand in this process's environment. uv 0.13 heeds no variable for that where it compiles.
+    """
     program = shutil.which("uv")
     command = [program] if program else [sys.executable, "-m", "uv"]
     environment = {
@@ -76,7 +62,7 @@ def run_uv(arguments: Sequence[str], work: Path, index: PackageIndex) -> str:
         **index.environment,
         "HOME": str(work),
     }
-    arguments = [*command, *arguments, *index.arguments, "--python", sys.executable]
+    arguments = [*command, *arguments, "--no-build", *index.arguments, "--python", sys.executable]
     try:
         return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True).stdout
     except subprocess.CalledProcessError as error:
@@ -91,9 +77,9 @@ def install(lock: str, target: Path, work: Path, index: PackageIndex) -> None:
     """
     requirements = work / "requirements.lock"
     requirements.write_text(lock)
-    arguments = ["pip", "install", "-q", "--target", str(target), "--no-deps", "--require-hashes", "--no-build"]
+    arguments = ["pip", "install", "-q", "--target", str(target), "--no-deps", "--require-hashes"]
     run_uv([*arguments, "--requirements", str(requirements)], work, index)
-    strip(target)
+    trim(target)
     expose_libraries(target)
     compile_tree(target)
 
@@ -109,20 +95,3 @@ def expose_libraries(target: Path) -> None:
         found = [path for pattern in patterns for path in sorted(target.glob(pattern))]
         if found:
             (folder / name).symlink_to(Path("..") / found[0].relative_to(target))
-
-
-def strip(target: Path) -> None:
-    """Removes what differs between two installations, or serves nobody in a served image."""
-    shutil.rmtree(target / "bin", ignore_errors=True)  # scripts whose first line is the builder's interpreter
-    (target / ".lock").unlink(missing_ok=True)
-    for package in _TESTED:
-        for tests in sorted((target / package).rglob("tests")):
-            if tests.is_dir():
-                shutil.rmtree(tests)
-    for unused in [path for pattern in _UNUSED for path in sorted(target.glob(pattern))]:
-        shutil.rmtree(unused) if unused.is_dir() else unused.unlink()
-    for record in target.glob("*.dist-info/*"):
-        if record.name in _RECORDS:
-            record.unlink()
-    for cache in sorted(target.rglob("__pycache__")):
-        shutil.rmtree(cache)

@@ -41,10 +41,10 @@ def base_components(registry: Registry, base: ImageReference, layers: Sequence[M
         files = read_files(registry, base.repository, layers, _is_record)
     except UnsupportedImage as error:
         return [{**component, "properties": [{"name": "slipway:packages-not-read", "value": str(error)}]}]
-    release = _fields(next((files[name] for name in _RELEASE if name in files), b""), "=")
+    release = fields(next((files[name] for name in _RELEASE if name in files), b""), "=")
     distribution = release.get("ID", "debian").strip('"')
     records = [part for name in sorted(files) if name.startswith(_DPKG) for part in files[name].split(b"\n\n")]
-    packages = [one for one in (_package(_fields(record, ":"), distribution) for record in records) if one]
+    packages = [one for one in (_package(fields(record, ":"), distribution) for record in records) if one]
     return [component, *packages]
 
 
@@ -91,7 +91,7 @@ def _reference(component: Component) -> str:
     return str(component.get("purl") or f"{component['type']}:{component['name']}@{component['version']}")
 
 
-def _fields(text: bytes, separator: str) -> dict[str, str]:
+def fields(text: bytes, separator: str) -> dict[str, str]:
     """The first line of each field of a record of dpkg or os-release."""
     lines = (line.partition(separator) for line in text.decode(errors="replace").splitlines() if line[:1].isalpha())
     return {name: value.strip() for name, _, value in lines}

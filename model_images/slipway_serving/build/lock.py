@@ -22,6 +22,9 @@ from slipway_serving.build.installer import PackageIndex, run_uv
 # would be 75 MB for nothing; code that travels with a model may import it, and gets the part without a tracking server.
 _MLFLOW = {"mlflow", "mlflow-skinny"}
 _IGNORED = {"pip", "setuptools", "wheel"}
+# uv takes a line that ends so for a file, although it is a name with all that a name may hold.
+_ARCHIVE = re.compile(r"\.(whl|zip|tgz|tbz|txz|tlz|tar(\.\w+)?)$", re.I)
+_WHEEL = "publish a wheel of it in an index, and name that in spec.image.packageIndex if it is a private one"
 # What the server itself imports.
 _SERVER = ("arro3-core", "arro3-io", "bentoml", "httptools", "obstore", "pandas", "prometheus-client", "pyyaml")
 _SCORER = "pyarrow"  # asked for where the lock has it
@@ -42,7 +45,7 @@ def joined_lock(lock: str, lines: Sequence[str], own_code: bool, work: Path, ind
     """The lock for a model with these requirement lines; the serving lock itself where it satisfies them all.
 
     `own_code` says that the model brings modules of its own, which may import MLflow. Raises BuildFault:
-    UnsupportedRequirement, LockConflict, or transient PackageIndexUnavailable.
+    UnsupportedRequirement, WheelMissing, LockConflict, or transient PackageIndexUnavailable.
     """
     ignored = _IGNORED if own_code else _IGNORED | _MLFLOW
     wanted = [one for one in map(read_requirement, lines) if canonicalize_name(one.name) not in ignored]
@@ -69,14 +72,16 @@ def _for_cpu(requirement: Requirement) -> Requirement:
 
 
 def read_requirement(line: str) -> Requirement:
-    """One line of a requirements file. Raises BuildFault for options, addresses and paths."""
+    """One line of a requirements file. Raises BuildFault for options (`-e`), addresses (`git+`), paths and archives."""
     try:
         requirement = Requirement(line.split(" #")[0].strip())
     except InvalidRequirement as error:
         said = f"the model's requirement {line!r} is no name with a version: {error}".splitlines()[0]
-        raise BuildFault("lock", "UnsupportedRequirement", said) from error
-    if requirement.url:
-        raise BuildFault("lock", "UnsupportedRequirement", f"the model's requirement {line!r} names an address")
+        raise BuildFault("lock", "UnsupportedRequirement", f"{said}; {_WHEEL}") from error
+    if requirement.url or _ARCHIVE.search(requirement.name):
+        kind = "an address" if requirement.url else "a file"
+        said = f"the model's requirement {line!r} names {kind}"
+        raise BuildFault("lock", "UnsupportedRequirement", f"{said}; {_WHEEL}")
     if canonicalize_name(requirement.name) in _MLFLOW:
         requirement.name, requirement.extras = "mlflow-skinny", set()
     return requirement
@@ -119,6 +124,7 @@ def _resolved(lock: str, wanted: Sequence[Requirement], work: Path, index: Packa
     return target.read_text()
 
 
+_UNBUILT = re.compile(r"Wheels are required for `([^`]+)`")
 _UNTRUSTED = re.compile(r"invalid peer certificate|UnknownIssuer|certificate verify", re.I)
 _DENIED = re.compile(r"\b40[13]\b|unauthorized|forbidden|could not be queried due to a lack of", re.I)
 _NETWORK = re.compile(r"error sending request|failed to fetch|connection refused|dns error|timed out|\b50[0-9]\b", re.I)
@@ -134,4 +140,7 @@ def uv_fault(step: str, reason: str, error: subprocess.CalledProcessError) -> Bu
         return BuildFault(step, "PackageIndexDenied", f"{said}\n{remedy}")
     if _NETWORK.search(said):
         return BuildFault(step, "PackageIndexUnavailable", said, transient=True)
+    if unbuilt := _UNBUILT.search(error.stderr or ""):
+        remedy = f"{unbuilt[1]} has no wheel for this platform, and source is never built here: {_WHEEL}"
+        return BuildFault(step, "WheelMissing", f"{said}\n{remedy}")
     return BuildFault(step, reason, said)

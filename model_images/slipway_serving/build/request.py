@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from slipway_oci import Credentials, ImageReference, Registry, credentials_from_docker_config, trust_bundle
 
 from slipway_serving.build.installer import PackageIndex
+from slipway_serving.build.system.request import SOURCES, TEMPLATE, SystemRequest
 
 # Environment variables, and not files: the kubelet then says in the pod's status which Secret or key is missing.
 DOCKER_CONFIG = "SLIPWAY_DOCKER_CONFIG"
@@ -25,7 +26,7 @@ class BuildRequest:
 
     `digest` is empty for a model that nobody evaluated: its files are then taken as they are, and reported.
     `plain_http` are hosts of registries that speak no TLS; `ca` is a PEM file of all trusted authorities;
-    `docker_config` is the text of a Docker config.json.
+    `docker_config` is the text of a Docker config.json. `system` says what is added to the base before all else.
     """
 
     model_uri: str
@@ -40,6 +41,7 @@ class BuildRequest:
     ca: Path | None = None
     docker_config: str = field(default="", repr=False)
     index: PackageIndex = field(default_factory=PackageIndex)
+    system: SystemRequest | None = None
 
     def registry(self, image: ImageReference) -> Registry:
         """A client of the registry of `image`. Raises InvalidCredentials."""
@@ -74,7 +76,14 @@ def read_request(arguments: Sequence[str], work: Path, environment: MutableMappi
         ca=ca,
         docker_config=environment.pop(DOCKER_CONFIG, ""),
         index=PackageIndex(parsed.package_index, username, password, ca),
+        system=_system(parsed, environment.get(TEMPLATE, ""), environment.get(SOURCES, "")),
     )
+
+
+def _system(parsed: argparse.Namespace, template: str, sources: str) -> SystemRequest | None:
+    if not (parsed.system_base and parsed.system_result):
+        return None
+    return SystemRequest(parsed.system_base, parsed.system_result, tuple(parsed.system_package), template, sources)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plain-http", action="append", default=[], metavar="HOST", help="a registry without TLS")
     parser.add_argument("--scoring", action="store_true", help="the image is to score batches as well")
     parser.add_argument("--package-index", default="", type=_address, help="URL of the Python package index")
+    parser.add_argument("--system-base", type=Path, metavar="FOLDER", help="the base image, for packages of the system")
+    parser.add_argument("--system-result", type=Path, metavar="FOLDER", help="the image with packages of the system")
+    parser.add_argument("--system-package", action="append", default=[], metavar="NAME", help="a package to install")
     return parser
 
 

@@ -113,7 +113,7 @@ class Tracking:
             where = f"{directory}/{at}" if at.parts else directory
             answer = self._get("download", "/api/2.0/mlflow-artifacts/artifacts", {"path": where})
             for entry in (answer.json() if answer else {}).get("files", []):
-                path = at / PurePosixPath(entry["path"]).name
+                path = at / _file_name(entry)
                 listed += 1
                 if listed > _MOST_FILES:
                     raise BuildFault("download", "ModelTooLarge", f"the model has more than {_MOST_FILES} files")
@@ -167,6 +167,15 @@ class Tracking:
         said = f"MLflow answered {answer.status_code} to {path}: {_excerpt(answer)}"
         transient = answer.status_code >= 500 or answer.status_code == 429
         raise BuildFault(step, "TrackingUnavailable" if transient else "TrackingRefused", said, transient)
+
+
+def _file_name(entry: dict[str, Any]) -> str:
+    """The name of a listed file or directory. Raises BuildFault for one that would leave the model's own directory."""
+    listed = str(entry.get("path") or "")
+    name = PurePosixPath(listed).name
+    if name in ("", "..") or "\0" in name:
+        raise BuildFault("download", "InvalidArtifactName", f"the artifact store lists {listed!r}, which names no file")
+    return name
 
 
 def _excerpt(answer: requests.Response) -> str:

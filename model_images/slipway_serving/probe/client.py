@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import http.client
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A status with the body's bytes."""
+    """A status with the body's bytes; headers by lower-case name."""
 
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> Any:
         """The body as JSON. Raises ValueError."""
@@ -30,13 +32,14 @@ class Connection:
     def __init__(self, host: str, port: int, timeout: float) -> None:
         self._connection = http.client.HTTPConnection(host, port, timeout=timeout)
 
-    def ask(self, path: str, body: bytes | None = None) -> Answer:
+    def ask(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         """POST of `body`, or GET. Raises OSError or http.client.HTTPException when there is no answer."""
         try:
-            headers = {"content-type": "application/json"} if body is not None else {}
-            self._connection.request("GET" if body is None else "POST", path, body, headers)
+            typed = {"content-type": "application/json"} if body is not None else {}
+            self._connection.request("GET" if body is None else "POST", path, body, {**typed, **(headers or {})})
             response = self._connection.getresponse()
-            return Answer(response.status, response.read())
+            named = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, response.read(), named)
         except (OSError, http.client.HTTPException):
             self.close()
             raise

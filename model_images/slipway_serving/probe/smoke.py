@@ -49,6 +49,11 @@ class Requests:
     def path_v2(self) -> str:
         return f"/v2/models/{self.model}/infer"
 
+    @property
+    def size(self) -> int:
+        """How many instances the first request holds."""
+        return len(json.loads(self.v1[0])["instances"])
+
 
 def until_ready(connection: Connection, seconds: float, folder: Path) -> float:
     """Waits for readiness; returns how many seconds it took. Raises Unproven after `seconds`."""
@@ -65,13 +70,13 @@ def until_ready(connection: Connection, seconds: float, folder: Path) -> float:
     raise Unproven("NotReady", f"not ready within {seconds:.0f}s: {said}{last_lines(folder)}")
 
 
-def read_requests(connection: Connection, model: str, folder: Path) -> Requests:
+def read_requests(connection: Connection, model: str, folder: Path | None) -> Requests:
     """The requests that the server has handed over; of an image that does not do so, zeros by its metadata (V2).
 
     Raises Unproven when neither says what the model can be asked.
     """
     try:
-        if not (folder / REQUESTS).exists():
+        if folder is None or not (folder / REQUESTS).exists():
             return _described(connection.ask(f"/v2/models/{model}").document(), model)
         document = json.loads((folder / REQUESTS).read_text())
         v1, v2 = ([json.dumps(body).encode() for body in document[key]] for key in ("v1", "v2"))
@@ -102,7 +107,7 @@ def _nested(flat: Sequence[Any], shape: Sequence[int]) -> Any:
 
 def check_answers(connection: Connection, requests: Requests, folder: Path) -> None:
     """Asks once by each protocol. Raises Unproven for what no client could use."""
-    asked = ((requests.path_v1, requests.v1[0], _check_v1), (requests.path_v2, requests.v2[0], _check_v2))
+    asked = ((requests.path_v1, requests.v1[0], wrong_v1), (requests.path_v2, requests.v2[0], wrong_v2))
     for path, body, check in asked:
         name = path.split("/")[1].upper()
         try:
@@ -110,13 +115,9 @@ def check_answers(connection: Connection, requests: Requests, folder: Path) -> N
         except (OSError, http.client.HTTPException) as error:
             message = f"no answer to {_whose(requests)} by {name}: {error}{last_lines(folder)}"
             raise Unproven("NoAnswer", message) from None
-        wrong = f"answered {answer.shown()}" if answer.status != 200 else check(answer, _size(requests))
+        wrong = f"answered {answer.shown()}" if answer.status != 200 else check(answer, requests.size)
         if wrong:
             raise Unproven("BadAnswer", f"{name}, asked {_whose(requests)}, {wrong}{last_lines(folder)}")
-
-
-def _size(requests: Requests) -> int:
-    return len(json.loads(requests.v1[0])["instances"])
 
 
 def _whose(requests: Requests) -> str:
@@ -127,7 +128,7 @@ def _whose(requests: Requests) -> str:
     }.get(requests.source, "with zeros, as it has no input example (save the model with input_example=)")
 
 
-def _check_v1(answer: Answer, size: int) -> str:
+def wrong_v1(answer: Answer, size: int) -> str:
     """What is wrong with a V1 answer; empty when nothing is."""
     document = _object(answer)
     if document is None:
@@ -138,7 +139,8 @@ def _check_v1(answer: Answer, size: int) -> str:
     return f"answered {len(predictions)} predictions for {size} instances" if len(predictions) != size else ""
 
 
-def _check_v2(answer: Answer, size: int) -> str:
+def wrong_v2(answer: Answer, size: int) -> str:
+    """What is wrong with a V2 answer; empty when nothing is."""
     document = _object(answer)
     outputs = document.get("outputs") if document is not None else None
     if not isinstance(outputs, list) or not outputs:
@@ -158,8 +160,10 @@ def _object(answer: Answer) -> Mapping[str, Any] | None:
     return document if isinstance(document, Mapping) else None
 
 
-def last_lines(folder: Path) -> str:
+def last_lines(folder: Path | None) -> str:
     """The end of the server's log, to be added to a message; empty where there is none."""
+    if folder is None:
+        return ""
     try:
         log = (folder / LOG).read_bytes()[-_LAST_BYTES:].decode(errors="replace").strip()
     except OSError:

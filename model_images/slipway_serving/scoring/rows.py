@@ -10,6 +10,7 @@ from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
+from slipway.features.spelling import as_category
 
 from slipway_serving.scoring.faults import ScoringFault
 from slipway_serving.scoring.request import ScoringRequest
@@ -54,13 +55,14 @@ def _may_lack(column: Any) -> bool:
 
 
 def _reader(column: Any) -> Callable[[Any], Any]:
-    """Categories are text to a model, as they were in training, also where a file holds them as whole numbers."""
-    return _text if isinstance(column, Column) and column.type == "string" else plain
+    """Categories are text to a model, spelled as they were in training, whatever a file holds them as."""
+    return _category if isinstance(column, Column) and column.type == "string" else plain
 
 
-def _text(value: Any) -> Any:
-    value = plain(value)
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _category(value: Any) -> Any:
+    """Missing values stay missing; lists and objects are no categories, and are refused as what they are."""
+    kept = value is None or value != value or isinstance(value, list | dict)
+    return plain(value) if kept else as_category(value)
 
 
 def plain(value: Any) -> Any:

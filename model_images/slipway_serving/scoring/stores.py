@@ -161,7 +161,7 @@ class Location:
 
     def files(self) -> list[FileState]:
         """The Parquet files that the URI means, sorted: the file itself, all below a directory, or those that match a
-        pattern, whose `*` stays within one directory (`**` does not). Names that begin with _ or . are left out."""
+        pattern (`_matches`). Names that begin with _ or . are left out."""
         with answering(self.uri):
             if not _PATTERN.search(self.path):
                 found = [one for one in self.store.list(self.path) if one.path == self.path or _is_data(one, self.path)]
@@ -181,10 +181,15 @@ def _is_data(file: FileState, root: str) -> bool:
 
 
 def _matches(path: str, pattern: str) -> bool:
+    """Part by part: `*` is some of a name, a part `**` any number of directories, and at the end any file below."""
     parts, wanted = path.split("/"), pattern.split("/")
-    if "**" in wanted:
-        return fnmatch.fnmatchcase(path, pattern.replace("**/", "*"))
-    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
+    reached = {0}  # how many parts may be matched so far
+    for one in [*wanted, "*"] if wanted[-1] == "**" else wanted:
+        if one == "**":
+            reached = set(range(min(reached, default=len(parts)), len(parts)))
+        else:
+            reached = {at + 1 for at in reached if at < len(parts) and fnmatch.fnmatchcase(parts[at], one)}
+    return len(parts) in reached
 
 
 def locate(uri: str, data: Path, credentials: Mapping[str, str]) -> Location:

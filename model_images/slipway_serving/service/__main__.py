@@ -22,10 +22,11 @@ from bentoml._internal.container import BentoMLContainer
 from starlette.applications import Starlette
 
 from slipway_serving.service.bento import Model, application, settings
+from slipway_serving.service.front import Connection, Front
 from slipway_serving.service.handover import LOG
-
-# A pod has 45 s from the word to its end, of which 5 s before SIGTERM and 5 s after it pass with draining.
-_CLOSE_SECONDS = 20.0
+from slipway_serving.service.http import DRAINED_BYTES
+from slipway_serving.service.linepace import PacedFilter
+from slipway_serving.service.settings import CLOSE_SECONDS, FINISH_SECONDS
 
 
 class DrainingServer(uvicorn.Server):
@@ -50,16 +51,17 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
 
-def build_app() -> Starlette:
-    """BentoML's application without the middlewares whose work nobody asked for.
+def build_app() -> Any:
+    """BentoML's application behind a front door for predictions, and without the middlewares that nobody asked for.
 
-    Tracing stays where an exporter is configured; the timeout would create a task and a timer for every request.
+    Tracing stays where an exporter is configured, and then all requests pass it; the timeout would create a task and a
+    timer for every request.
     """
     app: Starlette = Model.to_asgi()
     traced = bool(BentoMLContainer.config.tracing.exporter_type.get())
     unwanted = {"TimeoutMiddleware"} | (set() if traced else {"OpenTelemetryMiddleware"})
     app.user_middleware = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") not in unwanted]
-    return app
+    return app if traced else Front(application, app)
 
 
 def main() -> None:
@@ -68,8 +70,12 @@ def main() -> None:
     if settings.proof is not None:
         sinks.append(logging.FileHandler(settings.proof / LOG))
     logging.basicConfig(level=logging.INFO, handlers=sinks, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("uvicorn.error").addFilter(PacedFilter(10.0))
+    Connection.message_bytes = DRAINED_BYTES + 8 * settings.max_body  # in chunks of one byte it takes six
     config = uvicorn.Config(
         build_app(),
+        http=Connection,
+        ws="none",
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -78,10 +84,11 @@ def main() -> None:
         date_header=False,
         # Longer than Envoy keeps an idle connection (an hour): it closes first, so no request meets a closing socket.
         timeout_keep_alive=3700,
+        timeout_graceful_shutdown=FINISH_SECONDS,
         lifespan="on",
     )
     DrainingServer(config).run()
-    application.close(_CLOSE_SECONDS)
+    application.close(CLOSE_SECONDS)
 
 
 if __name__ == "__main__":

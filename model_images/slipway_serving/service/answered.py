@@ -1,7 +1,4 @@
-"""Counts of answers over a process's whole life: who decided, the model's scores on reference edges, the slices.
-
-Answers wait and are counted many at a time, as the features are: numpy's cost is by call, not by row.
-"""
+"""Counts of answers over a process's whole life: who decided, the model's scores on reference edges, the slices."""
 
 from __future__ import annotations
 
@@ -11,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from slipway.features.slices import OTHER
 
-from slipway_serving.service.answers import Answer
+from slipway_serving.service import counted
 from slipway_serving.service.assignment import LIVE
+from slipway_serving.service.classlabels import ClassLabels
 from slipway_serving.service.countable import Countable
+from slipway_serving.service.counted import Counted
 from slipway_serving.service.exposition import Page, labels
-
-_WAITING_ROWS = 512
 
 
 class _Kind:
@@ -26,57 +23,50 @@ class _Kind:
         self.deciders = np.zeros(len(countable.deciders), np.int64)
         self.scores = np.zeros(countable.scores.buckets if countable.scores else 0, np.int64)
         self.slices = [np.zeros((len(one.values) + 1, max(classes, 1)), np.int64) for one in countable.slices]
-        self.waiting: list[tuple[Answer, NDArray[np.intp] | None]] = []
-        self.rows = 0
 
 
 class Answered:
     """One process's answers by kind of traffic; `classes` are the labels of the predictions' classes."""
 
-    def __init__(self, countable: Countable, classes: Sequence[str]) -> None:
+    def __init__(self, countable: Countable, classes: ClassLabels) -> None:
         self._countable = countable
-        self._classes = tuple(classes)
+        self._classes = classes
         self._edges = np.asarray(countable.scores.edges if countable.scores else (), np.float64)
         self._kinds = {LIVE: _Kind(countable, len(classes))}
         self._anything = bool(countable.deciders or countable.scores or countable.slices)
 
-    def add(self, kind: str, answer: Answer, slices: NDArray[np.intp] | None) -> None:
-        """Counts the answer to one request; `slices` holds a row per prediction and a column per slice column."""
-        if not self._anything:
+    def add(self, kind: str, requests: Sequence[Counted]) -> None:
+        """Counts the answers of one kind of traffic."""
+        answered = [one for one in requests if one.answer is not None]
+        if not self._anything or not answered:
             return
         one = self._kinds.get(kind)
         if one is None:
             one = self._kinds[kind] = _Kind(self._countable, len(self._classes))
-        one.waiting.append((answer, slices))
-        one.rows += len(answer.labels)
-        if one.rows >= _WAITING_ROWS:
-            self._settle(one)
-
-    def _settle(self, one: _Kind) -> None:
-        waiting, one.waiting, one.rows = one.waiting, [], 0
-        decided = [answer.decided_by for answer, _ in waiting if answer.decided_by is not None]
+        answers = [request.answer for request in answered if request.answer is not None]
+        decided = [answer.decided_by for answer in answers if answer.decided_by is not None]
         if decided and len(one.deciders):
             # The model is -1 there and the last one here.
             places = np.concatenate(decided) % len(one.deciders)
             one.deciders += np.bincount(places, minlength=len(one.deciders))
-        scores = [answer.scores for answer, _ in waiting if answer.scores is not None]
+        scores = [answer.scores for answer in answers if answer.scores is not None]
         if scores and len(one.scores):
-            joined = np.concatenate(scores)
-            slots = np.searchsorted(self._edges, joined[~np.isnan(joined)], side="right")
+            together = np.concatenate(scores)
+            slots = np.searchsorted(self._edges, together[~np.isnan(together)], side="right")
             one.scores += np.bincount(slots, minlength=len(one.scores))
-        for answer, slices in waiting if one.slices else ():
-            if slices is not None:
-                self._slice(one, answer, slices)
+        if one.slices and (columns := counted.joined(answered)):
+            self._slice(one, answered, self._countable.sliced(columns))
 
-    def _slice(self, one: _Kind, answer: Answer, slices: NDArray[np.intp]) -> None:
-        classes = np.zeros(len(slices), np.intp) if answer.classes is None else answer.classes
+    def _slice(self, one: _Kind, answered: Sequence[Counted], slices: NDArray[np.intp]) -> None:
+        with_rows = [request for request in answered if request.columns is not None]
+        found, _ = counted.classes(with_rows, self._classes)
+        if len(found) != len(slices):  # a model without known classes: all predictions share one label
+            found = np.zeros(len(slices), np.intp)
         for index, counts in enumerate(one.slices):
-            np.add.at(counts, (slices[:, index], np.minimum(classes, counts.shape[1] - 1)), 1)
+            np.add.at(counts, (slices[:, index], found), 1)
 
     def render(self, page: Page) -> None:
         """Writes the families; live ones start at 0, those of other traffic exist from its first request on."""
-        for one in self._kinds.values():
-            self._settle(one)
         page.family("slipway_decisions_total", "counter", "Predictions by who decided.", self._decisions())
         page.family("slipway_score_bucket_total", "counter", "The model's scores on reference edges.", self._scores())
         page.family("slipway_score_reference", "gauge", "The reference's share of a bucket.", self._shares())
@@ -99,7 +89,7 @@ class Answered:
             yield f'bucket="{bucket}"', share
 
     def _slices(self) -> Iterator[tuple[str, float]]:
-        classes = [f",{labels({'class': name})}" for name in self._classes] or [""]
+        classes = [f",{labels({'class': name})}" for name in self._classes.names] or [""]
         for kind, one in self._kinds.items():
             for column, counts in zip(self._countable.slices, one.slices, strict=True):
                 for value, row in zip((*column.values, OTHER), counts.tolist(), strict=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LIVE, SHADOW, DIRECT = "live", "shadow", "direct"
 REVISION_HEADER = "x-slipway-revision"
@@ -22,8 +22,7 @@ _INDEX_BITS = 10
 _RANK_BITS = 54
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a request comes from. `epoch` is None when the request is no evidence; a cluster and a sketch's register
     exist only for an entity that was assigned (`assigned`)."""
 

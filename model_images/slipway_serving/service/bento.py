@@ -9,7 +9,10 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import bentoml
@@ -17,14 +20,32 @@ import bentoml
 from slipway_serving.service.application import Application
 from slipway_serving.service.handover import hand_over
 from slipway_serving.service.model import load_model
-from slipway_serving.service.settings import read_settings
+from slipway_serving.service.settings import Settings, read_settings
 
 logger = logging.getLogger("slipway.serving")
-settings = read_settings(os.environ)
-application = Application(settings)
 
 # EX_SOFTWARE and EX_CONFIG of sysexits.h
 _LOAD_FAILED, _MISCONFIGURED = 70, 78
+
+
+def _tell(message: str) -> None:
+    """Leaves the reason where the kubelet finds it, and KServe, and so the operator; outside of a pod there is none."""
+    with suppress(OSError):
+        Path(os.environ.get("SLIPWAY_TERMINATION_LOG", "/dev/termination-log")).write_text(message[:4000])
+
+
+def _settings() -> Settings:
+    """Those of this pod; ones that cannot work end the process."""
+    try:
+        return read_settings(os.environ)
+    except ValueError as error:
+        _tell(str(error))
+        print(f"the model cannot be served: {error}", file=sys.stderr)
+        sys.exit(_MISCONFIGURED)
+
+
+settings = _settings()
+application = Application(settings)
 
 
 class ModelService:
@@ -53,6 +74,7 @@ def _load() -> None:
         application.serve(model)
     except Exception as error:
         logger.error("the model cannot be served: %s", error)
+        _tell(str(error))
         logging.shutdown()
         os._exit(_MISCONFIGURED)
     logger.info("the model in %s is loaded: %d features", settings.model, len(model.schema.columns))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from slipway.features.slices import SliceColumn
 
 from slipway_serving.service.profile import ReferenceFeature
@@ -12,10 +16,16 @@ from slipway_serving.service.profile import ReferenceFeature
 @dataclass(frozen=True)
 class Countable:
     """`classes` label predictions, `deciders` who answered (the last is the model); `scores` is the reference of
-    the model's scores, None for a model without one."""
+    the model's scores, None for a model without one.
+
+    `measured` and `sliced` read the model's inputs, a list of values for each: as a column per feature, its number or
+    its category's index, NaN where it is missing; and as a column per slice column, its value's index.
+    """
 
     classes: tuple[str, ...] = ()
     features: tuple[ReferenceFeature, ...] = ()
     scores: ReferenceFeature | None = None
     deciders: tuple[str, ...] = ()
     slices: tuple[SliceColumn, ...] = ()
+    measured: Callable[[Sequence[list[Any]]], NDArray[np.float64]] = lambda columns: np.array(columns, np.float64).T
+    sliced: Callable[[Sequence[list[Any]]], NDArray[np.intp]] = lambda columns: np.empty((len(columns[0]), 0), np.intp)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slipway_serving.service import counted
 from slipway_serving.service.assignment import LIVE, SHADOW
+from slipway_serving.service.classlabels import ClassLabels
+from slipway_serving.service.countable import Countable
+from slipway_serving.service.counted import Counted
 from slipway_serving.service.exposition import Page, labels
 from slipway_serving.service.profile import ReferenceFeature
 
 CODES = ("2xx", "4xx", "5xx")
-# Rows wait here and are counted together: numpy's cost is by call, not by row.
-_WAITING_ROWS = 512
 
 
 class _Traffic:
@@ -23,25 +24,24 @@ class _Traffic:
 
     def __init__(self, edges: int, classes: int, features: Sequence[ReferenceFeature]) -> None:
         self.requests = dict.fromkeys(CODES, 0)
-        self.durations = [0] * (edges + 1)
+        self.durations = np.zeros(edges + 1, np.int64)
         self.seconds = 0.0
-        self.predictions = [0] * classes
+        self.predictions = np.zeros(classes, np.int64)
         self.buckets = [np.zeros(feature.buckets, np.int64) for feature in features]
         self.missing = np.zeros(len(features), np.int64)
-        self.waiting: list[NDArray[np.float64]] = []
-        self.waiting_rows = 0
 
 
 class Lifelong:
     """Requests, latency, predictions and feature histograms by kind of traffic."""
 
-    def __init__(self, edges: Sequence[float], classes: Sequence[str], features: Sequence[ReferenceFeature]) -> None:
+    def __init__(self, edges: Sequence[float], classes: ClassLabels, countable: Countable) -> None:
         self._edges = tuple(edges)
-        self._classes = tuple(classes)
-        self._features = tuple(features)
-        self._reference = [_inner_edges(feature) for feature in features]
+        self._classes = classes
+        self._features = countable.features
+        self._measured = countable.measured
+        self._reference = [_inner_edges(feature) for feature in countable.features]
         self._kinds: dict[str, _Traffic] = {}
-        self._measured = {LIVE}
+        self._with_rows = {LIVE}
         for kind in (LIVE, SHADOW):
             self._of(kind)
 
@@ -50,28 +50,22 @@ class Lifelong:
             self._kinds[kind] = _Traffic(len(self._edges), len(self._classes), self._features)
         return self._kinds[kind]
 
-    def add(
-        self, kind: str, code: str, seconds: float, counts: Sequence[int], rows: NDArray[np.float64] | None
-    ) -> None:
-        """Counts one request; `rows` holds a column per profiled feature: value or category's index, NaN if missing."""
+    def add(self, kind: str, requests: Sequence[Counted]) -> None:
+        """Counts requests of one kind of traffic."""
         one = self._of(kind)
-        one.requests[code] += 1
-        one.durations[bisect_left(self._edges, seconds)] += 1
-        one.seconds += seconds
-        for index, count in enumerate(counts):
-            one.predictions[index] += count
-        if rows is not None and self._features:
-            self._measured.add(kind)
-            one.waiting.append(rows)
-            one.waiting_rows += len(rows)
-            if one.waiting_rows >= _WAITING_ROWS:
-                self._settle(one)
+        for code, count in counted.codes(requests).items():
+            one.requests[code] += count
+        seconds = counted.seconds(requests)
+        one.durations += np.bincount(np.searchsorted(self._edges, seconds), minlength=len(one.durations))
+        one.seconds += float(seconds.sum())
+        if len(self._classes):
+            found, _ = counted.classes(requests, self._classes)
+            one.predictions += np.bincount(found, minlength=len(self._classes))
+        if self._features and (columns := counted.joined(requests)):
+            self._with_rows.add(kind)
+            self._distribute(one, self._measured(columns))
 
-    def _settle(self, one: _Traffic) -> None:
-        if not one.waiting:
-            return
-        table = np.concatenate(one.waiting)
-        one.waiting, one.waiting_rows = [], 0
+    def _distribute(self, one: _Traffic, table: NDArray[np.float64]) -> None:
         for index, edges in enumerate(self._reference):
             column = table[:, index]
             present = column[~np.isnan(column)]
@@ -81,8 +75,6 @@ class Lifelong:
 
     def render(self, page: Page) -> None:
         """Writes the life-long families of the contract."""
-        for one in self._kinds.values():
-            self._settle(one)
         page.family("slipway_requests_total", "counter", "Requests answered.", self._requests())
         page.histogram("slipway_request_duration_seconds", "Time of a request in the pod.", self._durations())
         page.family("slipway_predictions_total", "counter", "Predictions by class.", self._predictions())
@@ -99,20 +91,20 @@ class Lifelong:
     def _durations(self) -> Iterator[tuple[str, str, float]]:
         names = [*(f"{edge:.12g}" for edge in self._edges), "+Inf"]
         for kind, one in self._kinds.items():
-            for name, total in zip(names, accumulate(one.durations), strict=True):
+            for name, total in zip(names, accumulate(one.durations.tolist()), strict=True):
                 yield "_bucket", f'traffic="{kind}",le="{name}"', total
             yield "_sum", f'traffic="{kind}"', one.seconds
-            yield "_count", f'traffic="{kind}"', sum(one.durations)
+            yield "_count", f'traffic="{kind}"', int(one.durations.sum())
 
     def _predictions(self) -> Iterator[tuple[str, float]]:
-        names = [labels({"class": name}) for name in self._classes]
+        names = [labels({"class": name}) for name in self._classes.names]
         for kind, one in self._kinds.items():
-            for name, count in zip(names, one.predictions, strict=True):
+            for name, count in zip(names, one.predictions.tolist(), strict=True):
                 yield f'traffic="{kind}",{name}', count
 
     def _with_features(self) -> list[tuple[str, _Traffic]]:
         """Live traffic, and what else brought rows: a third of a scrape would be cells of a shadow that is none."""
-        return [(kind, one) for kind, one in self._kinds.items() if kind in self._measured]
+        return [(kind, one) for kind, one in self._kinds.items() if kind in self._with_rows]
 
     def _buckets(self) -> Iterator[tuple[str, float]]:
         for kind, one in self._with_features():

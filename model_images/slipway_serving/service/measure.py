@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
 from threading import Lock
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from slipway_serving.service.answered import Answered
 from slipway_serving.service.answers import Answer
 from slipway_serving.service.assignment import Origin
+from slipway_serving.service.classlabels import class_labels
 from slipway_serving.service.countable import Countable
+from slipway_serving.service.counted import Columns, Counted
 from slipway_serving.service.evidence import Evidence
 from slipway_serving.service.exposition import Page, labels
 from slipway_serving.service.latency import latency_edges
 from slipway_serving.service.lifelong import Lifelong
 from slipway_serving.service.settings import Settings
 
-MOST_CLASSES = 20
-OTHER = "other"
-
-
-def bounded_classes(classes: Sequence[str]) -> tuple[str, ...]:
-    """Labels of at most 20 classes; all further ones share `other`, so that a label's cardinality is bounded."""
-    return tuple(classes) if len(classes) <= MOST_CLASSES else (*classes[:MOST_CLASSES], OTHER)
+# So many rows, or so large bodies, wait to be counted.
+_MOST_ROWS, _MOST_BYTES = 512, 1 << 20
 
 
 class Rendered(Protocol):
@@ -40,13 +34,14 @@ class Measurements:
 
     def __init__(self, settings: Settings, countable: Countable) -> None:
         edges = latency_edges(settings.latency_edges)
-        names = bounded_classes(countable.classes)
+        classes = class_labels(countable.classes)
         self._constant = {"rollout": settings.rollout, "revision": settings.revision}
         self._version = settings.version
-        self._lifelong = Lifelong(edges, names, countable.features)
-        self._answered = Answered(countable, names)
-        self._evidence = Evidence(edges, names)
-        self._classes = len(names)
+        self._lifelong = Lifelong(edges, classes, countable)
+        self._answered = Answered(countable, classes)
+        self._evidence = Evidence(edges, classes, life=secrets.token_hex(4))
+        self._waiting: list[Counted] = []
+        self._rows = self._bytes = 0
         self._lock = Lock()
 
     def add(
@@ -55,26 +50,34 @@ class Measurements:
         status: int,
         seconds: float,
         answer: Answer | None = None,
-        rows: NDArray[np.float64] | None = None,
-        slices: NDArray[np.intp] | None = None,
+        columns: Columns | None = None,
+        size: int = 0,
     ) -> None:
-        """Counts one answered request with its answer, its profiled values `rows` and its `slices`."""
-        code = f"{status // 100}xx"
-        counts: list[int] = []
-        if answer is not None and answer.classes is not None and self._classes:
-            counts = np.bincount(np.minimum(answer.classes, self._classes - 1), minlength=self._classes).tolist()
-        scores = None if answer is None else answer.scores
+        """Counts one answered request with its answer and its values; `size` is about what these keep in memory."""
         with self._lock:
-            self._lifelong.add(origin.traffic, code, seconds, counts, rows)
-            self._evidence.add(origin, code, seconds, counts, scores)
-            if answer is not None:
-                self._answered.add(origin.traffic, answer, slices)
+            self._waiting.append(Counted(origin, status, seconds, answer, columns))
+            self._rows += len(columns[0]) if columns else 1
+            self._bytes += size
+            if self._rows >= _MOST_ROWS or self._bytes >= _MOST_BYTES:
+                self._settle()
+
+    def _settle(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._rows = self._bytes = 0
+        by_traffic: dict[str, list[Counted]] = {}
+        for one in waiting:
+            by_traffic.setdefault(one.origin.traffic, []).append(one)
+        for traffic, requests in by_traffic.items():
+            self._lifelong.add(traffic, requests)
+            self._answered.add(traffic, requests)
+            self._evidence.add(traffic, requests)
 
     def render(self, log: Rendered | None = None) -> str:
         """One scrape in Prometheus' text format, with that of the prediction log where there is one."""
         page = Page(self._constant)
         info = labels({"version": self._version})
         with self._lock:
+            self._settle()
             page.family("slipway_serving_info", "gauge", "This pod's model.", [(info, 1)])
             self._lifelong.render(page)
             self._answered.render(page)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from slipway.features.decision import DECISION, Decision, read_decision
 from slipway.features.rules import NO_RULE
 from slipway.features.slices import spelled
 
-from slipway_serving.service.answers import Answer, AnswerReader
+from slipway_serving.service.answers import Answer, AnswerReader, ModelFault
 from slipway_serving.service.countable import Countable
 from slipway_serving.service.hybrid import ServingRules
+from slipway_serving.service.pace import Pace, pace_of
 from slipway_serving.service.parameters import Parameters
 from slipway_serving.service.predictor import Predictor, load_predictor
 from slipway_serving.service.profile import Profile, ReferenceFeature, read_profile
@@ -38,6 +41,7 @@ class ServedModel:
     ) -> None:
         self.schema = schema
         self.profile = profile
+        self.pace = Pace(math.inf)
         self.parameters = parameters or Parameters()
         self._predictor = predictor
         self._answers = AnswerReader(predictor.classes, profile, decision)
@@ -62,7 +66,8 @@ class ServedModel:
     def countable(self) -> Countable:
         """What of the model's inputs and answers is counted, and by which labels."""
         slices = tuple(one for _, _, one in self._slices)
-        return Countable(self.class_names, self.features, self.profile.scores, self.deciders, slices)
+        known = (self.class_names, self.features, self.profile.scores, self.deciders, slices)
+        return Countable(*known, measured=self.measured, sliced=self.sliced)
 
     @property
     def deciders(self) -> tuple[str, ...]:
@@ -101,10 +106,22 @@ class ServedModel:
         return self._rules.joined(deciding, self.modelled(left, parameters))
 
     def modelled(self, columns: Sequence[list[Any]], parameters: Mapping[str, Any] | None = None) -> Answer:
-        """The model's own answer, whatever the rules say. Raises as `answer` does."""
+        """The model's own answer, whatever the rules say. Raises as `answer` does.
+
+        Exceptions that would mean something to whoever waits for the answer are the model's fault like all others:
+        SystemExit ends an event loop, CancelledError passes for a cancelled request, and StopIteration never arrives
+        through a future. Only KeyboardInterrupt may be a person's, while the model is loaded.
+        """
         table = build_table(self.schema, columns)
         given = self.parameters.defaults if parameters is None else parameters
-        return self._answers.read(self._predictor.predict(table, given), len(columns[0]))
+        try:
+            return self._answers.read(self._predictor.predict(table, given), len(columns[0]))
+        except (StopIteration, CancelledError) as error:
+            raise ModelFault(f"the model raised {type(error).__name__}") from error
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise ModelFault(f"the model raised {type(error).__name__}") from error
 
 
 def load_model(directory: Path) -> ServedModel:
@@ -123,6 +140,7 @@ def load_model(directory: Path) -> ServedModel:
     _survives(ServedModel(predictor, schema, profile, parameters), usual)
     model = ServedModel(predictor, schema, profile, parameters, decision)
     model.schema = schema.nullable(frozenset(_tolerated(model, usual)))
+    model.pace = pace_of(lambda: model.modelled(usual))
     return model
 
 

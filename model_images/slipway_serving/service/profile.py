@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from slipway.features.slices import SliceColumn
+from slipway.features.slices import SliceColumn, slice_column
 
 PROFILE = "slipway/profile.json"
 
@@ -79,7 +79,7 @@ def read_profile(model: Path) -> Profile:
         threshold=0.5 if threshold in (None, "") else float(threshold),
         tolerated=frozenset(_names(document.get(key) for key in ("id", "entity", "timestamp"))),
         scores=_scores((document.get("predictions") or {}).get("scores")),
-        slices=tuple(SliceColumn(one["column"], tuple(one["values"])) for one in document.get("slices") or ()),
+        slices=tuple(slice_column(one["column"], one["values"]) for one in document.get("slices") or ()),
     )
 
 

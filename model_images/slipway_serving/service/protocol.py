@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from slipway_serving.service.schema import Form, Schema
@@ -18,11 +18,17 @@ _KNOWN_DATATYPES = {
     *(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)),
 }
 
+_LONGEST_ID = 1000
+# More dimensions or elements than any array has: their product would be a number of a million digits.
+_MOST_DIMENSIONS, _MOST_EXTENT = 32, 2**31
+
 
 def read_json(body: bytes) -> Mapping[str, Any]:
     """The request's object. Raises InvalidInput for what is no JSON object."""
     try:
-        document = json.loads(body, parse_constant=_no_constant)
+        document = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_object)
+    except InvalidInput:
+        raise
     except (ValueError, RecursionError) as error:
         raise InvalidInput("", f"the body is no JSON: {error}") from None
     if not isinstance(document, Mapping):
@@ -32,6 +38,28 @@ def read_json(body: bytes) -> Mapping[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number; write null for a missing value")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are distinct: of two values nobody can say which was meant."""
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise InvalidInput(shown(_repeated(name for name, _ in pairs)), "is given twice in one object")
+    return made
+
+
+def _repeated(names: Iterable[str]) -> str:
+    """The first name that comes a second time."""
+    seen: set[str] = set()
+    return next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+
+
+def read_identifier(document: Mapping[str, Any]) -> str | None:
+    """The id that a V2 request gives itself, which its answer repeats. Raises InvalidInput."""
+    identifier = document.get("id")
+    if identifier is None or (isinstance(identifier, str) and len(identifier) <= _LONGEST_ID):
+        return identifier
+    raise InvalidInput("id", f"must be text of at most {_LONGEST_ID} characters")
 
 
 def read_v1(document: Mapping[str, Any], most: int) -> list[Any]:
@@ -48,12 +76,15 @@ def read_v2(document: Mapping[str, Any], schema: Schema, most: int) -> list[Any]
     if not isinstance(tensors, list) or not all(isinstance(one, Mapping) for one in tensors) or not tensors:
         raise InvalidInput("inputs", "must be a list of tensors")
     data = [_data(tensor) for tensor in tensors]
+    names = [_name(tensor) for tensor in tensors]
+    if len(set(names)) != len(names):
+        raise InvalidInput(shown(_repeated(names)), "is the name of two tensors")
     if schema.form in (Form.TENSOR, Form.TENSORS):
         return _counted("inputs", _tensor_rows(tensors, data, schema), most)
     nameless = schema.form in (Form.MATRIX, Form.NAMELESS_FRAME)
     if len(tensors) == 1 and (nameless or len(schema.columns) > 1):
         return _counted("inputs", _rows(data[0], tensors[0], len(schema.columns)), most)
-    return _counted("inputs", _by_name({_name(one): values for one, values in zip(tensors, data, strict=True)}), most)
+    return _counted("inputs", _by_name(dict(zip(names, data, strict=True))), most)
 
 
 def _name(tensor: Mapping[str, Any]) -> str:
@@ -69,8 +100,14 @@ def _data(tensor: Mapping[str, Any]) -> list[Any]:
     data, shape, datatype = tensor.get("data"), tensor.get("shape"), tensor.get("datatype")
     if not isinstance(data, list):
         raise InvalidInput(field, "needs its values in data, a list")
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
-        raise InvalidInput(field, "needs a shape, a list of whole numbers")
+    if (
+        not isinstance(shape, list)
+        or not shape
+        or not all(type(size) is int and 0 <= size <= _MOST_EXTENT for size in shape)
+    ):
+        raise InvalidInput(field, "needs a shape, a list of whole numbers that begins with the number of instances")
+    if len(shape) > _MOST_DIMENSIONS:
+        raise InvalidInput(field, f"has a shape of {len(shape)} dimensions, at most {_MOST_DIMENSIONS} are taken")
     if datatype is not None and (not isinstance(datatype, str) or datatype not in _KNOWN_DATATYPES):
         raise InvalidInput(field, "has a datatype that the protocol does not know, such as FP64, INT64, BOOL or BYTES")
     flat, depth = data, 1

@@ -8,6 +8,12 @@ from pathlib import Path
 
 from slipway_serving.service.predictionlog.settings import LogSettings, read_log_settings
 
+# A pod has 45 s from the word to its end: 5 s pass before SIGTERM, `drain_seconds` after it; then these.
+FINISH_SECONDS = 12
+"""For requests in flight. One that takes longer would take the prediction log its time."""
+CLOSE_SECONDS = 20.0
+"""For the prediction log, and `LEAVE_SECONDS` for its last file."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -15,8 +21,9 @@ class Settings:
 
     `latency_edges` are further edges of the latency histogram in seconds (a gate's limit, so that the share above it
     is counted exactly); `drain_seconds` is how long a stopping pod still takes requests, for gateways that have not
-    yet heard that it leaves; `log` is None where predictions are not logged; `proof` is where a server that is being
-    proven leaves its requests and its own log.
+    yet heard that it leaves; `max_body` bounds one request's body, `max_in_flight` those of all requests that
+    are being read or answered, `body_seconds` how long one may take to come; `log` is None where predictions are not
+    logged; `proof` is where a server that is being proven leaves its requests and its own log.
     """
 
     rollout: str = "none/none"
@@ -30,6 +37,8 @@ class Settings:
     port: int = 8080
     threads: int = 4
     max_body: int = 4 << 20
+    max_in_flight: int = 32 << 20
+    body_seconds: float = 10.0
     max_instances: int = 4096
     drain_seconds: float = 5.0
     log: LogSettings | None = None
@@ -64,6 +73,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         port=int(number("SLIPWAY_PORT", default.port)),
         threads=int(number("SLIPWAY_THREADS", default.threads)),
         max_body=int(number("SLIPWAY_MAX_BODY", default.max_body)),
+        max_in_flight=int(number("SLIPWAY_MAX_IN_FLIGHT", default.max_in_flight)),
+        body_seconds=number("SLIPWAY_BODY_SECONDS", default.body_seconds),
         max_instances=int(number("SLIPWAY_MAX_INSTANCES", default.max_instances)),
         drain_seconds=number("SLIPWAY_DRAIN_SECONDS", default.drain_seconds),
         log=read_log_settings(environment),

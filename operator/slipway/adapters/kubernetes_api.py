@@ -116,13 +116,21 @@ class KubernetesApi:
         return await self._call("POST", path, {"fieldManager": MANAGER}, manifest, key=key)
 
     async def delete(self, key: ObjectKey, uid: str, propagation: str) -> Object:
-        """Deletes while the uid is still the same; raises `Gone` or `Conflict`."""
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
+        """Deletes while the uid is still the same, where one is given; raises `Gone` or `Conflict`."""
+        body: dict[str, Any] = {"propagationPolicy": propagation}
+        if uid:
+            body["preconditions"] = {"uid": uid}
         return await self._call("DELETE", await self._paths.of(key), body=body, key=key)
 
     async def set_finalizers(self, key: ObjectKey, resource_version: str, finalizers: Sequence[str]) -> Object:
         """Replaces the finalizers; raises `Conflict` when the object is no longer at this version."""
         body = {"metadata": {"resourceVersion": resource_version, "finalizers": list(finalizers) or None}}
+        path = await self._paths.of(key)
+        return await self._call("PATCH", path, {"fieldManager": MANAGER}, body, "application/merge-patch+json", key)
+
+    async def set_owners(self, key: ObjectKey, owners: Sequence[Object]) -> Object:
+        """Replaces the owner references; raises `Gone`."""
+        body = {"metadata": {"ownerReferences": list(owners) or None}}
         path = await self._paths.of(key)
         return await self._call("PATCH", path, {"fieldManager": MANAGER}, body, "application/merge-patch+json", key)
 

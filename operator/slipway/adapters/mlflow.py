@@ -1,4 +1,4 @@
-"""The model registry over MLflow's REST interface: versions, aliases and whether a run has ended, nothing else."""
+"""The model registry over MLflow's REST interface: versions, aliases, whether a run has ended, and tags of runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from slipway.core.plan import Unavailable
 from slipway.runtime.world import ModelVersion
 
 Answer = ModelVersion | Unavailable
+Kept = Answer | Mapping[str, str] | None
 UNREACHABLE, NOT_FOUND = "MLflowUnavailable", "ModelVersionNotFound"
 RUN_NOT_FOUND, RUN_NOT_FINISHED = "RunNotFound", "RunNotFinished"
 # An alias that does not exist is INVALID_PARAMETER_VALUE in MLflow's own stores, a version RESOURCE_DOES_NOT_EXIST.
@@ -26,7 +27,7 @@ class MLflow:
         self._now, self._keep = now, keep
         self._timeout = aiohttp.ClientTimeout(total=timeout)
         self._session: aiohttp.ClientSession | None = None
-        self._answers: dict[tuple[str, str], tuple[float, Answer | None]] = {}
+        self._answers: dict[tuple[str, str], tuple[float, Kept]] = {}
 
     async def model_version(self, name: str, version: str | None, alias: str | None) -> Answer:
         """The version, resolved; `Unavailable` says whether there is none or MLflow does not answer."""
@@ -34,7 +35,9 @@ class MLflow:
             return Unavailable(NOT_FOUND, f"model {name}: neither a version nor an alias is given")
         which = (name, f"v{version}" if version else f"@{alias}")
         answer = await self._kept(which, lambda: self._ask(name, version, alias))
-        return answer or Unavailable(NOT_FOUND, f"model {name}: MLflow tells of no version")
+        if isinstance(answer, ModelVersion | Unavailable):
+            return answer
+        return Unavailable(NOT_FOUND, f"model {name}: MLflow tells of no version")
 
     async def model_run(self, uri: str) -> Unavailable | None:
         """None where the run of `runs:/RUN/PATH` has ended: its model does not change any more."""
@@ -42,7 +45,24 @@ class MLflow:
         answer = await self._kept((run_id, "run"), lambda: self._ask_run(run_id))
         return answer if isinstance(answer, Unavailable) else None
 
-    async def _kept(self, which: tuple[str, str], ask: Callable[[], Awaitable[Answer | None]]) -> Answer | None:
+    async def run_tags(self, run: str) -> Mapping[str, str] | Unavailable:
+        """All tags of a run; a run that was deleted is not found."""
+        answer = await self._kept((run, "tags"), lambda: self._ask_tags(run))
+        return answer if isinstance(answer, Mapping | Unavailable) else {}
+
+    async def tag_run(self, run: str, tags: Mapping[str, str]) -> Unavailable | None:
+        """Sets tags of a run, one request each; says why when one could not be set."""
+        if not self._address:
+            return Unavailable(UNREACHABLE, "no address of MLflow is set: set mlflow.url of the chart")
+        self._answers.pop((run, "tags"), None)
+        for name, value in tags.items():
+            body = {"run_id": run, "key": name, "value": value}
+            answer = await self._told("runs/set-tag", body, f"run {run}", RUN_NOT_FOUND, method="POST")
+            if isinstance(answer, Unavailable):
+                return answer
+        return None
+
+    async def _kept(self, which: tuple[str, str], ask: Callable[[], Awaitable[Kept]]) -> Kept:
         if not self._address:
             return Unavailable(UNREACHABLE, "no address of MLflow is set: set mlflow.url of the chart")
         if which not in self._answers or self._now() - self._answers[which][0] >= self._keep:
@@ -68,10 +88,21 @@ class MLflow:
         body = await self._told("runs/get", {"run_id": run_id}, f"run {run_id}", RUN_NOT_FOUND)
         return body if isinstance(body, Unavailable) else _unfinished((body.get("run") or {}).get("info") or {}, run_id)
 
-    async def _told(self, path: str, query: Mapping[str, str], label: str, absent: str) -> dict[str, Any] | Unavailable:
+    async def _ask_tags(self, run_id: str) -> Mapping[str, str] | Unavailable:
+        body = await self._told("runs/get", {"run_id": run_id}, f"run {run_id}", RUN_NOT_FOUND)
+        if isinstance(body, Unavailable):
+            return body
+        run = body.get("run") or {}
+        if (run.get("info") or {}).get("lifecycle_stage", "active") != "active":
+            return Unavailable(RUN_NOT_FOUND, f"run {run_id} was deleted")
+        return {str(tag["key"]): str(tag.get("value", "")) for tag in (run.get("data") or {}).get("tags") or ()}
+
+    async def _told(
+        self, path: str, query: Mapping[str, str], label: str, absent: str, method: str = "GET"
+    ) -> dict[str, Any] | Unavailable:
         """The answer's body; `absent` is the reason where MLflow says that there is no such thing."""
         try:
-            status, body = await self._get(path, query)
+            status, body = await self._request(method, path, query)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             reason = str(error) or type(error).__name__
             return Unavailable(UNREACHABLE, f"MLflow at {self._address} did not answer for {label}: {reason}")
@@ -82,10 +113,12 @@ class MLflow:
             return Unavailable(absent, message)
         return Unavailable(UNREACHABLE, message)
 
-    async def _get(self, path: str, query: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    async def _request(self, method: str, path: str, query: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
-        async with self._session.get(f"{self._address}/api/2.0/mlflow/{path}", params=query) as response:
+        url = f"{self._address}/api/2.0/mlflow/{path}"
+        given: dict[str, Any] = {"params": query} if method == "GET" else {"json": query}
+        async with self._session.request(method, url, **given) as response:
             body = await response.json(content_type=None)
             return response.status, body if isinstance(body, dict) else {}
 
@@ -107,6 +140,7 @@ def _version(body: Mapping[str, Any], label: str) -> Answer:
         version=str(body.get("version", "")),
         digest=tags.get("slipway.digest", ""),
         evaluation=tags.get("slipway.evaluation", ""),
-        run=tags.get("slipway.run", ""),
+        run=str(body.get("run_id") or ""),
         source=str(body.get("source", "")),
+        cause=tags.get("slipway.cause", ""),
     )

@@ -38,6 +38,8 @@ _PROVENANCE = {
     "source": "org.opencontainers.image.source",
     "revision": "org.opencontainers.image.revision",
     "base": "org.opencontainers.image.base.digest",
+    "systemBase": "dev.slipway.system-base",
+    "systemPackages": "dev.slipway.system-packages",
 }
 
 
@@ -126,6 +128,7 @@ def _sbom(registry: oci.Registry, repository: str, digest: str) -> dict[str, Any
         "serialNumber": document.get("serialNumber", ""),
         "components": dict(sorted(kinds.items())),
         "python": {c["name"]: c.get("version", "") for c in components if _kind(c) == "pypi"},
+        "debian": {c["name"]: c.get("version", "") for c in components if _kind(c) == "deb"},
     }
 
 

@@ -8,10 +8,14 @@ from datetime import datetime
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.controllers.reading import read_spec
+from slipway.controllers.request import open_requests
 from slipway.controllers.rollout_batch import batch
 from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_evidence import Judged, gather
 from slipway.controllers.rollout_log import logged
+from slipway.controllers.rollout_metrics import metrics_of
+from slipway.core.desired.network_policy import read_reachable
+from slipway.core.ledger.book import to_ask
 from slipway.core.plan import Plan, Unavailable
 from slipway.core.rollout import Installation, Resolved, Snapshot, decide
 from slipway.runtime.world import Object, Settings, World
@@ -28,12 +32,15 @@ class RolloutController:
     async def observe(self, obj: Object, world: World, now: datetime) -> Snapshot:
         """Reads everything that a decision needs; evidence only while something is being judged."""
         snapshot = children(parsed(obj, installation(world.settings)), world)
+        snapshot = replace(snapshot, requests=open_requests(snapshot.namespace, snapshot.name, world))
         if snapshot.spec is None or snapshot.deleting:
             return snapshot
-        name = snapshot.spec.task_ref.name
-        task, model = task_of(name, snapshot.namespace, world), await _model(snapshot.spec, world)
+        spec, name = snapshot.spec, snapshot.spec.task_ref.name
+        task, model = task_of(name, snapshot.namespace, world), await _model(spec, world)
         snapshot = replace(snapshot, task=task.exists, positive=task.positive, latency=task.latency, model=model)
-        snapshot = batch(snapshot, name, world)
+        snapshot = replace(batch(snapshot, name, world), metrics=metrics_of(spec, task, world))
+        run = to_ask(snapshot.status.ledger)
+        snapshot = replace(snapshot, archived=await world.run_tags(run)) if run else snapshot
         if snapshot.batch is not None:
             return snapshot
         evidence, log = await gather(snapshot, world, now, self._judged), await logged(snapshot, world, now)
@@ -49,9 +56,12 @@ def installation(settings: Settings) -> Installation:
     return Installation(
         mlflow=settings.mlflow,
         builder_image=settings.builder_image,
+        buildah_image=settings.buildah_image,
+        buildah_seccomp_profile=settings.buildah_seccomp_profile,
         base_image=settings.base_image,
         registry=settings.registry,
         registry_plain_http=settings.registry_plain_http,
+        reachable=read_reachable(settings.serving_egress),
     )
 
 
@@ -82,13 +92,18 @@ async def _model(spec: ModelRolloutSpec, world: World) -> Resolved | Unavailable
         return finished_image(source.image.image)
     if source is not None and source.run is not None:
         missing = await world.model_run(source.run.uri)
-        return missing or Resolved(name="", version=source.run.uri)
+        return missing or Resolved(name="", version=source.run.uri, run=run_of(source.run.uri))
     if source is None or source.mlflow is None:
         return None
     found = await world.model_version(source.mlflow.name, source.mlflow.version, source.mlflow.alias)
     if isinstance(found, Unavailable):
         return found
-    return Resolved(found.name, found.version, found.digest, found.evaluation)
+    return Resolved(found.name, found.version, found.digest, found.evaluation, cause=found.cause, run=found.run)
+
+
+def run_of(uri: str) -> str:
+    """The run of `runs:/RUN/PATH`."""
+    return uri.removeprefix("runs:/").partition("/")[0]
 
 
 def finished_image(image: str) -> Resolved:

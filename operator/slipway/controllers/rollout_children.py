@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.task_label import Latency
+from slipway.api.v1alpha1.task_quality import BusinessMetric
 from slipway.core.desired.names import GROUP, JOB_LABEL, ROLLOUT_LABEL, predictor_service
+from slipway.core.desired.network_policy import policy_name
 from slipway.core.plan import ObjectKey
 from slipway.core.rollout import Snapshot
 from slipway.runtime.world import Object, World
 
 _SERVICE_LABEL = "kubernetes.io/service-name"
+_SERVED_BY = "serving.kserve.io/inferenceservice"
+"""KServe's label on pods: the name of their InferenceService."""
 
 
 def children(snapshot: Snapshot, world: World) -> Snapshot:
-    """The snapshot with services, their ready endpoints, route, Jobs and the Jobs' Pods."""
+    """The snapshot with services, their ready endpoints and Pods, route, NetworkPolicy, Jobs and the Jobs' Pods."""
     namespace, mine = snapshot.namespace, {ROLLOUT_LABEL: snapshot.name}
     services = {_name(live): live for live in world.list("InferenceService", namespace, mine)}
     jobs = {_name(job): job for job in world.list("Job", namespace, mine)}
     pods = {name: tuple(world.list("Pod", namespace, {JOB_LABEL: name})) for name in jobs}
     key = ObjectKey("gateway.networking.k8s.io/v1", "HTTPRoute", namespace, snapshot.name)
+    policy = world.get(ObjectKey("networking.k8s.io/v1", "NetworkPolicy", namespace, policy_name(snapshot.name)))
     ready = {name: ready_replicas(live, world) for name, live in services.items()}
-    return replace(snapshot, services=services, jobs=jobs, job_pods=pods, route=world.get(key), ready=ready)
+    served = _by_service(world.list("Pod", namespace, mine))
+    snapshot = replace(snapshot, services=services, ready=ready, served_pods=served)
+    return replace(snapshot, jobs=jobs, job_pods=pods, route=world.get(key), policy=policy)
+
+
+def _by_service(pods: Iterable[Object]) -> Mapping[str, tuple[Object, ...]]:
+    """Pods by the name of their InferenceService; those of Jobs have none."""
+    found: dict[str, tuple[Object, ...]] = {}
+    for pod in pods:
+        name = (pod["metadata"].get("labels") or {}).get(_SERVED_BY)
+        if name:
+            found[name] = (*found.get(name, ()), pod)
+    return found
 
 
 def _name(obj: Object) -> str:
@@ -66,11 +83,13 @@ def _ready_addresses(slices: Iterable[Object]) -> Iterable[str]:
 @dataclass(frozen=True)
 class TaskFacts:
     """What a rollout takes from its ModelTask: whether it exists, the class that it calls positive, how fast an answer
-    must be."""
+    must be, its type, its business metrics."""
 
     exists: bool
     positive: str = "1"
     latency: Latency | None = None
+    type: str = ""
+    business: tuple[BusinessMetric, ...] = ()
 
 
 def task_of(name: str, namespace: str, world: World) -> TaskFacts:
@@ -83,4 +102,5 @@ def task_of(name: str, namespace: str, world: World) -> TaskFacts:
     positive = str((spec.get("label") or {}).get("positive") or "1")
     if (spec.get("serving") or {}).get("mode") == "Batch":
         return TaskFacts(True, positive)
-    return TaskFacts(True, positive, ModelTaskSpec.model_validate(spec).serving.latency)
+    typed = ModelTaskSpec.model_validate(spec)
+    return TaskFacts(True, positive, typed.serving.latency, typed.type, typed.business_metrics)

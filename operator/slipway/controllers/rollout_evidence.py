@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from slipway.core.evidence import Arm, Evidence, Subject, Vector, collect, queries, shard, window
 from slipway.core.plan import Unavailable
-from slipway.core.rollout import Snapshot, comparison
+from slipway.core.ratio_metrics import RatioMetric, ratio_moments, ratio_texts
+from slipway.core.rollout import Comparison, Snapshot, comparison
+from slipway.core.rollout.asked import asked
 from slipway.runtime.world import World
 
 FORGET = timedelta(seconds=60)
@@ -44,7 +47,32 @@ async def gather(snapshot: Snapshot, world: World, now: datetime, judged: Judged
         return candidate
     if isinstance(stable, Unavailable):
         return stable
-    return Evidence(candidate, stable, age, compared.assigned)
+    found = Evidence(candidate, stable, age, compared.assigned)
+    for key, metric in asked(snapshot).items():
+        found = _with(found, key, compared, await _ratio(metric, snapshot, world, now, age, judged))
+    return found
+
+
+async def _ratio(
+    metric: RatioMetric, snapshot: Snapshot, world: World, now: datetime, age: float, judged: Judged
+) -> dict[str, Vector | Unavailable]:
+    """The answers to one metric that only some rollouts ask for; shared with those of them that ask alike."""
+    within, own = metric.within(age), snapshot.identity.key
+    rollouts = judged.together(f"{metric.key}/{within}", own, now) if metric.shared else [own]
+    texts = ratio_texts(metric, within, rollouts)
+    vectors = await asyncio.gather(*(world.query(text, now) for text in texts.values()))
+    return dict(zip(texts, vectors, strict=True))
+
+
+def _with(found: Evidence, key: str, compared: Comparison, answers: dict[str, Vector | Unavailable]) -> Evidence:
+    """One ratio more in both arms. What cannot be answered concerns the gates on it, not the others."""
+    arms = []
+    for arm, subject in ((found.candidate, compared.candidate), (found.stable, compared.stable)):
+        moments = ratio_moments(answers, subject) if subject is not None else None
+        if isinstance(moments, Unavailable):
+            return replace(found, missing={**found.missing, key: moments.message})
+        arms.append(replace(arm, ratios={**arm.ratios, key: moments}) if moments is not None else arm)
+    return replace(found, candidate=arms[0], stable=arms[1])
 
 
 def _other(answers: dict[str, Vector | Unavailable], subject: Subject | None, assigned: bool) -> Arm | Unavailable:

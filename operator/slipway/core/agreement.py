@@ -70,6 +70,13 @@ def cron_job_agrees(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     return service_agrees(live, wanted)
 
 
+def policy_agrees(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a live NetworkPolicy allows exactly what is wanted: in its rules an absent member means everything."""
+    ours, theirs = wanted["spec"], live.get("spec") or {}
+    exact = all(theirs.get(key) == ours[key] for key in ("podSelector", "policyTypes", "egress"))
+    return _metadata_says(live["metadata"], wanted["metadata"]) and exact and not theirs.get("ingress")
+
+
 def route_agrees(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a live HTTPRoute routes exactly as wanted: nothing of ours missing, no rule or filter added."""
     if not _metadata_says(live["metadata"], wanted["metadata"]) or not says(live.get("spec"), wanted["spec"]):

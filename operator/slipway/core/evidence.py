@@ -61,18 +61,24 @@ class Arm:
     class_counts: Mapping[str, float] = field(default_factory=dict)
     latency: Histogram | None = None
     exposures: Distinct | None = None
+    ratios: Mapping[str, Moments] = field(default_factory=dict)
+    """Metrics that only some rollouts ask for, by the key of their `RatioMetric`."""
     scraped: float | None = None
     """Age in seconds of the newest scrape."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Both arms of one epoch; `age` is that of the epoch in seconds, `assigned` whether entities were assigned."""
+    """Both arms of one epoch; `age` is that of the epoch in seconds, `assigned` whether entities were assigned.
+
+    `missing` says of a metric among an arm's ratios why nobody could answer.
+    """
 
     candidate: Arm
     stable: Arm
     age: float
     assigned: bool
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def shard(judged: Sequence[str], rollout: str) -> Sequence[str]:
     return ordered[first : first + SHARD]
 
 
-def _selector(rollouts: Sequence[str]) -> str:
+def selector(rollouts: Sequence[str]) -> str:
     """Label matcher of these rollouts; of all that their names may hold only the full stop means more than itself."""
     return 'rollout=~"{}"'.format("|".join(name.replace(".", "[.]") for name in rollouts))
 
@@ -106,22 +112,22 @@ def _sum(selected: str, labels: str, within: str) -> str:
     return f"sum by ({_BY}{labels})(max_over_time({selected}[{within}]))"
 
 
-def _moments(y: str, n: str, label: str) -> dict[str, str]:
-    """Sums over clusters. `y` has one series per cluster (and `label`), `n` one per cluster."""
-    product = f"{y} * on ({_BY},cluster) group_left () {n}"
+def moments_of(y: str, n: str, label: str = "", by: str = _BY) -> dict[str, str]:
+    """Sums over clusters. `y` has one series per cluster (and `label`) of each `by`, `n` one per cluster."""
+    product = f"{y} * on ({by},cluster) group_left () {n}"
     return {
-        "clusters": f"count by ({_BY})({n})",
-        "y": f"sum by ({_BY}{label})({y})",
-        "n": f"sum by ({_BY})({n})",
-        "yy": f"sum by ({_BY}{label})(({y}) ^ 2)",
-        "nn": f"sum by ({_BY})(({n}) ^ 2)",
-        "yn": f"sum by ({_BY}{label})({product})",
+        "clusters": f"count by ({by})({n})",
+        "y": f"sum by ({by}{label})({y})",
+        "n": f"sum by ({by})({n})",
+        "yy": f"sum by ({by}{label})(({y}) ^ 2)",
+        "nn": f"sum by ({by})(({n}) ^ 2)",
+        "yn": f"sum by ({by}{label})({product})",
     }
 
 
 def queries(within: str, rollouts: Sequence[str]) -> Mapping[str, str]:
     """All PromQL texts for one window class and shard, by the name under which `collect` expects their answers."""
-    of = _selector(rollouts)
+    of = selector(rollouts)
     texts = {
         "requests": _sum(f"slipway_evidence_requests{{{of}}}", ",assigned,code", within),
         "predictions": _sum(f"slipway_evidence_predictions{{{of}}}", ",assigned,class", within),
@@ -129,12 +135,11 @@ def queries(within: str, rollouts: Sequence[str]) -> Mapping[str, str]:
         "scraped": f"time() - max by (rollout,revision)(timestamp(slipway_serving_info{{{of}}}))",
     }
     requests, answers = "slipway_evidence_cluster_requests", f"slipway_evidence_cluster_predictions{{{of}}}"
-    errors = _moments(
+    errors = moments_of(
         _sum(f'{requests}{{{of},outcome="error"}}', ",cluster", within),
         _sum(f"{requests}{{{of}}}", ",cluster", within),
-        label="",
     )
-    classes = _moments(_sum(answers, ",cluster,class", within), _sum(answers, ",cluster", within), label=",class")
+    classes = moments_of(_sum(answers, ",cluster,class", within), _sum(answers, ",cluster", within), label=",class")
     texts |= {f"error_{name}": text for name, text in errors.items()}
     texts |= {f"class_{name}": text for name, text in classes.items()}
     registers = f"max by ({_BY},register)(max_over_time(slipway_exposure_register{{{of}}}[{within}]))"
@@ -188,7 +193,8 @@ def _summed(vector: Iterable[Sample], label: str) -> dict[str, float]:
     return total
 
 
-def _moments_of(parts: Mapping[str, float | None]) -> Moments | None:
+def moments_from(parts: Mapping[str, float | None]) -> Moments | None:
+    """Moments from their parts by name; None where there are no clusters, and a missing event is none."""
     clusters, n, nn = parts["clusters"], parts["n"], parts["nn"]
     if clusters is None or n is None or nn is None:
         return None
@@ -200,7 +206,7 @@ _PARTS = ("clusters", "y", "n", "yy", "nn", "yn")
 
 
 def _error_moments(vectors: Mapping[str, list[Sample]]) -> Moments | None:
-    return _moments_of({part: _one(vectors[f"error_{part}"]) for part in _PARTS})
+    return moments_from({part: _one(vectors[f"error_{part}"]) for part in _PARTS})
 
 
 def _class_moments(vectors: Mapping[str, list[Sample]]) -> dict[str, Moments]:
@@ -212,7 +218,7 @@ def _class_moments(vectors: Mapping[str, list[Sample]]) -> dict[str, Moments]:
             part: _one(s for s in vectors[f"class_{part}"] if s.labels.get("class") == label)
             for part in ("y", "yy", "yn")
         }
-        moments = _moments_of({**shared, **own})
+        moments = moments_from({**shared, **own})
         if moments is not None:
             found[label] = moments
     return found

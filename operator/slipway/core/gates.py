@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from slipway.api.v1alpha1.gates import ACTIVE_METRICS, Gate
@@ -26,6 +26,9 @@ from slipway.core.measures import (
 )
 from slipway.core.percentiles import latency
 from slipway.core.plan import Unavailable
+from slipway.core.primary import SHARE_UNITS, TaskMetrics
+from slipway.core.ratio_metrics import template_key, unusable
+from slipway.core.template_gate import template_ratio
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Confidence
 
 Verdict = Literal["Pass", "Breach", "Wait", "Invalid", "Unknown"]
@@ -68,6 +71,7 @@ class Case:
     positive: str = "1"
     planned: float = 1000.0
     comparisons: int = 1
+    metrics: TaskMetrics = field(default_factory=TaskMetrics)
 
     @property
     def certainty(self) -> Certainty:
@@ -92,12 +96,22 @@ def _unknown(message: str) -> Judgement:
 
 def _measurable(case: Case) -> Judgement | None:
     if case.gate.metric is None:
-        return _unknown("metrics of templates are not queried by this version")
+        wrong = _unusable(case)
+        return _unknown(wrong) if wrong else None
     if case.gate.metric not in ACTIVE_METRICS:
         return _unknown(f"{case.gate.metric} is not measured by this version")
     if case.gate.metric == "request_rate" and case.gate.bound is None:
         return Judgement("Invalid", "request_rate takes a bound only: arms of different shares have different rates")
     return None
+
+
+def _unusable(case: Case) -> str:
+    """Why a gate's template gives nothing; empty when it does."""
+    name = case.gate.template.name if case.gate.template is not None else ""
+    wrong = unusable(name, case.metrics.templates.get(name))
+    if not wrong and isinstance(case.evidence, Evidence):
+        wrong = case.evidence.missing.get(template_key(name), "")
+    return wrong
 
 
 def _available(case: Case) -> Judgement | None:
@@ -130,8 +144,10 @@ def _present(case: Case) -> Judgement | None:
 
 def _compared(case: Case) -> Judgement | None:
     assert isinstance(case.evidence, Evidence)
-    measure = _MEASURES[case.gate.metric or ""]
-    measured = measure(case.gate, case.evidence, Context(case.positive, case.certainty))
+    measure = _MEASURES[case.gate.metric] if case.gate.metric is not None else template_ratio
+    template = case.metrics.templates.get(case.gate.template.name) if case.gate.template is not None else None
+    events = template is not None and template.unit in SHARE_UNITS
+    measured = measure(case.gate, case.evidence, Context(case.positive, case.certainty, events))
     if not measured:
         least = min(int(arm.requests or 0) for _, arm in _arms(case))
         need = f"{MINIMUM_CLUSTERS} groups of entities" if case.evidence.assigned else "enough requests"
@@ -184,6 +200,10 @@ def _digits(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
 
 
+def _named(gate: Gate) -> str:
+    return gate.metric or (gate.template.name if gate.template is not None else "")
+
+
 def _sentence(gate: Gate, measured: Measured, verdict: Verdict) -> str:
     bound = measured.breaching if verdict == "Breach" else measured.passing
     low, high = shown(bound.low, measured.unit), shown(bound.high, measured.unit)
@@ -199,9 +219,10 @@ def _sentence(gate: Gate, measured: Measured, verdict: Verdict) -> str:
     )
     if measured.unit == "seconds":
         how = ""
+    counted = "requests" if gate.metric is not None else "counted by its denominator"
     text = (
-        f"{gate.metric}{how} is {shown(measured.value, measured.unit) or 'unknown'}, between {low} and {high}: "
-        f"{relation} {gate.op} {shown(measured.limit, measured.unit)} over {int(measured.samples)} requests"
+        f"{_named(gate)}{how} is {shown(measured.value, measured.unit) or 'unknown'}, between {low} and {high}: "
+        f"{relation} {gate.op} {shown(measured.limit, measured.unit)} over {int(measured.samples)} {counted}"
     )
     notes = [measured.note] if measured.note else []
     if gate.window is not None or gate.failures > 1:

@@ -57,10 +57,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Context:
-    """What a metric needs beside the evidence: the class that counts as positive, and how sure to be."""
+    """What a metric needs beside the evidence: the class that counts as positive, how sure to be, and whether the
+    gate's template counts events among trials."""
 
     positive: str
     certainty: Certainty
+    events: bool = False
 
 
 Measure = Callable[[Gate, Evidence, Context], tuple[Measured, ...] | None]

@@ -40,7 +40,8 @@ class Create:
 
 @dataclass(frozen=True)
 class Delete:
-    """Deletes one object, only while its uid is still `uid`; one that is gone already is fine."""
+    """Deletes one object, only while its uid is still `uid`; one that is gone already is fine. Without a uid its name
+    alone says which it is: that of what is never made twice."""
 
     key: ObjectKey
     uid: str
@@ -57,6 +58,25 @@ class SetFinalizers:
 
 
 @dataclass(frozen=True)
+class SetOwners:
+    """Replaces the owner references of an object; one that is gone is fine."""
+
+    key: ObjectKey
+    owners: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Copies the text under `entry` of an immutable ConfigMap into tags of an MLflow run, whose names begin with
+    `prefix`. Nothing fails with it: whoever removes the ConfigMap looks first whether the tags are there."""
+
+    key: ObjectKey
+    entry: str
+    run: str
+    prefix: str
+
+
+@dataclass(frozen=True)
 class Notice:
     """A Kubernetes Event on the object under decision; repeated ones are counted, not written again."""
 
@@ -65,7 +85,7 @@ class Notice:
     message: str
 
 
-Action = Apply | Create | Delete | SetFinalizers
+Action = Apply | Create | Delete | SetFinalizers | SetOwners | Archive
 
 
 @dataclass(frozen=True)

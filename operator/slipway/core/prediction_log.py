@@ -8,8 +8,8 @@ from typing import Protocol
 
 from slipway.core.plan import Unavailable
 
-FAILING = "max by (rollout) (slipway_prediction_log_failing)"
-"""Above 0 where rows of a pod cannot be written or stored now: they wait, and are not lost yet."""
+FAILING = "max by (rollout, reason) (slipway_prediction_log_failing)"
+"""Above 0 where rows of a pod cannot be written or stored now, for `reason`: they wait, and are not lost yet."""
 
 DROPPED = "sum by (rollout) (increase(slipway_prediction_log_dropped_total[10m]))"
 """Rows that were lost in ten minutes."""
@@ -26,10 +26,12 @@ class Sample(Protocol):
 
 @dataclass(frozen=True)
 class LogHealth:
-    """What is known of one rollout's log; None where no pod has reported."""
+    """What is known of one rollout's log; None where no pod has reported. `reason` is the pods' word for why rows
+    wait, empty where none is known."""
 
     failing: bool | None
     dropping: bool | None
+    reason: str = ""
 
 
 def log_health(
@@ -40,7 +42,13 @@ def log_health(
         return failing
     if isinstance(dropped, Unavailable):
         return dropped
-    return LogHealth(_positive(rollout, failing), _positive(rollout, dropped))
+    reasons = sorted(_labels(rollout, failing, "reason"))
+    return LogHealth(_positive(rollout, failing), _positive(rollout, dropped), reasons[0] if reasons else "")
+
+
+def _labels(rollout: str, vector: Sequence[Sample], name: str) -> set[str]:
+    own = (one for one in vector if one.value > 0 and one.labels.get("rollout") == rollout)
+    return {one.labels[name] for one in own if one.labels.get(name)}
 
 
 def _positive(rollout: str, vector: Sequence[Sample]) -> bool | None:

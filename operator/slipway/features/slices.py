@@ -26,7 +26,13 @@ def spelled(value: str | float | None) -> str | None:
     return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
+def slice_column(name: str, values: Iterable[str]) -> SliceColumn:
+    """A column whose slices are these values, each once; a value that is itself called `other` shares that slice."""
+    return SliceColumn(name, tuple(value for value in dict.fromkeys(values) if value != OTHER))
+
+
 def bounded(counts: Iterable[tuple[str, str, int]], columns: Iterable[str]) -> tuple[SliceColumn, ...]:
     """The most frequent values, 50 of all columns together; `counts` are (column, value, rows)."""
-    kept = sorted(counts, key=lambda one: (-one[2], one[0], one[1]))[:MOST_VALUES]
-    return tuple(SliceColumn(name, tuple(value for column, value, _ in kept if column == name)) for name in columns)
+    named = [one for one in counts if one[1] != OTHER]
+    kept = sorted(named, key=lambda one: (-one[2], one[0], one[1]))[:MOST_VALUES]
+    return tuple(slice_column(name, (value for column, value, _ in kept if column == name)) for name in columns)

@@ -23,7 +23,7 @@ from slipway.runtime.health import Health
 from slipway.runtime.kinds import WATCHED, Kind
 from slipway.runtime.lease import Lease
 from slipway.runtime.live import LiveWorld
-from slipway.runtime.metrics import LEADER, OBJECTS, QUEUE_DEPTH, show_drift
+from slipway.runtime.metrics import LEADER, OBJECTS, QUEUE_DEPTH, show_drift, show_rollouts
 from slipway.runtime.notices import Notices
 from slipway.runtime.options import Options
 from slipway.runtime.queue import WorkQueue
@@ -89,7 +89,7 @@ class Application:
         self._prometheus = Prometheus(options.settings.prometheus)
         self._mlflow = MLflow(options.settings.mlflow, clock.monotonic)
         world = LiveWorld(options.settings, self._store, self._prometheus, self._mlflow)
-        executor = Executor(self._api, self._store, self._feed, self._kinds)
+        executor = Executor(self._api, self._store, self._feed, self._kinds, self._mlflow)
         status = StatusWriter(self._api, self._feed)
         notices = Notices(self._api, clock.monotonic, options.identity)
         reconciler = Reconciler(self._controllers, world, clock, executor, status, notices)
@@ -153,5 +153,6 @@ class Application:
         QUEUE_DEPTH.set(len(self._queue))
         OBJECTS.set(len(self._store))
         LEADER.set(self._lease.leading)
-        # Of the leader only: a sum over replicas would count a policy twice.
+        # Of the leader only: a sum over replicas would count an object twice.
         show_drift(self._store.list("RetrainPolicy") if self._lease.leading else ())
+        show_rollouts(self._store.every("ModelRollout") if self._lease.leading else ())

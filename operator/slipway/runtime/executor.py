@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from slipway.core.plan import Action, Apply, Create, Delete, ObjectKey, SetFinalizers
-from slipway.runtime.errors import AlreadyExists, Conflict, Gone
+from slipway.core.ledger.archive import tags
+from slipway.core.plan import Action, Apply, Archive, Create, Delete, ObjectKey, SetFinalizers, SetOwners, Unavailable
+from slipway.runtime.errors import AlreadyExists, ApiError, Conflict, Gone
 from slipway.runtime.feed import Feed
 from slipway.runtime.kinds import Kind, pruned
 from slipway.runtime.store import Store, key_of
 
 Object = Mapping[str, Any]
+log = logging.getLogger(__name__)
 _MEMORY = 20_000
 
 
@@ -34,6 +37,13 @@ class Api(Protocol):
     async def create(self, manifest: Object, key: ObjectKey) -> Object: ...
     async def delete(self, key: ObjectKey, uid: str, propagation: str) -> Object: ...
     async def set_finalizers(self, key: ObjectKey, resource_version: str, finalizers: Sequence[str]) -> Object: ...
+    async def set_owners(self, key: ObjectKey, owners: Sequence[Object]) -> Object: ...
+
+
+class Tagger(Protocol):
+    """What the executor needs of MLflow."""
+
+    async def tag_run(self, run: str, tags: Mapping[str, str]) -> Unavailable | None: ...
 
 
 def fingerprint(value: Any) -> bytes:
@@ -49,8 +59,9 @@ class Executor:
     what the last apply of it answered, nothing is written. After a restart each manifest is applied once.
     """
 
-    def __init__(self, api: Api, store: Store, feed: Feed, kinds: Iterable[Kind]) -> None:
-        """`kinds` are watched; answers about others are not kept."""
+    def __init__(self, api: Api, store: Store, feed: Feed, kinds: Iterable[Kind], tagger: Tagger | None = None) -> None:
+        """`kinds` are watched; answers about others are not kept. Without a `tagger` nothing is archived."""
+        self._tagger = tagger
         self._watched = frozenset((each.api_version, each.kind) for each in kinds)
         self._api = api
         self._store = store
@@ -73,6 +84,10 @@ class Executor:
                     await self._delete(action)
                 case SetFinalizers():
                     await self._set_finalizers(action, followed)
+                case SetOwners():
+                    await self._set_owners(action)
+                case Archive():
+                    await self._archive(action)
         return followed
 
     async def refresh(self, key: ObjectKey) -> None:
@@ -121,7 +136,8 @@ class Executor:
         try:
             self._learn(await self._api.create(action.manifest, key))
         except AlreadyExists:
-            await self.refresh(key)
+            if (key.api_version, key.kind) in self._watched:
+                await self.refresh(key)
 
     async def _delete(self, action: Delete) -> None:
         try:
@@ -147,6 +163,25 @@ class Executor:
             raise
         self._learn(answer)
         followed[action.key, action.resource_version] = answer["metadata"]["resourceVersion"]
+
+    async def _set_owners(self, action: SetOwners) -> None:
+        try:
+            self._learn(await self._api.set_owners(action.key, action.owners))
+        except Gone:
+            self._feed.vanished(action.key)
+
+    async def _archive(self, action: Archive) -> None:
+        """What fails here is seen by the next decision, which finds no tags; it must not stop this one."""
+        if self._tagger is None:
+            return
+        try:
+            text = str((await self._api.get(action.key)).get("data", {}).get(action.entry, ""))
+        except ApiError as error:
+            log.warning("%s could not be read to be archived: %s", action.key.name, error)
+            return
+        failed = await self._tagger.tag_run(action.run, tags(action.prefix, text))
+        if failed is not None:
+            log.warning("%s could not be archived: %s", action.key.name, failed.message)
 
     def _learn(self, obj: Object) -> None:
         if (obj["apiVersion"], obj["kind"]) in self._watched:

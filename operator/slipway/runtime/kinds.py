@@ -51,6 +51,7 @@ WATCHED: tuple[Kind, ...] = (
     Kind(API_VERSION, "MetricTemplate", "metrictemplates", namespaced=False),
     Kind("serving.kserve.io/v1beta1", "InferenceService", "inferenceservices"),
     Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes"),
+    Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", selector=MANAGED),
     Kind("batch/v1", "Job", "jobs", selector=MANAGED),
     Kind("batch/v1", "CronJob", "cronjobs", selector=MANAGED),
     Kind("apps/v1", "Deployment", "deployments", selector=MANAGED),

@@ -24,6 +24,8 @@ class Registry(Protocol):
 
     async def model_run(self, uri: str) -> Unavailable | None: ...
 
+    async def run_tags(self, run: str) -> Mapping[str, str] | Unavailable: ...
+
 
 class LiveWorld:
     """`World` over the store and the two services."""
@@ -51,3 +53,7 @@ class LiveWorld:
     async def model_run(self, uri: str) -> Unavailable | None:
         """Whether a run's model may be taken."""
         return await self._registry.model_run(uri)
+
+    async def run_tags(self, run: str) -> Mapping[str, str] | Unavailable:
+        """The tags of a run."""
+        return await self._registry.run_tags(run)

@@ -62,6 +62,7 @@ def _related(key: ObjectKey, obj: Object, store: Store) -> Iterator[ObjectKey]:
             yield from _referring(store, kind, key, _task_of)
     elif key.kind == "ModelRollout":
         yield from _referring(store, "RetrainPolicy", key, _rollout_of)
+        yield from _referring(store, "RolloutRequest", key, _target_of)
     elif key.kind == "RolloutRequest":
         target = spec.get("target") or {}
         if target.get("kind") and target.get("name"):
@@ -82,6 +83,10 @@ def _task_of(obj: Object) -> str:
     if obj["kind"] == "RetrainPolicy":
         spec = (spec.get("runTemplate") or {}).get("spec") or {}
     return str((spec.get("taskRef") or {}).get("name", ""))
+
+
+def _target_of(obj: Object) -> str:
+    return str(((obj.get("spec") or {}).get("target") or {}).get("name", ""))
 
 
 def _rollout_of(obj: Object) -> str:

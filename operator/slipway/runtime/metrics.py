@@ -34,6 +34,62 @@ FEATURE_PSI = Gauge(
     ["policy", "feature"],
     registry=REGISTRY,
 )
+ROLLOUTS = Gauge("slipway_operator_rollouts", "ModelRollouts by phase.", ["phase"], registry=REGISTRY)
+STALLED = Gauge("slipway_operator_rollouts_stalled", "ModelRollouts that wait for a person.", registry=REGISTRY)
+NOT_READY = Gauge("slipway_operator_rollouts_not_ready", "ModelRollouts that serve nobody.", registry=REGISTRY)
+VERDICTS = Gauge(
+    "slipway_operator_gate_verdicts", "Gates of all ModelRollouts by their latest verdict.", ["verdict"],
+    registry=REGISTRY,
+)  # fmt: skip
+NOTICES = Counter(
+    "slipway_operator_notices_total",
+    "What was told by Events, repeated ones included: stages begun and passed, promotions, ways back.",
+    ["kind", "reason"],
+    registry=REGISTRY,
+)
+PHASES = (
+    "Pending", "Building", "Proving", "Starting", "Trying", "Backtest", "Shadow", "Canary", "Approval", "ABTest",
+    "Promoting", "RollingBack", "Serving", "Scoring", "Paused", "Held", "Failed", "Deleting",
+)  # fmt: skip
+OTHER = "Other"
+_VERDICTS = ("Pass", "Breach", "Wait", "Invalid", "Unknown")
+_REASONS = 100
+
+
+def show_rollouts(rollouts: Iterable[Mapping[str, Any]]) -> None:
+    """Counts rollouts and gates. The number of series does not depend on how many there are, nor on their names."""
+    phases, verdicts = dict.fromkeys((*PHASES, OTHER), 0), dict.fromkeys(_VERDICTS, 0)
+    stalled = not_ready = 0
+    for rollout in rollouts:
+        status = rollout.get("status") or {}
+        phase = status.get("phase") or "Pending"
+        phases[phase if phase in phases else OTHER] += 1
+        for gate in status.get("gates") or ():
+            verdicts[gate.get("verdict") if gate.get("verdict") in verdicts else "Unknown"] += 1
+        stalled += _says(status, "Stalled", "True")
+        not_ready += not _says(status, "Ready", "True")
+    for phase, count in phases.items():
+        ROLLOUTS.labels(phase).set(count)
+    for verdict, count in verdicts.items():
+        VERDICTS.labels(verdict).set(count)
+    STALLED.set(stalled)
+    NOT_READY.set(not_ready)
+
+
+class CountedNotices:
+    """Counts notices by kind and reason. Some reasons are words of users' programs: of those that come after the first
+    hundred only their sum is kept."""
+
+    def __init__(self, most: int = _REASONS) -> None:
+        self._most = most
+        self._seen: set[tuple[str, str]] = set()
+
+    def count(self, kind: str, reason: str) -> None:
+        if (kind, reason) not in self._seen and len(self._seen) >= self._most:
+            reason = OTHER
+        else:
+            self._seen.add((kind, reason))
+        NOTICES.labels(kind, reason).inc()
 
 
 def show_drift(policies: Iterable[Mapping[str, Any]]) -> None:
@@ -53,5 +109,9 @@ def show_drift(policies: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _measured(status: Mapping[str, Any]) -> bool:
+    return _says(status, "DriftMeasured", "True")
+
+
+def _says(status: Mapping[str, Any], kind: str, value: str) -> bool:
     conditions = status.get("conditions") or ()
-    return any(each.get("type") == "DriftMeasured" and each.get("status") == "True" for each in conditions)
+    return any(each.get("type") == kind and each.get("status") == value for each in conditions)

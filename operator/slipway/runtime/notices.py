@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from slipway.core.plan import Notice, ObjectKey
 from slipway.runtime.errors import ApiError
+from slipway.runtime.metrics import CountedNotices
 
 Object = Mapping[str, Any]
 log = logging.getLogger(__name__)
@@ -33,11 +34,13 @@ class Notices:
         self._now = now
         self._instance = instance
         self._quiet = quiet
+        self._counted = CountedNotices()
         self._written: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     async def post(self, obj: Object, notices: Sequence[Notice], now: datetime) -> None:
         """Writes what is new. Never raises `ApiError`."""
         for notice in notices:
+            self._counted.count(obj["kind"], notice.reason)
             word = (obj["metadata"]["uid"], notice.reason, notice.message)
             at, count = self._written.get(word, (float("-inf"), 0))
             if self._now() - at < self._quiet:

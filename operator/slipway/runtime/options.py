@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from slipway.core.desired.network_policy import read_reachable
 from slipway.runtime.lease import Durations
 from slipway.runtime.world import Settings
 
@@ -36,10 +37,13 @@ _FLAGS: tuple[tuple[str, str, str], ...] = (
     ("prometheus", "", "address of Prometheus, e.g. http://prometheus.monitoring:9090"),
     ("mlflow", "", "address of the MLflow tracking server"),
     ("builder-image", "", "image of the builder of model images"),
+    ("buildah-image", "", "image of the builder with Buildah, for packages of the system"),
+    ("buildah-seccomp-profile", "", "seccomp profile of nodes for Buildah's pods; empty: Unconfined"),
     ("pipelines-image", "", "image of training and evaluation Jobs"),
     ("base-image", "", "image that model images are built upon"),
     ("registry", "", "repository prefix under which model images are pushed"),
     ("registry-plain-http", "false", "whether that registry speaks HTTP without TLS: true or false"),
+    ("serving-egress", "", "JSON {egress, storePorts}: what served pods may reach; empty: no NetworkPolicies are made"),
     ("namespaces", "", "namespaces to watch, separated by commas; empty: all"),
     ("lease-namespace", "slipway-system", "namespace of the operator and its Lease"),
     ("lease-duration", "15", "seconds after which another may take over a lease that is not renewed"),
@@ -101,13 +105,20 @@ def _settings(given: argparse.Namespace) -> Settings:
     plain = given.registry_plain_http.lower()
     if plain not in ("true", "false"):
         raise ValueError(f"--registry-plain-http {plain}: true or false")
+    try:
+        read_reachable(given.serving_egress)
+    except ValueError as error:
+        raise ValueError(f"--serving-egress: {error}") from None
     return Settings(
         prometheus=given.prometheus,
         mlflow=given.mlflow,
         builder_image=given.builder_image,
+        buildah_image=given.buildah_image,
+        buildah_seccomp_profile=given.buildah_seccomp_profile,
         pipelines_image=given.pipelines_image,
         base_image=given.base_image,
         registry=given.registry,
         registry_plain_http=plain == "true",
         namespace=given.lease_namespace,
+        serving_egress=given.serving_egress,
     )

@@ -64,6 +64,10 @@ class Store:
         """The keys of all objects of a kind."""
         return iter(self._candidates(kind, "", {}))
 
+    def every(self, kind: str) -> Iterator[Object]:
+        """All objects of a kind, in no order."""
+        return (self._objects[key] for key in self._candidates(kind, "", {}))
+
     def put(self, obj: Object) -> bool:
         """Keeps the object unless something newer is known; tells whether it was news."""
         key, version, uid = key_of(obj), version_of(obj), obj["metadata"].get("uid", "")

@@ -20,11 +20,14 @@ class Settings:
     prometheus: str = ""
     mlflow: str = ""
     builder_image: str = ""
+    buildah_image: str = ""
+    buildah_seccomp_profile: str = ""
     pipelines_image: str = ""
     base_image: str = ""
     registry: str = ""
     registry_plain_http: bool = False
     namespace: str = "slipway-system"
+    serving_egress: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Sample:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered model version, pinned. `digest` and `evaluation` come from its tags and may be empty."""
+    """A registered model version, pinned. `digest`, `evaluation` and `cause` come from its tags and may be empty, as
+    may `run`, the id of the MLflow run that made it."""
 
     name: str
     version: str
@@ -45,6 +49,7 @@ class ModelVersion:
     evaluation: str
     run: str
     source: str
+    cause: str = ""
 
 
 class World(Protocol):
@@ -68,6 +73,9 @@ class World(Protocol):
     async def model_run(self, uri: str) -> Unavailable | None:
         """None where the run of `runs:/RUN/PATH` has ended well; else reason `RunNotFound`, `RunNotFinished`, or
         `MLflowUnavailable`. Cached for a few seconds."""
+
+    async def run_tags(self, run: str) -> Mapping[str, str] | Unavailable:
+        """The tags of an MLflow run; reason `RunNotFound` or `MLflowUnavailable`. Cached for a few seconds."""
 
 
 class Controller(Protocol, Generic[S]):

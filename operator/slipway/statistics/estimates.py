@@ -134,4 +134,4 @@ def few_degrees(multiple: ArrayLike, freedom: ArrayLike) -> Floats:
     tail, degrees = ndtr(-np.asarray(multiple, float)), np.asarray(freedom, float)
     usable = (tail >= THINNEST_TAIL) & (degrees >= 1)
     widened = -stdtrit(np.where(usable, degrees, 1.0), np.where(usable, tail, 0.5))
-    return np.where(usable, widened, np.inf)
+    return np.where(usable & (widened >= np.asarray(multiple, float) * (1 - 1e-9)), widened, np.inf)

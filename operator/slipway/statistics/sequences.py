@@ -66,9 +66,11 @@ def few_clusters(multiple: float, clusters: float) -> float:
     """Widens a multiple of the normal standard error to the same tail of Student's t with `clusters` - 1 degrees.
 
     The standard error is itself estimated from the clusters: with 30 of them the normal tail is too thin by a tenth.
-    Infinite where the tail is thinner than a float can say: far before its planned size, a sequence knows nothing yet.
+    Infinite where the tail is thinner than a float or scipy's quantile can say (minus infinity for few degrees): far
+    before its planned size, a sequence knows nothing yet.
     """
     tail = float(ndtr(-multiple))
     if clusters < 2 or tail < THINNEST_TAIL:
         return math.inf
-    return -float(stdtrit(clusters - 1, tail))
+    widened = -float(stdtrit(clusters - 1, tail))
+    return widened if widened >= multiple * (1 - 1e-9) else math.inf

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Iterator
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.task_serving import Batch
-from slipway.validation.cron import cron_fault
+from slipway.validation.cron import cron_fault, zone_fault
 from slipway.validation.findings import Finding, Location, error, warning
 
 _AT: Location = ("spec", "serving", "batch")
@@ -37,20 +36,9 @@ def _schedule(batch: Batch) -> Iterator[Finding]:
     fault = cron_fault(schedule.cron)
     if fault:
         yield error((*_AT, "schedule", "cron"), f"{schedule.cron!r}: {fault}")
-    if _unknown(schedule.time_zone):
-        yield error(
-            (*_AT, "schedule", "timeZone"),
-            f"{schedule.time_zone!r} is no time zone of the IANA database, such as Europe/Rome",
-        )
-
-
-def _unknown(zone: str) -> bool:
-    """Whether this machine has a database of time zones, and not this one in it."""
-    try:
-        zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return bool(zoneinfo.available_timezones())
-    return False
+    fault = zone_fault(schedule.time_zone)
+    if fault:
+        yield error((*_AT, "schedule", "timeZone"), fault)
 
 
 def _places(batch: Batch) -> Iterator[Finding]:

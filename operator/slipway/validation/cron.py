@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zoneinfo
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
@@ -22,6 +24,16 @@ def cron_fault(text: str) -> str:
             fault = _part(part, least, most, names)
             if fault:
                 return f"the {name} {part!r} {fault}"
+    return ""
+
+
+def zone_fault(name: str) -> str:
+    """What is wrong with a time zone; empty when nothing is, or when this machine has no database of them."""
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        if zoneinfo.available_timezones():
+            return f"{name!r} is no time zone of the IANA database, such as Europe/Rome"
     return ""
 
 

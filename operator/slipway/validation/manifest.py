@@ -12,6 +12,7 @@ from slipway.api.support import inactive_fields
 from slipway.api.v1alpha1 import KINDS as _ALL
 from slipway.api.v1alpha1.base import API_VERSION, GROUP
 from slipway.api.v1alpha1.kind import Kind
+from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.validation import schema
@@ -19,6 +20,7 @@ from slipway.validation.batch import check_batch
 from slipway.validation.findings import Finding, Location, error, note, warning
 from slipway.validation.rollout import check_rollout
 from slipway.validation.task import check_task
+from slipway.validation.template import check_template
 
 KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in _ALL}
 _PART = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
@@ -52,6 +54,8 @@ def _semantics(model: BaseModel) -> Iterator[Finding]:
     elif isinstance(model, ModelTaskSpec):
         yield from check_batch(model)
         yield from check_task(model)
+    elif isinstance(model, MetricTemplateSpec):
+        yield from check_template(model)
 
 
 def _inactive(kind: str, spec: Mapping[str, Any]) -> Iterator[Finding]:

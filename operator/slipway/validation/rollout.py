@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import get_args
 
 from slipway.api.v1alpha1.gates import Gate
 from slipway.api.v1alpha1.metrics import LATENCIES
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.rollout_stages import Cause
+from slipway.validation.cron import cron_fault, zone_fault
 from slipway.validation.findings import Finding, Location, error, warning
 
 CELLS = 4096
@@ -24,6 +27,8 @@ def check_rollout(spec: ModelRolloutSpec) -> Iterator[Finding]:
     yield from _header(spec)
     yield from _weights(spec)
     yield from _environment(spec)
+    yield from _freezes(spec)
+    yield from _skipped(spec)
 
 
 def all_gates(spec: ModelRolloutSpec) -> Iterator[tuple[Location, Gate]]:
@@ -96,16 +101,36 @@ def _weights(spec: ModelRolloutSpec) -> Iterator[Finding]:
     assigned = spec.traffic is not None and spec.traffic.assignment is not None
     steps = CELLS if assigned else 1000
     for number, stage in enumerate(spec.stages):
-        if stage.canary is None:
+        member = stage.canary or stage.ab_test
+        if member is None:
             continue
-        asked = stage.canary.weight.fraction
+        asked = member.weight.fraction
         given = Decimal(min(max(round(asked * steps), 1), steps - 1)) / steps
         if abs(given - asked) > asked / 10:
             unit = "cells of the entity's digest" if assigned else "thousandths of the requests"
             yield warning(
-                ("spec", "stages", number, "canary", "weight"),
-                f"{stage.canary.weight} becomes {float(given):.3%}: traffic is split in {steps} {unit}",
+                ("spec", "stages", number, "canary" if stage.canary is not None else "abTest", "weight"),
+                f"{member.weight} becomes {float(given):.3%}: traffic is split in {steps} {unit}",
             )
+
+
+def _freezes(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    for index, freeze in enumerate(spec.freeze):
+        for field, value, fault in (
+            ("cron", freeze.cron, cron_fault(freeze.cron)),
+            ("timeZone", freeze.time_zone, zone_fault(freeze.time_zone)),
+        ):
+            if fault:
+                yield error(("spec", "freeze", index, field), fault if value in fault else f"{value!r}: {fault}")
+
+
+def _skipped(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    for number, stage in enumerate(spec.stages):
+        if stage.skip is not None:
+            yield warning(("spec", "stages", number, "skip"), f"stage {stage.name} is passed over without evidence")
+    for cause in get_args(Cause):
+        if spec.stages and all(stage.skip is not None or cause not in stage.when for stage in spec.stages):
+            yield warning(("spec", "stages"), f"a model of cause {cause} passes no stage: all traffic comes at once")
 
 
 def _environment(spec: ModelRolloutSpec) -> Iterator[Finding]:

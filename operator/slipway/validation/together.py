@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from slipway.api.v1alpha1.abtest import DECIDING
 from slipway.api.v1alpha1.gates import bare_metric
 from slipway.api.v1alpha1.metrics import PAIRED, QUALITY, SERVING, quality_names
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
@@ -38,7 +39,9 @@ def _typed(manifest: Manifest) -> bool:
 
 
 def _key(manifest: Manifest) -> tuple[str, str]:
-    metadata = manifest.get("metadata") or {}
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, Mapping):  # told where the manifest is looked at by itself
+        return "", ""
     return str(metadata.get("namespace", "")), str(metadata.get("name", ""))
 
 
@@ -53,6 +56,7 @@ def _rollout(manifest: Manifest, tasks: Mapping[tuple[str, str], Manifest]) -> I
         yield from without_requests(model)
     elif model.traffic is None:
         yield error(("spec", "traffic"), f"is required: ModelTask {model.task_ref.name!r} has serving.mode Inline")
+    yield from _experiments(model, task)
     kind = str(task["type"])
     legal = QUALITY[kind]
     for location, metric in _metrics(model):
@@ -62,6 +66,25 @@ def _rollout(manifest: Manifest, tasks: Mapping[tuple[str, str], Manifest]) -> I
                 f"{metric!r} is no metric of a {kind} (the type of ModelTask {model.task_ref.name!r}); legal:"
                 f" {', '.join((*SERVING, *PAIRED, *legal))}",
             )
+
+
+def _experiments(spec: ModelRolloutSpec, task: Manifest) -> Iterator[Finding]:
+    """What decides an experiment must be counted by analysis cluster."""
+    named = [each for each in task.get("businessMetrics") or () if isinstance(each, Mapping)]
+    business = {str(each.get("name")): str(each.get("better", "Higher")) for each in named}
+    for number, stage in enumerate(spec.stages):
+        metric = stage.ab_test.metric if stage.ab_test is not None else None
+        location = ("spec", "stages", number, "abTest", "metric")
+        if metric is None or metric in quality_names():  # those are accepted, and come with the labels
+            continue
+        if metric not in (*DECIDING, *business):
+            yield error(location, f"{metric!r} cannot decide; legal: {', '.join((*DECIDING, *business))}")
+        elif stage.ab_test is not None and stage.ab_test.better != business.get(metric, stage.ab_test.better):
+            yield warning(
+                (*location[:-1], "better"), f"the task says of {metric} that {business[metric]} is better: one is wrong"
+            )
+        elif metric == "mean_score" and task["type"] != "BinaryClassification":
+            yield error(location, f"mean_score is that of a BinaryClassification; the task is a {task['type']}")
 
 
 def _metrics(spec: ModelRolloutSpec) -> Iterator[tuple[Location, str]]:

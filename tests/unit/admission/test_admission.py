@@ -37,10 +37,19 @@ def test_warns_of_what_is_odd_and_of_what_is_not_acted_on() -> None:
     [
         (
             "RolloutRequest",
-            {"target": {"name": "card-fraud"}, "action": "Hold", "requester": "ada", "reason": "complaints"},
-            "spec.action: accepted, but not acted on by this version: instead of Hold, set spec.paused: true",
+            {
+                "target": {"kind": "RetrainPolicy", "name": "card-fraud"},
+                "action": "Unfreeze",
+                "requester": "ada",
+                "reason": "complaints",
+            },
+            "spec.action: accepted, but not acted on by this version: nothing freezes a RetrainPolicy",
         ),
-        ("MetricTemplate", {"value": "max(queue)"}, "spec: accepted, but not acted on by this version: no template is"),
+        (
+            "MetricTemplate",
+            {"value": "max(queue)"},
+            "spec.value: accepted, but not acted on by this version: bare numbers",
+        ),
     ],
 )
 def test_warns_at_once_of_kinds_that_are_not_acted_on(kind: str, spec: dict[str, Any], expected: str) -> None:

@@ -22,12 +22,6 @@ HANDED_OVER: Mapping[str, str] = {
     "references.EnvVar.value": "the container gets env as a whole (core/desired/inference_service.py)",
     "modelrollout.ModelRolloutSpec.deletion_policy": "read from the raw spec, which counts even where it is not legal",
     "retrainpolicy.RetrainPolicySpec.run_template": "the run gets it as written (core/desired/retrained_run.py)",
-    "rolloutrequest.RolloutRequestSpec.target": "the chart's policy checks the caller's right on it",
-    "rolloutrequest.RolloutRequestSpec.requester": "the chart's policy compares it with the caller",
-    "rolloutrequest.RolloutRequestSpec.groups": "the chart's policy compares them with the caller's",
-    "rolloutrequest.RolloutRequestSpec.reason": "for people",
-    "rolloutrequest.RolloutRequestSpec.revision": "nothing of a request is acted on: its action says so",
-    "rolloutrequest.RolloutRequestSpec.rollback": "nothing of a request is acted on: its action says so",
 }
 ALWAYS = Later("").when
 NOTHING: frozenset[str] = frozenset()
@@ -50,8 +44,7 @@ def test_every_field_of_every_kind_is_acted_on_or_says_that_it_is_not(reads: fro
         "ModelRollout.initialRevision",
         "ModelRollout.predictor.env.valueFrom.secretKeyRef.key",
         "ModelRollout.promotion.probation.bound",
-        "RolloutRequest.action",
-        "MetricTemplate.numerator",
+        "MetricTemplate.provider.job.every",
     ],
 )
 def test_without_the_marks_the_walk_names_what_nobody_reads(

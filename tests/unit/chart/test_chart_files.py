@@ -91,6 +91,15 @@ def test_what_a_condition_asks_for_stands_in_the_notes() -> None:
         for text in messages(ROOT / "operator" / "slipway" / path)
         for name in re.findall(r"\b(?:prometheus|mlflow|images|registry)\.[a-z]+", text)
     }
-    assert len(asked) == 6, asked
+    assert len(asked) == 7, asked
     for name in asked:
         assert f"if not .Values.{name} }}}}" in notes, name
+
+
+def test_the_seccomp_profile_leaves_buildah_what_it_needs_and_denies_what_reaches_the_kernel() -> None:
+    profile = json.loads((CHART / "files" / "seccomp" / "slipway-buildah.json").read_text())
+    (rule,) = profile["syscalls"]
+    assert (profile["defaultAction"], rule["action"], rule["errnoRet"]) == ("SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", 1)
+    denied = set(rule["names"])
+    assert {"bpf", "init_module", "kexec_load", "keyctl", "perf_event_open", "userfaultfd", "io_uring_setup"} <= denied
+    assert not {"unshare", "mount", "umount2", "pivot_root", "chroot", "sethostname", "clone", "clone3"} & denied

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from slipway import uninstall
 from slipway.core.desired.names import PROOF_LABEL
+from slipway.core.desired.network_policy import read_reachable
 from slipway.runtime import options
 from slipway.runtime.kinds import WATCHED, Kind
 
 from tests.unit.chart.rendering import CHART, Manifest, helm, is_hook, named, of_kind, render
+
+pytestmark = pytest.mark.long
 
 PODS = (("Deployment", "slipway"), ("Job", "slipway-uninstall"))
 
@@ -52,11 +55,30 @@ def test_pods_that_prove_an_image_get_no_network_in_the_namespaces_that_are_name
     assert of_kind(render(), "NetworkPolicy") == []
 
 
+def test_policies_of_served_pods_are_made_with_a_right_and_not_without() -> None:
+    rule = "servedPods.networkPolicy.egress[0].to[0].ipBlock.cidr=10.1.0.0/16"
+    for enabled, verbs in ((True, {"create", "patch"}), (False, set())):
+        manifests = render(f"servedPods.networkPolicy.enabled={str(enabled).lower()}", rule)
+        reachable = read_reachable(options.parse([], environment(manifests)).settings.serving_egress)
+        assert (reachable is not None) is enabled
+        if reachable is not None:
+            assert [str(one.to[0].ip_block.cidr) for one in reachable.rules if one.to[0].ip_block] == ["10.1.0.0/16"]
+            assert reachable.store_ports == (443,)
+        (granted,) = (
+            set(each["verbs"])
+            for each in named(manifests, "ClusterRole", "slipway")["rules"]
+            if "networkpolicies" in each["resources"]
+        )
+        assert granted == {"get", "list", "watch", "delete"} | verbs
+
+
 def test_the_operator_reads_every_setting() -> None:
     manifests = render(
         "prometheus.url=http://prometheus:9090",
         "mlflow.url=http://mlflow:5000",
         "images.builder=builder:1",
+        "images.buildah=buildah:1",
+        "images.buildahSeccompProfile=profiles/buildah.json",
         "images.pipelines=pipelines:1",
         "images.base=python:3.11-slim",
         "registry.default=registry.example.com/ml",
@@ -68,6 +90,8 @@ def test_the_operator_reads_every_setting() -> None:
     assert read.settings.prometheus == "http://prometheus:9090"
     assert read.settings.mlflow == "http://mlflow:5000"
     assert read.settings.builder_image == "builder:1"
+    assert read.settings.buildah_image == "buildah:1"
+    assert read.settings.buildah_seccomp_profile == "profiles/buildah.json"
     assert read.settings.pipelines_image == "pipelines:1"
     assert read.settings.base_image == "python:3.11-slim"
     assert read.settings.registry == "registry.example.com/ml"

@@ -10,6 +10,8 @@ from slipway import __version__
 from tests.unit.cli.manifests import CANARY, GATEWAY, rollout, text
 from tests.unit.cli.sdk import run, slipway
 
+pytestmark = pytest.mark.long
+
 RESOURCES = {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": 2, "nvidia.com/gpu": "1"}}
 ENV = [
     {"name": "MODE", "value": "fast"},

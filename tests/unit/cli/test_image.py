@@ -16,6 +16,8 @@ from tests.unit.cli.sdk import slipway
 from tests.unit.registries import PASSWORD, USER, PrivateRegistry
 from tests.unit.serving.workshop import Workshop, open_workshop
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def workshop(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:

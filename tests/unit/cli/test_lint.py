@@ -53,13 +53,18 @@ def test_a_field_that_the_schema_asks_for_is_noted_and_never_refused(
         (
             {
                 "kind": "RolloutRequest",
-                "spec": {"target": {"name": "card-fraud"}, "action": "Abort", "requester": "ada", "reason": "x"},
+                "spec": {
+                    "target": {"kind": "RetrainPolicy", "name": "card-fraud"},
+                    "action": "Unfreeze",
+                    "requester": "ada",
+                    "reason": "x",
+                },
             },
-            "warning: spec.action: accepted, but not acted on by this version: instead of Abort, set spec.model.mlflow",
+            "warning: spec.action: accepted, but not acted on by this version: nothing freezes a RetrainPolicy",
         ),
         (
             {"kind": "MetricTemplate", "spec": {"value": "max(queue_depth)"}},
-            "warning: spec: accepted, but not acted on by this version: no template is queried",
+            "warning: spec.value: accepted, but not acted on by this version: bare numbers are not queried",
         ),
     ],
 )

@@ -6,6 +6,7 @@ import io
 import multiprocessing
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,41 @@ import pytest
 from tests.cluster import addresses, preflight
 from tests.cluster.errors import ClusterError
 from tests.cluster.lock import exclusive
+from tests.cluster.packages import remove_killed_policy, services_stay_off
 from tests.cluster.places import Places, cache_directory, given_kubeconfig
 from tests.cluster.processes import Processes
 from tests.cluster.progress import Progress
 from tests.cluster.provider import require_embedded
 from tests.demo import settings
 
+ROOT = Path(__file__).parents[3]
+
 
 def test_the_cache_is_where_the_environments_are(tmp_path: Path) -> None:
     assert cache_directory({"SLIPWAY_CACHE": str(tmp_path)}) == tmp_path
     assert cache_directory({"XDG_CACHE_HOME": str(tmp_path), "HOME": "/x"}) == tmp_path / "slipway"
     assert cache_directory({"HOME": "/home/ann"}) == Path("/home/ann/.cache/slipway")
+
+
+@pytest.mark.parametrize("env", [{"SLIPWAY_CACHE": "/c"}, {"XDG_CACHE_HOME": "/x", "HOME": "/h"}, {"HOME": "/h"}])
+def test_the_script_that_makes_environments_knows_the_same_directory(env: dict[str, str]) -> None:
+    script = (ROOT / "requirements" / "environment.sh").read_text()
+    (line,) = [line for line in script.splitlines() if line.startswith("cache=")]
+    told = subprocess.run(["sh", "-c", f'{line}; echo "$cache"'], env=env, capture_output=True, text=True, check=True)
+    assert Path(told.stdout.strip()) == cache_directory(env)
+
+
+def test_a_killed_installation_does_not_keep_services_from_starting(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    killed = services_stay_off(policy)
+    killed.__enter__()
+    assert "exit 101" in policy.read_text()
+    remove_killed_policy(policy)
+    assert not policy.exists()
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    with services_stay_off(policy):
+        pass
+    assert policy.exists(), "it is somebody's own"
 
 
 def test_the_lock_outlives_the_state() -> None:

@@ -17,6 +17,8 @@ class KServe(ApiServer):
         super().__init__()
         self.versions, self.start_seconds = versions, 3
         self.starts: dict[str, bool] = {}
+        self.unready: dict[str, int] = {}
+        """How many pods are not ready just now, by their InferenceService."""
         self.revisions: dict[str, str] = {}
         self.prometheus = Prometheus()
 
@@ -43,6 +45,7 @@ class KServe(ApiServer):
         environment = {e["name"]: e["value"] for e in obj["spec"]["predictor"]["containers"][0]["env"]}
         revision = self.revisions[name] = environment["SLIPWAY_REVISION"]
         how = self.prometheus.behaviour[revision] = self.versions[environment["SLIPWAY_VERSION"]]
+        self.prometheus.version_of[revision] = environment["SLIPWAY_VERSION"]
         self.starts[name] = how.starts
 
     def _garbage(self) -> None:
@@ -73,7 +76,8 @@ class KServe(ApiServer):
         found = {}
         for key, obj in self.objects.items():
             ready = key.kind == "Deployment" and self.starts[key.name] and self._age(obj) >= self.start_seconds
-            found |= {key.name: obj["spec"]["replicas"]} if ready else {}
+            lost = self.unready.get(key.name.removesuffix("-predictor"), 0)
+            found |= {key.name: obj["spec"]["replicas"] - lost} if ready else {}
         return found
 
     def _publish(self) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 from slipway.controllers.rollout import RolloutController
 from slipway.core.desired.names import PROOF_LABEL
-from slipway.core.plan import Apply, Create, Delete, ObjectKey, Plan, SetFinalizers, Unavailable
+from slipway.core.ledger.archive import tags
+from slipway.core.plan import Apply, Archive, Create, Delete, ObjectKey, Plan, SetFinalizers, SetOwners, Unavailable
 from slipway.runtime.world import ModelVersion, Sample, Settings
 
 from tests.unit.core.api_server import Object
@@ -43,6 +44,8 @@ class Simulation(Jobs):
         self.alias, self.evaluation = "", "passed"
         self.requests, self.entities = 200.0, 60.0
         self.runs = {"runs:/0f3c/model"}
+        self.tags: dict[str, dict[str, str]] = {}
+        self.tags_up = True
         self.writes = 0
         self.kill: Callable[[int], bool] = lambda write: False
         self.prometheus_up, self.mlflow_up = True, True
@@ -70,10 +73,15 @@ class Simulation(Jobs):
         found = version or self.alias
         if found not in self.versions:
             return Unavailable("ModelVersionNotFound", f"model {name} has no version {found}")
-        return ModelVersion(name, found, f"sha256:{found:>064}", self.evaluation, "", "")
+        return ModelVersion(name, found, f"sha256:{found:>064}", self.evaluation, f"run-{found}", "")
 
     async def model_run(self, uri: str) -> Unavailable | None:
         return None if uri in self.runs else Unavailable("RunNotFound", f"MLflow has no run of {uri}")
+
+    async def run_tags(self, run: str) -> Mapping[str, str] | Unavailable:
+        if not self.tags_up:
+            return Unavailable("MLflowUnavailable", "MLflow did not answer")
+        return dict(self.tags.get(run, {}))
 
     # the operator
 
@@ -86,8 +94,9 @@ class Simulation(Jobs):
         plan = controller.decide(self.loop.run_until_complete(controller.observe(obj, self, self.now)), self.now)
         try:
             for action in plan.actions:
-                self._act(action)
-                self._count(type(action).__name__)
+                if not self._is_done(action):
+                    self._act(action)
+                    self._count(type(action).__name__)
             self._write_status(plan)
         except Killed:
             return None
@@ -113,6 +122,20 @@ class Simulation(Jobs):
             self.trace.append(line)
         self._count("Status")
 
+    def _is_done(self, action: Any) -> bool:
+        """What the API server answers without a write: it exists, has these owners, or is gone. Of ConfigMaps only,
+        which the operator does not watch. An Archive is a write to MLflow."""
+        if isinstance(action, Archive):
+            self._act(action)
+            return True
+        key = self._key(action.manifest) if isinstance(action, Create) else getattr(action, "key", KEY)
+        if key.kind != "ConfigMap":
+            return False
+        live = self.objects.get(key)
+        if isinstance(action, SetOwners):
+            return live is None or live["metadata"].get("ownerReferences", []) == list(action.owners)
+        return (live is not None) == isinstance(action, Create)
+
     def _act(self, action: Any) -> None:
         match action:
             case Apply():
@@ -120,7 +143,7 @@ class Simulation(Jobs):
             case Create():
                 self._create(copy.deepcopy(dict(action.manifest)))
             case Delete(key=key, uid=uid):
-                if key in self.objects and self.objects[key]["metadata"]["uid"] == uid:
+                if key in self.objects and uid in ("", self.objects[key]["metadata"]["uid"]):
                     self.delete(key)
             case SetFinalizers(key=key, resource_version=version, finalizers=finalizers):
                 obj = self.objects[key]
@@ -129,6 +152,14 @@ class Simulation(Jobs):
                 self.touch(obj)
                 self.collect(key)
 
+            case SetOwners(key=key, owners=owners):
+                if key in self.objects:
+                    self.objects[key]["metadata"]["ownerReferences"] = list(owners)
+                    self.touch(self.objects[key])
+            case Archive(key=key, entry=entry, run=run, prefix=prefix):
+                if self.tags_up and key in self.objects:
+                    self.tags.setdefault(run, {}).update(tags(prefix, self.objects[key]["data"][entry]))
+
     def _key(self, manifest: Mapping[str, Any]) -> ObjectKey:
         meta = manifest["metadata"]
         return ObjectKey(manifest["apiVersion"], manifest["kind"], meta["namespace"], meta["name"])
@@ -136,7 +167,8 @@ class Simulation(Jobs):
     def _create(self, manifest: Object) -> None:
         key = self._key(manifest)
         if key not in self.objects:
-            self.put(key, manifest["spec"], **manifest["metadata"])
+            made = self.put(key, manifest.get("spec"), **manifest["metadata"])
+            made.update({part: manifest[part] for part in ("data", "immutable") if part in manifest})
 
     def _apply(self, manifest: Object) -> None:
         key = self._key(manifest)

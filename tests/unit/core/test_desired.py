@@ -21,6 +21,8 @@ from slipway.core.desired.cells import CELLS, cells_of, offset, pattern
 from slipway.core.desired.http_route import Backend, Intent, http_route
 from slipway.core.desired.inference_service import Served, inference_service, predictor_template
 from slipway.core.desired.names import Identity
+from slipway_serving.service.predictionlog.log import LEAVE_SECONDS
+from slipway_serving.service.settings import CLOSE_SECONDS, FINISH_SECONDS, Settings
 
 ME = Identity("ns", "fraud", "uid-1")
 STABLE, CANDIDATE = Backend("fraud-aaaa", "aaaa"), Backend("fraud-bbbb", "bbbb")
@@ -203,6 +205,14 @@ def test_the_service_is_kserves_standard_mode_and_restricted() -> None:
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["lifecycle"]["preStop"]["sleep"]["seconds"] > 0
     assert pod["deploymentStrategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_all_that_a_pod_does_to_stop_fits_into_its_grace_period() -> None:
+    """The kubelet's sleep, the drain, the last requests, the log and its last file; two seconds are the process's."""
+    pod = service()["spec"]["predictor"]
+    before = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    after = Settings().drain_seconds + FINISH_SECONDS + CLOSE_SECONDS + LEAVE_SECONDS
+    assert before + after + 2 <= pod["terminationGracePeriodSeconds"]
 
 
 def test_the_environment_is_ours_first_and_a_tenant_cannot_replace_it() -> None:

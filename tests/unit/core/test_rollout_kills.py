@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from tests.unit.core.ledgers import chain, config_maps, decisions
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import DIES, FAILING, GOOD, TOO_SLOW, UNSTEADY, in_stage, pin, serves, service, serving
 from tests.unit.core.traffic_model import Behaviour
+
+pytestmark = pytest.mark.long
 
 Kill = Callable[[int], bool]
 
@@ -37,6 +40,8 @@ def end_state(sim: Simulation) -> dict[str, Any]:
         "epoch": status["epoch"],
         "proofs": status["proofs"],
         "jobs": sorted(key.name for key in sim.objects if key.kind == "Job"),
+        "decisions": decisions(sim),
+        "unsound": (chain(sim).problems, sim.status["ledger"].get("pending"), len(config_maps(sim))),
         "stages": [line for line in sim.trace if line[0] in ("Shadow", "Canary")],
     }
 

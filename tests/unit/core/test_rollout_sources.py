@@ -7,6 +7,7 @@ from typing import Any
 
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.ledgers import chain, decisions
 from tests.unit.core.simulation import KEY, Simulation
 from tests.unit.core.specs import GOOD, NEVER_READY, in_stage, serves, serving, spec
 
@@ -44,6 +45,18 @@ def test_a_run_that_does_not_exist_stalls_and_begins_when_it_does() -> None:
     assert (sim.condition("Stalled")[0], jobs(sim)) == ("True", [])
     sim.runs.add("runs:/0f3d/model")
     sim.run(60, serves("runs:/0f3d/model"))
+
+
+def test_a_run_with_the_model_that_serves_moves_no_traffic_and_is_in_the_ledger() -> None:
+    other = "runs:/0f3d/model"
+    sim = made({"type": "Run", "run": {"uri": RUN}}).run(60, serves(RUN)).run(5)
+    sim.runs.add(other)
+    services, epoch = list(sim.services()), sim.status["epoch"]
+    sim.edit(KEY, lambda s: s.update(model={"type": "Run", "run": {"uri": other}}))
+    sim.run(60, serves(other)).run(5)
+    assert (list(sim.services()), sim.status["epoch"]) == (services, epoch)
+    assert decisions(sim)[2:] == [("Started", ""), ("Promoted", "build")]
+    assert chain(sim).entries[-1]["reason"] == "SameRevision"
 
 
 def test_a_finished_image_is_served_without_a_build() -> None:

@@ -9,11 +9,18 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.core.evidence import queries
 from slipway.core.prediction_log import DROPPED, FAILING
+from slipway.core.ratio_metrics import of_template, ratio_texts
 from slipway.runtime.world import Sample
 from slipway.statistics.sketch import REGISTERS, _expected_harmonic
 
+APPROVALS = {
+    "numerator": "sum by (revision, cluster) (increase(approved_total{{selector}}[{{window}}]))",
+    "denominator": "sum by (revision, cluster) (increase(decided_total{{selector}}[{{window}}]))",
+    "unit": "share",
+}
 EDGES = tuple(float(f"{0.001 * 10 ** (4 * i / 35):.3g}") for i in range(36))
 
 
@@ -51,11 +58,17 @@ class Prometheus:
     rollout: str = "ns/fraud"
     asked: int = 0
     scraping: bool = True
+    approvals: dict[str, float] = field(default_factory=dict)
+    """What an application counts of each version's answers: the only template that is known here."""
+    version_of: dict[str, str] = field(default_factory=dict)
+    templated: list[str] = field(default_factory=list)
 
     def answer(self, promql: str) -> list[Sample]:
         self.asked += 1
         if promql in (FAILING, DROPPED):
             return []  # these pods log nothing
+        if "approved_total" in promql or "decided_total" in promql:
+            return self._approvals(promql)
         name = _names(self.rollout)[promql]
         if name == "scraped":
             return [
@@ -66,6 +79,22 @@ class Prometheus:
             labels = {"revision": revision, "traffic": traffic, "epoch": epoch}
             for extra, value in _series(name, counts, self.behaviour[revision]):
                 found.append(self._sample({**labels, **extra}, value))
+        return found
+
+    def _approvals(self, promql: str) -> list[Sample]:
+        """Sums by revision of live answers, of all epochs that were counted."""
+        self.templated.append(promql)
+        within = re.findall(r"\[(\w+)\]", promql)[0]
+        metric = of_template("approvals", MetricTemplateSpec.model_validate(APPROVALS))
+        texts = ratio_texts(metric, within, [self.rollout])
+        part = next(name for name, text in texts.items() if text == promql)
+        found: list[Sample] = []
+        for revision, version in self.version_of.items():
+            live = [c for (each, traffic, _), c in self.counts.items() if (each, traffic) == (revision, "live")]
+            newest = live[-1] if live else Counts()
+            how = Behaviour(errors=self.approvals.get(version, 0.4))
+            parts = _moments(f"error_{part}", newest, how) if newest.requests > 0 else ()
+            found += [self._sample({"revision": revision}, value) for _, value in parts]
         return found
 
     def _sample(self, labels: dict[str, str], value: float) -> Sample:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from slipway.api.support import inactive_fields
-from slipway.api.v1alpha1 import modelrollout, modeltask, retrainpolicy, trainingrun
+from slipway.api.v1alpha1 import metrictemplate, modelrollout, modeltask, retrainpolicy, trainingrun
 
 ROOT = Path(__file__).resolve().parents[3]
 WHITE = {
@@ -20,7 +20,9 @@ WHITE = {
 BLACK = sorted(
     path for name in ("demo", "rows", "e2e") for path in (ROOT / "tests" / name).rglob("*.py") if path.name not in WHITE
 )
-KINDS = {module.KIND.kind: module.KIND for module in (modelrollout, modeltask, retrainpolicy, trainingrun)}
+KINDS = {
+    module.KIND.kind: module.KIND for module in (metrictemplate, modelrollout, modeltask, retrainpolicy, trainingrun)
+}
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
 
 

@@ -84,6 +84,7 @@ def test_nothing_at_all_holds_in_no_line() -> None:
     ("change", "line"),
     [
         (lambda s: s["history"][1].update(outcome="Promoted"), "the third (version 3)"),
+        (lambda s: s["history"][2].update(skipped=[{"name": "shadow"}]), "the second model (version 2) was promoted"),
         (lambda s: s["history"][1].update(stage="shadow"), "the third (version 3)"),
         (lambda s: s["history"][1].update(gates=[]), "the third (version 3)"),
         (lambda s: s["history"][1]["gates"][0].update(verdict="Unknown"), "the third (version 3)"),
@@ -122,6 +123,13 @@ def test_memory_beyond_the_limit_is_told() -> None:
         return 160.0 * 2**20 if "memory" in promql else ask(promql)
 
     assert failing(facts(ask=hungry)) == ["the operator keeps within 150 MiB"]
+
+
+def test_a_model_that_saw_no_mirrored_request_went_through_no_shadow() -> None:
+    def blind(promql: str) -> float | None:
+        return 0.0 if 'traffic="shadow"' in promql else ask(promql)
+
+    assert failing(facts(ask=blind)) == ["the second model (version 2) was promoted"]
 
 
 def test_what_an_earlier_demo_left_in_prometheus_counts_for_nothing() -> None:

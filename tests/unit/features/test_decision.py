@@ -108,6 +108,13 @@ def test_slices_are_bounded_and_the_frequent_ones_stay() -> None:
     assert set(found[0].values) <= {value for _, value, rows in counts if rows >= 6}
 
 
+def test_a_value_that_is_called_other_has_no_slice_of_its_own() -> None:
+    counts = [("merchant", f"m{number:02d}", 1) for number in range(MOST_VALUES)] + [("merchant", "other", 900)]
+    (found,) = bounded(counts, ["merchant"])
+    assert len(found.values) == MOST_VALUES
+    assert "other" not in found.values
+
+
 @pytest.mark.parametrize(
     ("value", "name"), [("it", "it"), (1.0, "1"), (True, "1"), (0.5, "0.5"), (None, None), (float("nan"), None)]
 )

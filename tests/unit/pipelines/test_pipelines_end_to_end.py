@@ -18,7 +18,7 @@ from slipway.features.decision import Decision, read_decision
 from tests.loopback import free_port
 from tests.unit.pipelines.made import COLUMNS, environment, table
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

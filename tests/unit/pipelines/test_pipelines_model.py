@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from slipway_pipelines import report
 from slipway_pipelines.estimate import Estimate
@@ -134,7 +134,9 @@ def test_an_estimator_that_refuses_the_data_says_so() -> None:
 
 
 @given(values)
-def test_edges_are_few_strict_and_never_on_a_value(found: list[float]) -> None:
+@example([-1000000.0, -999999.9999999999])  # halfway between neighbours is one of them
+@example([-1000000.0, -999999.9999999999, -999999.9999999998])
+def test_edges_are_few_strict_and_leave_no_bucket_empty(found: list[float]) -> None:
     numbers = np.array(found)
     edges = reference_edges(numbers)
     assert len(edges) < BINS

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from slipway_serving.probe.contract.clauses import CLAUSES, PARTS
 
 ROOT = Path(__file__).parents[3]
 OWN_CLUSTER = (ROOT / "docs" / "own-cluster.md").read_text(encoding="utf-8")
@@ -37,6 +38,13 @@ def test_every_variable_of_the_cluster_is_documented_in_one_place() -> None:
 def test_links_between_documents_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
         assert "://" in target or (path.parent / target).exists(), target
+
+
+def test_the_contract_of_an_image_has_every_clause_in_the_order_in_which_it_is_tried() -> None:
+    text = (ROOT / "docs" / "own-image.md").read_text(encoding="utf-8")
+    parts = re.findall(r"^## What [^\n]*?\(`(\w+)`[^\n]*\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    listed = {part: re.findall(r"^\| `([a-z0-9-]+)` \|", body, re.MULTILINE) for part, body in parts}
+    assert listed == {part: [one.id for one in CLAUSES.values() if one.part == part] for part in PARTS}
 
 
 def test_the_scrape_job_is_one() -> None:

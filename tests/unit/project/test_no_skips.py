@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 # Skipped without promtool, which an empty PATH hides.
 SKIPPED = "tests/unit/drift/test_drift_queries.py"

@@ -85,7 +85,7 @@ class FakeApi:
     async def delete(self, key: ObjectKey, uid: str, propagation: str) -> Object:
         self._write("delete", key)
         live = self._live(key)
-        if live["metadata"]["uid"] != uid:
+        if uid not in ("", live["metadata"]["uid"]):
             raise Conflict("the uid differs", key)
         if live["metadata"].get("finalizers"):
             return self._save(
@@ -99,6 +99,11 @@ class FakeApi:
         live = self._live(key)
         self._fence(live, resource_version, key)
         return self._save(key, {**live, "metadata": {**live["metadata"], "finalizers": list(finalizers)}})
+
+    async def set_owners(self, key: ObjectKey, owners: Sequence[Object]) -> Object:
+        self._write("owners", key)
+        live = self._live(key)
+        return self._save(key, {**live, "metadata": {**live["metadata"], "ownerReferences": list(owners)}})
 
     async def replace_status(self, key: ObjectKey, resource_version: str, status: Object) -> Object:
         self._write("status", key)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from slipway.core.plan import Action, Apply, Create, Delete, ObjectKey, SetFinalizers
+from slipway.core.plan import Action, Apply, Archive, Create, Delete, ObjectKey, SetFinalizers, SetOwners, Unavailable
 from slipway.runtime.errors import Conflict, Forbidden
 from slipway.runtime.executor import Executor
 from slipway.runtime.feed import Feed
@@ -146,3 +147,52 @@ def test_the_first_failure_stops_the_rest() -> None:
     with pytest.raises(Forbidden):
         bench.run(Apply(route(5)), Create(JOB))
     assert key_of(JOB) not in bench.api.objects
+
+
+ENTRY = make("ConfigMap", "entry", "v1", data={"entry.json": "{}"})
+
+
+class Tags:
+    """MLflow's answers."""
+
+    def __init__(self, answer: Unavailable | None = None) -> None:
+        self.answer, self.found = answer, dict[str, dict[str, str]]()
+
+    async def tag_run(self, run: str, tags: Mapping[str, str]) -> Unavailable | None:
+        self.found.setdefault(run, {}).update(tags)
+        return self.answer
+
+
+def test_what_is_not_watched_is_made_once_and_not_read_back() -> None:
+    bench = Bench()
+    bench.api.fault = failing(Forbidden("no reading"), "get")
+    bench.run(Create(ENTRY))
+    bench.run(Create(ENTRY))
+    assert list(bench.api.objects) == [key_of(ENTRY)]
+
+
+def test_owners_are_replaced_and_what_is_gone_has_none() -> None:
+    bench = Bench()
+    bench.run(SetOwners(key_of(ENTRY), ({"name": "fraud"},)))
+    bench.api.seed(ENTRY)
+    bench.run(SetOwners(key_of(ENTRY), ({"name": "fraud"},)))
+    assert bench.api.objects[key_of(ENTRY)]["metadata"]["ownerReferences"] == [{"name": "fraud"}]
+
+
+def test_a_name_that_is_never_made_twice_needs_no_uid() -> None:
+    bench = Bench()
+    bench.api.seed(ENTRY)
+    bench.run(Delete(key_of(ENTRY), ""))
+    assert bench.api.objects == {}
+
+
+@pytest.mark.parametrize("answer", [None, Unavailable("MLflowUnavailable", "away")])
+def test_an_archive_holds_the_text_and_its_failure_stops_nothing(answer: Unavailable | None) -> None:
+    bench = Bench()
+    tags = bench.executor._tagger = Tags(answer)
+    bench.run(Archive(key_of(ENTRY), "entry.json", "0f3c", "slipway.ledger.u.000001."), Create(JOB))
+    assert tags.found == {}, "what cannot be read is not archived"
+    bench.api.seed(ENTRY)
+    bench.run(Archive(key_of(ENTRY), "entry.json", "0f3c", "slipway.ledger.u.000001."), Create(JOB))
+    assert tags.found == {"0f3c": {"slipway.ledger.u.000001.00": "{}"}}
+    assert key_of(JOB) in bench.api.objects

@@ -69,6 +69,14 @@ def test_a_rollout_concerns_its_task_and_the_policies_that_name_it() -> None:
     assert affected(rollout, store) == {own("ModelRollout", "r"), own("ModelTask", "card"), own("RetrainPolicy", "p")}
 
 
+def test_a_rollout_concerns_the_requests_that_wait_for_its_answer() -> None:
+    requests = [make("RolloutRequest", name, spec={"target": {"name": name}}) for name in ("r", "s")]
+    assert affected(make("ModelRollout", "r"), store_with(*requests)) == {
+        own("ModelRollout", "r"),
+        own("RolloutRequest", "r"),
+    }
+
+
 def test_a_request_concerns_its_target() -> None:
     request = make("RolloutRequest", "q", spec={"target": {"kind": "ModelRollout", "name": "r"}})
     assert affected(request, store_with()) == {own("RolloutRequest", "q"), own("ModelRollout", "r")}

@@ -111,8 +111,12 @@ VERSION = {
     "version": "7",
     "status": "READY",
     "source": "mlflow-artifacts:/7",
+    "run_id": "0f3c",
     "tags": [{"key": "slipway.digest", "value": "sha256:ab"}, {"key": "slipway.evaluation", "value": "passed"}],
 }
+
+
+TAGS: dict[str, str] = {}
 
 
 def run(run_id: str) -> web.Response:
@@ -120,7 +124,8 @@ def run(run_id: str) -> web.Response:
     known["gone"] = {"status": "FINISHED", "lifecycle_stage": "deleted"}
     if run_id not in known:
         return web.json_response({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "Run not found"}, status=404)
-    return web.json_response({"run": {"info": {"lifecycle_stage": "active", **known[run_id]}}})
+    data = {"tags": [{"key": key, "value": value} for key, value in TAGS.items()]}
+    return web.json_response({"run": {"info": {"lifecycle_stage": "active", **known[run_id]}, "data": data}})
 
 
 def registry(asked: list[str]) -> Handle:
@@ -133,6 +138,10 @@ def registry(asked: list[str]) -> Handle:
             return web.json_response({"error_code": "INVALID_PARAMETER_VALUE", "message": message}, status=400)
         if request.path.endswith("runs/get"):
             return run(request.query["run_id"])
+        if request.path.endswith("runs/set-tag"):
+            asked_for = await request.json()
+            TAGS[asked_for["key"]] = asked_for["value"]
+            return run(asked_for["run_id"])
         if request.query["version"] == "7":
             return web.json_response({"model_version": VERSION})
         if request.query["version"] == "8":
@@ -151,7 +160,7 @@ def test_versions_and_aliases_are_resolved_and_kept_for_seconds() -> None:
 
     async def use(address: str) -> None:
         mlflow = MLflow(address, lambda: clock[0])
-        expected = ModelVersion("fraud", "7", "sha256:ab", "passed", "", "mlflow-artifacts:/7")
+        expected = ModelVersion("fraud", "7", "sha256:ab", "passed", "0f3c", "mlflow-artifacts:/7")
         assert await mlflow.model_version("fraud", "7", None) == expected
         assert await mlflow.model_version("fraud", None, "candidate") == expected
         assert await mlflow.model_version("fraud", None, "candidate") == expected
@@ -211,3 +220,31 @@ def test_an_mlflow_that_is_away_is_unavailable() -> None:
     answer = asyncio.run(ask())
     assert isinstance(answer, Unavailable)
     assert answer.reason == "MLflowUnavailable"
+
+
+def test_tags_of_a_run_are_set_and_read_back() -> None:
+    async def use(address: str) -> None:
+        TAGS.clear()
+        mlflow = MLflow(address, lambda: 0.0)
+        assert await mlflow.run_tags("ended") == {}
+        assert await mlflow.tag_run("ended", {"a": "1", "b": "2"}) is None
+        assert await mlflow.run_tags("ended") == {"a": "1", "b": "2"}, "what was set is read, not remembered"
+        for run_id in ("gone", "nobody's"):
+            found = await mlflow.run_tags(run_id)
+            assert isinstance(found, Unavailable)
+            assert found.reason == "RunNotFound"
+        failed = await mlflow.tag_run("nobody's", {"a": "1"})
+        assert isinstance(failed, Unavailable)
+        await mlflow.close()
+
+    served(registry([]), use)
+
+
+def test_tags_without_mlflow() -> None:
+    async def use() -> None:
+        mlflow = MLflow("", lambda: 0.0)
+        assert isinstance(await mlflow.run_tags("ended"), Unavailable)
+        assert isinstance(await mlflow.tag_run("ended", {"a": "1"}), Unavailable)
+        await mlflow.close()
+
+    asyncio.run(use())

@@ -19,6 +19,9 @@ from slipway_serving.scoring import run as runs
 from slipway_serving.scoring.stores import TEMPORARY, VolumeStore
 
 from tests.unit.scoring.given import Volume, contents, rows, served, table
+from tests.unit.serving.models import Interrupted, save_object
+
+pytestmark = pytest.mark.long
 
 
 def test_every_row_gets_the_answer_that_a_request_would_get(volume: Volume) -> None:
@@ -129,6 +132,15 @@ def test_sigterm_ends_a_run_at_once(volume: Volume) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_sigterm_while_the_model_answers_is_no_fault_of_the_model(tmp_path: Path) -> None:
+    volume = Volume(tmp_path / "volume", save_object(tmp_path / "model", Interrupted(0.0)))
+    volume.write(rows(250))
+    done = subprocess.run(
+        [sys.executable, "-m", "slipway_serving.scoring"], env=volume.of_process(), stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
 
 
 def test_another_revision_never_mixes_its_parts(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:

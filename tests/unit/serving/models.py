@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ PROFILE = {
     "threshold": "0.5",
     "entity": "card",
 }
+
+# What images are built with: the same in all tests, so that their dependencies are installed once.
+REQUIREMENTS = ["scikit-learn==1.9.1", "mlflow==3.17.2"]
 
 
 class Slow:
@@ -43,6 +48,15 @@ class Broken(Slow):
         raise RuntimeError("broken inside")
 
 
+class Interrupted(Slow):
+    """A classifier whose process is told to end while it answers several rows."""
+
+    def predict(self, table: Any) -> Any:
+        if len(table) > 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().predict(table)
+
+
 def save_sklearn(directory: Path, serialisation: str = "pickle") -> Path:
     """A pipeline of scikit-learn, fitted and saved by MLflow itself."""
     import mlflow.sklearn
@@ -61,13 +75,12 @@ def save_sklearn(directory: Path, serialisation: str = "pickle") -> Path:
         (SimpleImputer(), ["amount"]), (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["country"])
     )
     model = make_pipeline(columns, LogisticRegression(C=1000)).fit(table, label)
-    requirements = ["scikit-learn==1.9.1", "mlflow==3.17.2"]
     mlflow.sklearn.save_model(
         model,
         str(directory),
         serialization_format=serialisation,
         signature=infer_signature(table, model.predict(table)),
-        pip_requirements=requirements,
+        pip_requirements=REQUIREMENTS,
         skops_trusted_types=["numpy.dtype"] if serialisation == "skops" else None,
     )
     (directory / "slipway").mkdir()

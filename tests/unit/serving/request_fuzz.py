@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from slipway_serving.service.signature import ColumnSpec, ParameterSpec, Signature
 
+from tests.unit.serving.fuzz_protocol import wrong_protocol
+from tests.unit.serving.fuzz_request import Request, as_json
+
 COLUMNS = ("double", "float", "long", "integer", "boolean", "string", "datetime")
-V1, V2 = "/v1/models/m:predict", "/v2/models/m/infer"
-MOST_BODY, MOST_INSTANCES = 32 << 10, 16
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the server under test is set to: bytes of a body and instances in it.
+
+    One in `every` requests of a wrong size goes beyond them, the others hold a number that is too large: with the usual
+    bounds, thousands of such bodies would measure the network, and some at once would meet the bound of all together.
+    """
+
+    body: int
+    instances: int
+    every: int = 1
+
+
+SMALL = Bounds(32 << 10, 16)
+OF_A_POD = Bounds(4 << 20, 4096, every=40)
+"""Those of a ModelRollout's pods (docs/models.md): about 17 of 10,000 requests go beyond, with less than 100 MiB."""
+
+_MOST_NESTED = 32 << 10
+NAME = "m"
+SHARES = {"column": 10, "type": 10, "count": 10, "size": 10, "json": 10, "parameter": 10, "protocol": 10, "valid": 30}
+"""Requests of each kind in a hundred."""
+
 _TEXTS = ("", "it", "Zoë", "naïve \U0001f600", 'quote " and \\', "line\nfeed", "x" * 200, "1", "null")
 _WRONG: dict[str, tuple[Any, ...]] = {
     "double": ("1.5", True, [], {}, [1.0], "", "NaN"),
@@ -35,18 +59,6 @@ _TOO_LARGE: dict[str, tuple[Any, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Request:
-    """`fields` are those that a refusal may name, None for a valid request, whose rows say `said`."""
-
-    path: str
-    body: bytes
-    fields: frozenset[str] | None = None
-    statuses: tuple[int, ...] = (400,)
-    said: tuple[Any, ...] = ()
-    parameters: tuple[tuple[str, Any], ...] = ()
-
-
 def all_types() -> Signature:
     """A column of each type, required and not, and a parameter of each shape."""
     columns = (*(ColumnSpec(kind, kind) for kind in COLUMNS), ColumnSpec("maybe", "double", required=False))
@@ -59,12 +71,20 @@ def all_types() -> Signature:
 
 
 class RequestFuzz:
-    """Draws requests for one signature of columns, always the same for a seed. `nullable` columns take null."""
+    """Draws requests to the model `name` for one signature of columns, always the same for a seed.
 
-    def __init__(self, signature: Signature, nullable: frozenset[str], seed: int) -> None:
-        self._columns = {str(column.name): column for column in signature.columns}
+    `nullable` columns take null; `bounds` are the server's.
+    """
+
+    def __init__(
+        self, signature: Signature, nullable: frozenset[str], seed: int, name: str = NAME, bounds: Bounds = SMALL
+    ) -> None:
+        self.columns = {str(column.name): column for column in signature.columns}
         self._nullable = nullable
+        self._parameters = signature.parameters
+        self._bounds, self._sizes = bounds, 0
         self.draw = random.Random(seed)
+        self.v1, self.v2 = f"/v1/models/{name}:predict", f"/v2/models/{name}/infer"
         self._makes: dict[str, Callable[[], Any]] = {
             "double": self._number,
             "float": lambda: struct.unpack("f", struct.pack("f", self._number()))[0],
@@ -74,14 +94,22 @@ class RequestFuzz:
             "string": lambda: self.draw.choice(_TEXTS),
             "datetime": self._time,
         }
-        self.faults: dict[str, Callable[[], Request]] = {
+        self.kinds: dict[str, Callable[[], Request]] = {
+            "valid": self.valid,
             "column": self.wrong_column,
             "type": self.wrong_type,
             "count": self.wrong_count,
             "size": self.wrong_size,
             "json": self.wrong_json,
             "parameter": self.wrong_parameter,
+            "protocol": lambda: wrong_protocol(self),
         }
+
+    def requests(self, count: int) -> Iterator[tuple[str, Request]]:
+        """So many requests with their kinds, each kind by its share, interleaved; `count` is a multiple of 100."""
+        kinds = [kind for kind, share in SHARES.items() for _ in range(share * count // 100)]
+        self.draw.shuffle(kinds)
+        return ((kind, self.kinds[kind]()) for kind in kinds)
 
     def value(self, column: ColumnSpec) -> Any:
         """A value that the column takes."""
@@ -97,26 +125,28 @@ class RequestFuzz:
         return self.draw.choice((moment.isoformat(), moment.isoformat() + "Z", moment.date().isoformat()))
 
     def instance(self) -> dict[str, Any]:
-        return {name: self.value(column) for name, column in self._columns.items()}
+        return {name: self.value(column) for name, column in self.columns.items()}
 
     def valid(self) -> Request:
         """By name or by position in V1, or a tensor per feature in V2; sometimes with parameters."""
         rows = [self.instance() for _ in range(self.draw.randrange(1, 4))]
-        parameters: dict[str, Any] = self.draw.choice(({}, {"top": 5}, {"words": ["b", "ü"], "at": None}))
+        given = ({}, {"top": 5}, {"words": ["b", "ü"], "at": None}) if self._parameters else ({},)
+        parameters: dict[str, Any] = self.draw.choice(given)
         said = tuple(tuple(row.values()) for row in rows)
         kind = self.draw.randrange(4)
         if kind == 0:
-            path, document = V2, self.tensors(rows)
+            path, document = self.v2, self.tensors(rows)
         elif kind == 1:
-            path, document = V1, {"instances": [list(row.values()) for row in rows]}
+            path, document = self.v1, {"instances": [list(row.values()) for row in rows]}
         else:
             for row in rows:
-                if row["maybe"] is None:
-                    del row["maybe"]  # an optional one may be left out
-            path, document = V1, {"instances": rows}
+                for name, column in self.columns.items():
+                    if not column.required and row[name] is None:
+                        del row[name]  # an optional one may be left out
+            path, document = self.v1, {"instances": rows}
         if parameters:
             document[self.draw.choice(("parameters", "params"))] = parameters
-        return Request(path, _json(document), said=said, parameters=tuple(sorted(parameters.items())))
+        return Request(path, as_json(document), said=said, parameters=tuple(sorted(parameters.items())))
 
     def tensors(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """The same rows as a V2 document."""
@@ -128,7 +158,7 @@ class RequestFuzz:
                 "datatype": datatypes.get(column.type, "BYTES"),
                 "data": [row[name] for row in rows],
             }
-            for name, column in self._columns.items()
+            for name, column in self.columns.items()
         ]
         return {"inputs": inputs}
 
@@ -137,28 +167,31 @@ class RequestFuzz:
         rows = [self.instance() for _ in range(self.draw.randrange(0, 3))]
         rows.insert(self.draw.randrange(len(rows) + 1), row)
         # A list among a tensor's data may be right: a tensor's values may come nested.
-        flat = row.keys() == self._columns.keys() and not any(isinstance(value, list) for value in row.values())
+        flat = row.keys() == self.columns.keys() and not any(isinstance(value, list) for value in row.values())
         if flat and self.draw.random() < 0.3:
-            return Request(V2, _json(self.tensors(rows)), frozenset(fields | {"inputs"}), statuses)
-        return Request(V1, _json({"instances": rows}), frozenset(fields), statuses)
+            return Request(self.v2, as_json(self.tensors(rows)), frozenset(fields | {"inputs"}), statuses)
+        return Request(self.v1, as_json({"instances": rows}), frozenset(fields), statuses)
 
     def wrong_column(self) -> Request:
         """One missing, one too many, or one misspelt."""
-        row, name = self.instance(), self.draw.choice([one for one in self._columns if one != "maybe"])
-        kind = self.draw.randrange(3)
+        row, name = self.instance(), self.draw.choice([one for one in self.columns if self.columns[one].required])
+        kind = self.draw.randrange(4)
         if kind == 0:
             del row[name]
             return self._wrong_row(row, {name})
         if kind == 1:
             surplus = self.draw.choice((name.upper(), name + " ", "surplus", "ü" * 200, "\ud800"))
             return self._wrong_row({**row, surplus: 1}, {surplus.encode(errors="backslashreplace").decode()[:100]})
+        if kind == 2:
+            twice = as_json(row)[:-1] + b", " + as_json({name: row[name]})[1:]
+            return Request(self.v1, b'{"instances": [' + twice + b"]}", frozenset({name}))
         row[name + "x"] = row.pop(name)
         return self._wrong_row(row, {name})
 
     def wrong_type(self) -> Request:
         """A value of another type, or null where none is tolerated."""
-        row, name = self.instance(), self.draw.choice(list(self._columns))
-        wrong: tuple[Any, ...] = _WRONG[self._columns[name].type]
+        row, name = self.instance(), self.draw.choice(list(self.columns))
+        wrong: tuple[Any, ...] = _WRONG[self.columns[name].type]
         row[name] = self.draw.choice(wrong if name in self._nullable else (*wrong, None))
         return self._wrong_row(row, {name})
 
@@ -169,11 +202,13 @@ class RequestFuzz:
         if kind == 0:
             values = list(self.instance().values())
             wrong = self.draw.choice((values[:-1], [*values, 1], [], values * 2))
-            return Request(V1, _json({"instances": [list(rows[0].values()), wrong]}), frozenset({"instances[1]"}))
+            return Request(
+                self.v1, as_json({"instances": [list(rows[0].values()), wrong]}), frozenset({"instances[1]"})
+            )
         if kind == 1:
             document = self.draw.choice(({"instances": []}, {}, {"instances": {}}, {"instances": "all"}))
-            return Request(V1, _json(document), frozenset({"instances"}))
-        document, name = self.tensors(rows), self.draw.choice(list(self._columns))
+            return Request(self.v1, as_json(document), frozenset({"instances"}))
+        document, name = self.tensors(rows), self.draw.choice(list(self.columns))
         tensor = next(one for one in document["inputs"] if one["name"] == name)
         if kind == 2:
             tensor["shape"] = self.draw.choice(([3], [2, 2], [0], [], [-1], ["2"], None, [1, 1], [2.0]))
@@ -181,54 +216,56 @@ class RequestFuzz:
             tensor["data"] = self.draw.choice((tensor["data"] * 2, [], None, "text", tensor["data"][:1]))
         else:
             tensor["data"], tensor["shape"] = tensor["data"][:1], [1]
-        return Request(V2, _json(document), frozenset({name, "inputs"}))
+        return Request(self.v2, as_json(document), frozenset({name, "inputs"}))
 
     def wrong_size(self) -> Request:
         """Too large a number, a body, or a batch."""
+        self._sizes += 1
         kind = self.draw.randrange(3)
-        if kind == 0:
-            name = self.draw.choice(list(_TOO_LARGE))
-            return self._wrong_row({**self.instance(), name: self.draw.choice(_TOO_LARGE[name])}, {name})
+        if kind == 0 or self._sizes % self._bounds.every:
+            name = self.draw.choice([one for one, column in self.columns.items() if column.type in _TOO_LARGE])
+            wrong = self.draw.choice(_TOO_LARGE[self.columns[name].type])
+            return self._wrong_row({**self.instance(), name: wrong}, {name})
         if kind == 1:
-            row = {**self.instance(), "string": "x" * (MOST_BODY + self.draw.randrange(40_000))}
-            return Request(V1, _json({"instances": [row]}), frozenset({""}), (413,))
-        path, rows = self.draw.choice((V1, V2)), [self.instance()] * (MOST_INSTANCES + self.draw.randrange(1, 9))
-        document = {"instances": rows} if path == V1 else self.tensors(rows)
-        return Request(path, _json(document), frozenset({"instances", "inputs"}), (413,))
+            row = {**self.instance(), next(iter(self.columns)): "x" * (self._bounds.body + self.draw.randrange(40_000))}
+            return Request(self.v1, as_json({"instances": [row]}), frozenset({""}), (413,))
+        path, count = self.draw.choice((self.v1, self.v2)), self._bounds.instances + self.draw.randrange(1, 9)
+        rows = [self.instance()] * count
+        document = {"instances": rows} if path == self.v1 else self.tensors(rows)
+        return Request(path, as_json(document), frozenset({"instances", "inputs"}), (413,))
 
     def wrong_json(self) -> Request:
         """Truncated, mutilated, of another encoding or shape, or with what JSON does not know."""
-        good = _json({"instances": [self.instance()]})
+        good = as_json({"instances": [self.instance()]})
         cut = self.draw.randrange(1, len(good) - 1)
         wrong = (
             good[:cut],
             good[:cut] + b"\xff\xfe" + good[cut:],
             good + good,
             b"",
-            b"[" * self.draw.randrange(1, MOST_BODY),
+            b"[" * self.draw.randrange(1, _MOST_NESTED),
             b'{"instances": [{"double": NaN}]}',
             b'{"instances": [[Infinity]]}',
             b'{"instances": [' + b"9" * 5000 + b"]}",
             self.draw.choice((b"[]", b"3", b"null", b'"text"', b"true")),
             self.draw.randbytes(self.draw.randrange(1, 60)),
         )
-        return Request(self.draw.choice((V1, V2)), self.draw.choice(wrong), frozenset({"", "inputs", "instances"}))
+        return Request(
+            self.draw.choice((self.v1, self.v2)), self.draw.choice(wrong), frozenset({"", "inputs", "instances"})
+        )
 
     def wrong_parameter(self) -> Request:
         """One that is not declared, of another type, or no object at all."""
-        fields, given = self.draw.choice(
-            (
-                ("temperature", {"temperature": 1}),
-                ("top", {"top": "5"}),
-                ("top", {"top": None}),
-                ("words", {"words": "a"}),
-                ("words", {"words": ["a", 1]}),
-                ("at", {"at": "never"}),
-                ("parameters", [1]),
-                ("parameters", "top=5"),
-            )
+        undeclared = (("temperature", {"temperature": 1}), ("parameters", [1]), ("parameters", "top=5"))
+        declared = (
+            ("top", {"top": "5"}),
+            ("top", {"top": None}),
+            ("words", {"words": "a"}),
+            ("words", {"words": ["a", 1]}),
+            ("at", {"at": "never"}),
         )
-        return Request(V1, _json({"instances": [self.instance()], "parameters": given}), frozenset({fields}))
+        fields, given = self.draw.choice((*undeclared, *declared) if self._parameters else undeclared)
+        return Request(self.v1, as_json({"instances": [self.instance()], "parameters": given}), frozenset({fields}))
 
 
 def read_back(value: Any, kind: str) -> Any:
@@ -238,7 +275,3 @@ def read_back(value: Any, kind: str) -> Any:
     if kind == "datetime":
         return str(datetime.fromisoformat(str(value)).replace(tzinfo=None))
     return str(value) if kind == "string" else bool(value) if kind == "boolean" else float(value)
-
-
-def _json(document: Any) -> bytes:
-    return json.dumps(document).encode()

@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.loopback import free_port
 
 SOURCES = ":".join(str(Path(__file__).parents[3] / part) for part in ("model_images", "operator"))
+EXAMPLE = Path(__file__).parents[3] / "examples" / "own-image" / "server.py"
 
 
 @dataclass
@@ -78,6 +79,7 @@ def serving(model: Path, home: Path, module: str = "slipway_serving.service", **
         "SLIPWAY_ROLLOUT": "shop/fraud",
         "SLIPWAY_REVISION": "r1",
         "SLIPWAY_VERSION": "7",
+        "SLIPWAY_MODEL_NAME": "fraud",
         "SLIPWAY_DRAIN_SECONDS": "0",
         "PYTHONPATH": SOURCES,
         "OMP_NUM_THREADS": "1",
@@ -88,6 +90,20 @@ def serving(model: Path, home: Path, module: str = "slipway_serving.service", **
     with log.open("wb") as sink:
         command = [sys.executable, "-m", module]
         process = subprocess.Popen(command, env={**os.environ, **own}, stdout=sink, stderr=sink)
+    try:
+        yield Served(port, process, log)
+    finally:
+        process.kill() if process.poll() is None else None
+        process.wait(20)
+
+
+@contextmanager
+def example(home: Path) -> Iterator[Served]:
+    """The server that docs/own-image.md shows, in a process of its own."""
+    port, log = free_port(), home / "server.log"
+    own = {"SLIPWAY_PORT": str(port), "SLIPWAY_REVISION": "r1"}
+    with log.open("wb") as sink:
+        process = subprocess.Popen([sys.executable, str(EXAMPLE)], env={**os.environ, **own}, stdout=sink, stderr=sink)
     try:
         yield Served(port, process, log)
     finally:

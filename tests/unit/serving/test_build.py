@@ -25,6 +25,8 @@ from tests.unit.serving.trees import write_tree
 from tests.unit.serving.wheels import SERVER, write_wheel
 from tests.unit.serving.workshop import MODEL, Workshop, open_workshop
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def workshop(tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workshop]:

@@ -21,6 +21,8 @@ from slipway_serving.service.flavours.supported import FLAVOURS
 from tests.unit.serving.trees import write_tree
 from tests.unit.serving.wheels import SERVER, write_wheel
 
+pytestmark = pytest.mark.long
+
 SOURCES = ":".join(str(Path(__file__).parents[3] / part) for part in ("model_images", "operator"))
 COLUMNS = {"inputs": '[{"name": "a", "type": "double"}]'}
 FUNCTION = {"loader_module": "mlflow.pyfunc.model", "python_model": "python_model.pkl", "code": None}

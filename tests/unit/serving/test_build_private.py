@@ -9,13 +9,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from slipway_oci import Credentials, Registry, trust_bundle
+from slipway_oci import (
+    Credentials,
+    ImageConfig,
+    ImageReference,
+    Registry,
+    image_from_layers,
+    layer_from_tree,
+    read_layout,
+    trust_bundle,
+)
 from slipway_serving.build.request import read_request
+from slipway_serving.build.system import __main__ as system
 
 from tests.unit.registries import PASSWORD, USER, PrivateRegistry
 from tests.unit.serving import package_index
 from tests.unit.serving.package_index import PackageIndex, private_index
+from tests.unit.serving.trees import write_tree
 from tests.unit.serving.workshop import Workshop, open_workshop
+
+pytestmark = pytest.mark.long
 
 
 class Walled:
@@ -78,6 +91,27 @@ def test_what_is_missing_is_said_by_its_cause(
     assert (code, report["error"]["reason"]) == (1, reason), report
     assert said in report["error"]["message"]
     assert package_index.PASSWORD not in json.dumps(report)
+
+
+def test_a_private_base_is_fetched_with_the_credentials_before_packages_are_installed(
+    walled: Walled, tmp_path: Path
+) -> None:
+    ca = trust_bundle(tmp_path / "ca.pem", [walled.guarded.ca])
+    guarded = Registry(walled.guarded.host, auth=Credentials(USER, PASSWORD), ca=ca)
+    layer = layer_from_tree(write_tree(tmp_path / "private", {"etc/one": b"1"}), "", tmp_path / "private.tgz")
+    image_from_layers(guarded, ImageReference(guarded.host, "walled/base", "1"), [layer], ImageConfig())
+    folders = {"system_base": str(tmp_path / "fetched"), "system_result": str(tmp_path / "result")}
+    base = f"{guarded.host}/walled/base:1"
+    words = walled.workshop.words(f"{guarded.host}/walled/system", base_image=base, **folders)
+    for denied in (True, False):
+        for name, text in ({} if denied else walled.environment).items():
+            walled.workshop.environment.setenv(name, text)
+        code = system.main(["fetch", *words])
+        report = json.loads(walled.workshop.report.read_text())
+        if denied:
+            assert (code, report["error"]["step"], report["error"]["reason"]) == (1, "base", "RegistryUntrusted")
+    assert (code, report["known"]) == (0, "")
+    assert read_layout(tmp_path / "fetched").layers[0]["digest"] == layer.digest
 
 
 def test_a_host_that_nobody_knows_is_tried_again(walled: Walled) -> None:

@@ -27,6 +27,8 @@ from tests.unit.serving.flavour_models import FLAVOURS, Saved, name_classes
 from tests.unit.serving.servers import SOURCES
 from tests.unit.serving.trees import write_tree
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module", params=sorted(FLAVOURS))
 def saved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Saved:

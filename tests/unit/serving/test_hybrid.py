@@ -164,7 +164,7 @@ class Hybrid:
 
     def __init__(self, directory: Path) -> None:
         rule = RuleText("large", "amount > 0.99", "0")
-        self.application = Application(Settings(rollout="a/b", revision="r1", version="7"))
+        self.application = Application(Settings(rollout="a/b", revision="r1", version="7", model_name="fraud"))
         self.model = load_model(write(save_sklearn(directory), Decision(0.5, None, (rule,)), self.profile))
         self.application.serve(self.model)
 

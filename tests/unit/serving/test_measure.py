@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from slipway_serving.service.answers import Answer
 from slipway_serving.service.assignment import Origin
+from slipway_serving.service.classlabels import MOST_CLASSES, class_labels
 from slipway_serving.service.countable import Countable
 from slipway_serving.service.latency import latency_edges
-from slipway_serving.service.measure import MOST_CLASSES, Measurements, bounded_classes
-from slipway_serving.service.profile import ReferenceFeature
+from slipway_serving.service.measure import Measurements
+from slipway_serving.service.profile import ReferenceFeature, read_profile
 from slipway_serving.service.settings import Settings
 
 SETTINGS = Settings(rollout="shop/fraud", revision="r1", version="7", latency_edges=(0.1234,))
@@ -29,6 +33,7 @@ def scrape(measurements: Measurements) -> Series:
         for sample in family.samples:
             labels = dict(sample.labels)
             assert (labels.pop("rollout"), labels.pop("revision")) == ("shop/fraud", "r1")
+            assert bool(labels.pop("life", "")) is sample.name.startswith("slipway_evidence_")
             key = (sample.name, frozenset(labels.items()))
             assert key not in series
             series[key] = sample.value
@@ -61,8 +66,7 @@ def test_series_start_at_zero() -> None:
 
 def test_one_request_is_counted_everywhere() -> None:
     one = measurements()
-    rows = np.array([[0.0, 0.0], [np.nan, 2.0], [99.0, np.nan]])
-    one.add(LIVE, 200, 0.1, answered(0, 1, 1), rows)
+    one.add(LIVE, 200, 0.1, answered(0, 1, 1), [[0.0, np.nan, 99.0], [0.0, 2.0, np.nan]])
     series = scrape(one)
     kind = {"traffic": "live"}
     assert value(series, "slipway_requests_total", **kind, code="2xx") == 1
@@ -87,11 +91,11 @@ def test_unseen_categories_are_counted_where_the_reference_knows_them_all() -> N
     frequent = ReferenceFeature("city", False, (), ("rome",), (3, 1))
     one = Measurements(SETTINGS, Countable(("0", "1"), (AMOUNT, COUNTRY, frequent)))
     assert value(scrape(one), "slipway_feature_unseen_total", traffic="live", feature="country") == 0
-    one.add(LIVE, 200, 0.1, answered(0, 1, 1), np.array([[0, 2, 1], [0, 0, 1], [0, np.nan, 1]]))
+    one.add(LIVE, 200, 0.1, answered(0, 1, 1), [[0, 0, 0], [2, 0, np.nan], [1, 1, 1]])
     series = scrape(one)
     assert value(series, "slipway_feature_unseen_total", traffic="live", feature="country") == 1
     assert value(series, "slipway_feature_unseen_total", traffic="shadow", feature="country") is None
-    one.add(Origin("shadow", 17), 200, 0.1, answered(0), np.array([[0, 0, 1]]))
+    one.add(Origin("shadow", 17), 200, 0.1, answered(0), [[0], [0], [1]])
     assert value(scrape(one), "slipway_feature_unseen_total", traffic="shadow", feature="country") == 0
     for unknown in ("amount", "city"):
         assert value(series, "slipway_feature_unseen_total", traffic="live", feature=unknown) is None
@@ -117,6 +121,22 @@ def test_unassigned_requests_have_no_cluster_and_no_exposure() -> None:
     assert not names & {"slipway_evidence_cluster_requests", "slipway_exposure_register"}
 
 
+def test_the_counts_of_an_epoch_say_which_process_counted() -> None:
+    """A container that restarts within its pod begins series of its own, which the operator sums up."""
+
+    def lives() -> set[str]:
+        one = measurements()
+        one.add(LIVE, 200, 0.1, answered(0, scores=np.array([0.5])))
+        families = text_string_to_metric_families(one.render())
+        samples = [sample for family in families if "_evidence_" in family.name for sample in family.samples]
+        assert len({sample.name for sample in samples}) == 6
+        return {sample.labels["life"] for sample in samples}
+
+    first, second = lives(), lives()
+    assert len(first) == len(second) == 1
+    assert first != second
+
+
 def test_direct_requests_are_never_evidence() -> None:
     one = measurements()
     one.add(Origin("direct"), 200, 0.1, answered(1))
@@ -135,12 +155,60 @@ def test_the_two_newest_epochs_stay() -> None:
 
 def test_classes_are_bounded() -> None:
     names = [str(index) for index in range(30)]
-    assert len(bounded_classes(names)) == MOST_CLASSES + 1
+    assert len(class_labels(names)) == MOST_CLASSES + 1
     one = Measurements(SETTINGS, Countable(tuple(names)))
     one.add(LIVE, 200, 0.1, answered(25, 29, 3))
     series = scrape(one)
     assert value(series, "slipway_predictions_total", traffic="live", class_="other") == 2
     assert value(series, "slipway_predictions_total", traffic="live", class_="3") == 1
+
+
+@pytest.mark.parametrize("place", [0, 19, 20, 29])
+def test_a_class_that_is_called_other_shares_the_label_of_the_further_ones(place: int) -> None:
+    names = [str(index) for index in range(29)]
+    names.insert(place, "other")
+    one = Measurements(SETTINGS, Countable(tuple(names)))
+    one.add(LIVE, 200, 0.1, answered(names.index("3"), names.index("28"), place))
+    series = scrape(one)  # which has no series twice
+    for name, labels in (("slipway_predictions_total", {}), ("slipway_evidence_predictions", {"assigned": "true"})):
+        labels = {"traffic": "live", **labels, **({"epoch": "17"} if labels else {})}
+        found = {dict(key[1])["class"]: count for key, count in series.items() if key[0] == name if at(key, labels)}
+        assert (len(found), found["other"], found["3"]) == (MOST_CLASSES + 1, 2, 1)
+    clustered = {"traffic": "live", "epoch": "17", "cluster": "ab"}
+    assert value(series, "slipway_evidence_cluster_predictions", **clustered, class_="other") == 2
+
+
+def at(key: tuple[str, frozenset[tuple[str, str]]], labels: dict[str, str]) -> bool:
+    return labels.items() <= key[1]
+
+
+def test_few_classes_keep_their_names_also_where_one_is_called_other_and_equal_names_are_one() -> None:
+    one = Measurements(SETTINGS, Countable(("other", "a", "1", "1")))
+    one.add(LIVE, 200, 0.1, answered(0, 1, 1, 2, 3))
+    series = scrape(one)
+    found = {
+        name: value(series, "slipway_predictions_total", traffic="live", class_=name) for name in ("other", "a", "1")
+    }
+    assert found == {"other": 1, "a": 2, "1": 2}
+
+
+def test_a_value_that_is_called_other_shares_the_slice_of_all_others(tmp_path: Path) -> None:
+    (tmp_path / "slipway").mkdir()
+    written = {"slices": [{"column": "country", "values": ["it", "other", "de", "it"]}]}
+    (tmp_path / "slipway/profile.json").write_text(json.dumps(written))
+    (column,) = read_profile(tmp_path).slices
+    assert column.values == ("it", "de")
+    names = (*(str(index) for index in range(29)), "other")
+    places = {"it": 0, "de": 1}
+    one = Measurements(
+        SETTINGS,
+        Countable(names, slices=(column,), sliced=lambda columns: np.array([[places.get(v, 2)] for v in columns[0]])),
+    )
+    one.add(LIVE, 200, 0.1, answered(0, 29, 28), [["it", "other", "fr"]])
+    series = scrape(one)
+    sliced = {"traffic": "live", "slice": "country"}
+    assert value(series, "slipway_slice_predictions_total", **sliced, value="other", class_="other") == 2
+    assert value(series, "slipway_slice_predictions_total", **sliced, value="it", class_="0") == 1
 
 
 def test_labels_are_escaped() -> None:
@@ -159,11 +227,10 @@ def test_edges_are_log_spaced_and_hold_the_gates_limits() -> None:
 
 def test_threads_lose_nothing() -> None:
     one = measurements()
-    rows = np.array([[1.0, 1.0]])
 
     def work() -> None:
         for _ in range(500):
-            one.add(LIVE, 200, 0.1, answered(1), rows)
+            one.add(LIVE, 200, 0.1, answered(1), [[1.0], [1.0]])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -179,5 +246,5 @@ def test_a_scrape_of_50_features_is_cheap() -> None:
     features = [ReferenceFeature(f"feature_{index}", True, tuple(range(1, 20)), (), (1,) * 20) for index in range(50)]
     one = Measurements(SETTINGS, Countable(("0", "1"), tuple(features)))
     for cluster in range(256):
-        one.add(Origin("live", 1, cluster, cluster, 2), 200, 0.01, answered(1), np.ones((1, 50)))
+        one.add(Origin("live", 1, cluster, cluster, 2), 200, 0.01, answered(1), [[1.0]] * 50)
     assert one.render().count("\n") < 3100

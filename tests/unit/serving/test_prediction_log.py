@@ -42,6 +42,8 @@ from tests.unit.serving.logged import POD, SCHEMA, entry
 from tests.unit.serving.models import Broken, save_object, save_sklearn
 from tests.unit.serving.servers import serving
 
+pytestmark = pytest.mark.long
+
 KEY = "0123456789abcdef"
 NOON = int(datetime(2026, 5, 1, 12, tzinfo=UTC).timestamp()) * 10**9
 DAY = 86_400 * 10**9
@@ -144,6 +146,19 @@ def test_columns_that_are_left_out_are_nowhere_and_hashed_ones_only_who_has_the_
     assert "feature_country" not in found.column_names
     expected = [hmac.new(KEY.encode(), text, hashlib.sha256).hexdigest()[:32] for text in (b"4711", b"2.0")]
     assert [found["key_card"].to_pylist()[0], found["feature_amount"].to_pylist()[0]] == expected
+
+
+def test_the_hash_of_a_value_is_that_of_its_text_in_json_without_quotes(tmp_path: Path) -> None:
+    texts = {
+        "double": (2.0, b"2.0"), "long": (7, b"7"), "boolean": (True, b"true"), "string": ('a "b"', b'a "b"'),
+        "datetime": (datetime(2026, 1, 31, 12), b"2026-01-31T12:00:00"),
+    }  # fmt: skip
+    schema = Schema(tuple(Column(kind, kind) for kind in texts))
+    asked = entry(columns=[[value] for value, _ in texts.values()], keys=[], answer=None)
+    found = table(schema, asked, secret=secret(tmp_path, hash_key=KEY), hash=frozenset(texts))
+    for kind, (_, text) in texts.items():
+        expected = hmac.new(KEY.encode(), text, hashlib.sha256).hexdigest()[:32]
+        assert found[f"feature_{kind}"].to_pylist() == [expected], kind
 
 
 @given(st.lists(st.one_of(st.none(), st.text(st.characters(codec="utf-8"))), min_size=1, max_size=20))
@@ -428,9 +443,29 @@ def test_a_request_that_the_model_failed_on_is_logged_without_an_answer(tmp_path
     assert (row["status"], row["answer"], row["score"], row["feature_amount"]) == (500, None, None, 1.0)
 
 
-def test_a_log_that_cannot_work_ends_the_process_and_names_the_key(tmp_path: Path) -> None:
-    described = json.dumps({"uri": "s3://lake/x", "spool": str(tmp_path / "spool")})
-    model = save_object(tmp_path / "model", Broken(0))
-    with serving(model, tmp_path, SLIPWAY_PREDICTION_LOG=described) as server:
+@pytest.mark.parametrize(
+    ("described", "missing"),
+    [
+        ({}, "AWS_ACCESS_KEY_ID"),
+        ({"hash": ["amount"]}, "hash-key"),
+        ({"uri": "file:///tmp/x", "omit": ["amuont"]}, "predictionLog.omit names 'amuont'"),
+    ],
+)
+def test_a_log_that_cannot_work_ends_the_process_and_names_the_cause(
+    described: dict[str, Any], missing: str, tmp_path: Path
+) -> None:
+    variable = json.dumps({"uri": "s3://lake/x", "spool": str(tmp_path / "spool"), **described})
+    model, told = save_object(tmp_path / "model", Broken(0)), tmp_path / "termination-log"
+    log = {"SLIPWAY_PREDICTION_LOG": variable, "SLIPWAY_TERMINATION_LOG": str(told)}
+    with serving(model, tmp_path, **log) as server:
         assert server.process.wait(60) == 78
-        assert "AWS_ACCESS_KEY_ID" in server.log.read_text()
+        assert missing in server.log.read_text()
+        assert missing in told.read_text(), "where the kubelet finds it, and so the operator"
+
+
+@pytest.mark.parametrize("field", ["omit", "hash"])
+@pytest.mark.parametrize("name", ["contry", "Country", "feature_country", "entity"])
+def test_a_column_that_no_request_has_ends_the_process_and_is_named(field: str, name: str, tmp_path: Path) -> None:
+    settings = LogSettings("file:///x", secret=secret(tmp_path, hash_key=KEY), **{field: frozenset({name, "card"})})
+    with pytest.raises(ValueError, match=rf"predictionLog\.{field} names '{name}'.* are amount, card, country"):
+        RowLayout(SCHEMA, "7", settings)

@@ -19,6 +19,8 @@ from tests.loopback import answering, free_port
 from tests.unit.serving.models import Broken, Slow, save_object, save_sklearn
 from tests.unit.serving.servers import SOURCES, serving
 
+pytestmark = pytest.mark.long
+
 OPERATOR = Path(__file__).parents[3] / "operator"
 QUICK = ("--limit", "p95=5", "--requests", "60", "--seconds", "20", "--concurrency", "2")
 
@@ -28,7 +30,7 @@ def proven(port: int, folder: Path, *arguments: str) -> dict[str, Any]:
     said = folder / "said.json"
     environment = {**os.environ, "SLIPWAY_TERMINATION_LOG": str(said), "PYTHONPATH": f"{SOURCES}:{OPERATOR}"}
     command = [sys.executable, "-m", "slipway_serving.probe", "--server", f"127.0.0.1:{port}", "--folder", str(folder)]
-    subprocess.run([*command, *arguments], env=environment, check=True, capture_output=True)
+    subprocess.run([*command, "--model", "fraud", *arguments], env=environment, check=True, capture_output=True)
     assert len(said.read_bytes()) <= 4096
     found: dict[str, Any] = json.loads(said.read_text())
     return found
@@ -87,7 +89,7 @@ def test_an_own_example_is_asked_with(tmp_path: Path) -> None:
 def test_a_server_that_hands_nothing_over_is_asked_with_zeros_by_its_metadata(tmp_path: Path) -> None:
     with serving(save_sklearn(tmp_path / "model"), tmp_path) as server:
         server.wait(seconds=300)
-        found = proven(server.port, tmp_path, "--model", "fraud", *QUICK)["proof"]
+        found = proven(server.port, tmp_path, *QUICK)["proof"]
     assert (found["source"], found["benchmark"]["failed"]) == ("Metadata", 0)
 
 

@@ -19,6 +19,8 @@ from slipway_serving.build.origin import origin_of
 
 from tests.unit.serving.workshop import Workshop, open_workshop
 
+pytestmark = pytest.mark.long
+
 TAGS = {
     "slipway.run": "shop/fraud-1",
     "mlflow.source.git.repoURL": "https://bot:secret@example.com/fraud.git",
@@ -136,7 +138,7 @@ def test_an_image_that_is_found_has_its_inventory(workshop: Workshop, monkeypatc
         raise ConnectionError("cut off")
 
     with monkeypatch.context() as patched:
-        patched.setattr("slipway_serving.build.assemble.attach", dies)
+        patched.setattr("slipway_serving.build.published.attach", dies)
         assert workshop.run("provenance/eight")[0] == 75
     code, report = workshop.run("provenance/eight")
     assert (code, report["reused"]) == (0, False)

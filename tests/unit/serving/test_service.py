@@ -16,6 +16,8 @@ import pytest
 from tests.unit.serving.models import Broken, Slow, save_object, save_sklearn
 from tests.unit.serving.servers import Served, serving
 
+pytestmark = pytest.mark.long
+
 BUCKET = hashlib.sha256(b"card 7").hexdigest()
 GOOD = {"instances": [{"amount": 0.9, "country": "it"}]}
 

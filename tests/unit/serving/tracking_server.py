@@ -15,7 +15,8 @@ from tests.loopback import answering
 
 @dataclass
 class FakeTracking:
-    """`root` holds the artifact store; `failures` answers that many calls with 503 first; `calls` counts paths."""
+    """`root` holds the artifact store; `failures` answers that many calls with 503 first; `calls` counts paths.
+    `listed` is what a hostile server says of a directory instead of what is there."""
 
     root: Path
     source: str = "mlflow-artifacts:/1/model"
@@ -25,6 +26,7 @@ class FakeTracking:
     run_id: str = "0f3c"
     tags: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] = field(default_factory=dict)
+    listed: dict[str, list[dict[str, object]]] = field(default_factory=dict)
 
     def answer(self, url: str) -> tuple[int, bytes]:
         """Status and body of one GET."""
@@ -63,6 +65,8 @@ class FakeTracking:
         return {"tags": self.tags, "params": self.params}
 
     def _listing(self, path: str) -> list[dict[str, object]]:
+        if path in self.listed:
+            return self.listed[path]
         directory = self.root / path
         found = sorted(directory.iterdir()) if directory.is_dir() else []
         return [{"path": one.name, "is_dir": one.is_dir()} for one in found]

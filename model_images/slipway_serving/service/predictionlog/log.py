@@ -19,6 +19,9 @@ from slipway_serving.service.settings import Settings
 
 logger = logging.getLogger("slipway.predictionlog")
 
+LEAVE_SECONDS = 1.0
+"""What a file on its way to the store gets when the time is over."""
+
 
 class PredictionLog:
     """Queue, writer, spool and uploader of one process."""
@@ -45,12 +48,13 @@ class PredictionLog:
         self._counters.render(page, self._queue.waiting, self._spool.bytes())
 
     def close(self, seconds: float) -> None:
-        """Writes and stores everything that was added, in at most `seconds`; says what it had to leave behind."""
+        """Writes and stores everything that was added, in at most `seconds` and LEAVE_SECONDS; says what it had to
+        leave behind."""
         deadline = time.monotonic() + seconds
         self._queue.close()
         self._writer.join(seconds)
         self._uploader.finish(max(0.0, deadline - time.monotonic()))
-        self._uploader.join(max(0.0, deadline - time.monotonic()) + 1.0)
+        self._uploader.join(max(0.0, deadline - time.monotonic()) + LEAVE_SECONDS)
         left = self._queue.waiting + self._spool.rows()
         if left or self._writer.is_alive():
             logger.error("%d rows of the prediction log could not be stored before the pod ended", left)

@@ -65,21 +65,23 @@ class EntryQueue:
         self._entries.append(entry)
         return True
 
-    def take(self, most: int, seconds: float) -> list[Entry]:
-        """Entries of about `most` rows; with fewer it waits for `seconds`, and takes what there is when it is closed.
+    def take(self, most: int, seconds: float, most_bytes: int = 1 << 20) -> list[Entry]:
+        """Entries of about `most` rows or `most_bytes` of bodies, whichever comes first; with fewer it waits for
+        `seconds`, and takes what there is when it is closed.
 
         It looks now and then instead of being told: telling would cost every request. Few rows at a time would cost
         more than the rows themselves.
         """
-        if self.waiting < most:
+        if self.waiting < most and self._put_bytes - self._taken_bytes < most_bytes:
             self._closed.wait(seconds)
         taken: list[Entry] = []
-        rows = 0
-        while self._entries and rows < most:
+        rows = size = 0
+        while self._entries and rows < most and size < most_bytes:
             entry = self._entries.popleft()
             taken.append(entry)
             rows += entry.rows
-            self._taken_bytes += entry.size
+            size += entry.size
+        self._taken_bytes += size
         self._taken_rows += rows
         return taken
 

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -49,6 +50,9 @@ class RowLayout:
     """The columns of one model's log."""
 
     def __init__(self, schema: Schema, version: str, settings: LogSettings) -> None:
+        """Raises ValueError where the settings name a column that no request has: a misspelt one would be written in
+        clear."""
+        _check_names(schema, settings)
         hashed = _Hashed(settings.hash_key())
         columns = [*_request_columns(version), *_answer_columns()]
         for position, name in enumerate(sorted(schema.tolerated)):
@@ -70,10 +74,23 @@ class RowLayout:
         return RecordBatch.from_arrays([one.fill(entries) for one in self._columns], schema=self.schema)
 
 
+def _check_names(schema: Schema, settings: LogSettings) -> None:
+    known = {column.name for column in schema.columns} | schema.tolerated
+    for field, names in (("omit", settings.omit), ("hash", settings.hash)):
+        unknown = sorted(names - known)
+        if unknown:
+            raise ValueError(
+                f"predictionLog.{field} names {', '.join(map(repr, unknown))}, which no request to this model carries; "
+                f"its features and keys are {', '.join(sorted(known))[:1000]}"
+            )
+
+
 def text_of(value: Any) -> str | None:
-    """A value as text, as JSON writes it and without quotes; None stays None."""
+    """A value as text, as JSON writes it and without quotes, a time as in a request; None stays None."""
     if value is None or value != value:
         return None
+    if isinstance(value, datetime):
+        return value.isoformat()
     text = value if isinstance(value, str) else _ENCODE(value)
     return text if text.isascii() else text.encode(errors="backslashreplace").decode()
 

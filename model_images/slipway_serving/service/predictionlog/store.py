@@ -19,7 +19,7 @@ from obstore.store import LocalStore, S3Store
 
 from slipway_serving.service.predictionlog.settings import LogSettings
 
-_DATED = re.compile(r"date=(\d{4}-\d\d-\d\d)/revision=[^/]+/[^/]+\.parquet")
+_DATED = re.compile(r"date=([0-9]{4}-[0-9]{2}-[0-9]{2})/revision=[^/]+/[^/]+\.parquet")
 _CREDENTIAL_SECONDS = 60
 _DELETED_AT_ONCE = 500
 
@@ -54,7 +54,10 @@ class Store:
 
 def _older(path: str, before: date) -> bool:
     match = _DATED.fullmatch(path)
-    return match is not None and date.fromisoformat(match[1]) < before
+    try:
+        return match is not None and date.fromisoformat(match[1]) < before
+    except ValueError:  # digits that are no day: not of the log
+        return False
 
 
 def _delete(store: Any, paths: Iterable[str]) -> None:
@@ -67,7 +70,7 @@ def _s3(bucket: str, prefix: str, settings: LogSettings) -> S3Store:
     authority = settings.secret_value("ca.crt")
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         if not settings.secret_value(key):
-            raise ValueError(f"the Secret that predictionLog.secretRef names has no key {key}")
+            raise ValueError(f"the Secret that predictionLog.secretRef names has no key {key}, or does not exist")
     place: Any = {"region": settings.secret_value("AWS_REGION") or "us-east-1"}
     if endpoint:
         place["endpoint"] = endpoint

@@ -7,9 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
-from obstore.exceptions import BaseError
-
-from slipway_serving.service.predictionlog.counters import Counters
+from slipway_serving.service.predictionlog.counters import Counters, store_fault
 from slipway_serving.service.predictionlog.spool import Spool, rows_in
 from slipway_serving.service.predictionlog.store import Store
 
@@ -37,28 +35,39 @@ class Uploader(Thread):
         self._finishing.set()
 
     def run(self) -> None:
-        """Oldest first; after a failure it waits twice as long as before, half a minute at most."""
+        """Oldest first; after a failure it waits twice as long as before, half a minute at most.
+
+        Whatever fails, the thread goes on: nobody else would take files to the store, or say that none arrive there.
+        """
         pause = 1.0
         while time.monotonic() < self._deadline:
-            found = self._spool.next()
-            if found is None:
-                if self._finishing.is_set():
-                    return
-                self._expire()
-                self._finishing.wait(_LOOK_SECONDS)
-                continue
-            file, key = found
             try:
-                self._store.put(key, file)
-            except (BaseError, OSError) as error:
-                self._counters.failing("uploader", str(error))
-                logger.error("%s of the prediction log is not stored, next try in %g s: %s", key, pause, _short(error))
+                if not self._step():
+                    return
+            except BaseException as error:  # a panic of obstore's Rust is no Exception; signals reach other threads
+                self._counters.failing("uploader", store_fault(error))
+                logger.error(
+                    "the prediction log's oldest file is not stored, next try in %g s: %s", pause, _short(error)
+                )
                 pause = self._wait(pause)
             else:
-                self._spool.done(file)
-                self._counters.stored(rows_in(file))
-                self._counters.failing("uploader", "")
                 pause = 1.0
+
+    def _step(self) -> bool:
+        """Stores the oldest file, or waits a little for one; whether there may be more to do."""
+        found = self._spool.next()
+        if found is None:
+            if self._finishing.is_set():
+                return False
+            self._expire()
+            self._finishing.wait(_LOOK_SECONDS)
+            return True
+        file, key = found
+        self._store.put(key, file)
+        self._spool.done(file)
+        self._counters.stored(rows_in(file))
+        self._counters.failing("uploader", "")
+        return True
 
     def _wait(self, pause: float) -> float:
         """Waits, shorter while the pod is stopping; returns how long to wait the next time."""
@@ -75,7 +84,7 @@ class Uploader(Thread):
         oldest = datetime.now(UTC) - timedelta(seconds=self._retention)
         try:
             deleted = self._store.expire(oldest.date())
-        except (BaseError, OSError) as error:
+        except BaseException as error:  # as above; rows are stored all the same
             logger.error("old files of the prediction log cannot be deleted: %s", _short(error))
             return
         self._counters.expired(deleted)
@@ -83,6 +92,6 @@ class Uploader(Thread):
             logger.info("%d files of the prediction log from before %s are deleted", deleted, oldest.date())
 
 
-def _short(error: Exception) -> str:
-    """The first lines: a store's answer may be a page."""
-    return " ".join(str(error).split())[:400]
+def _short(error: BaseException) -> str:
+    """The kind and the first lines: a store's answer may be a page."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"

@@ -118,8 +118,9 @@ class Gate(Spec):
         "positive_rate_ratio, flagged_overlap, score_distance, pair_coverage. With labels: the task's metrics, and "
         "worst_slice(metric).",
     )
-    template: Annotated[LocalReference | None, Later("metrics from templates are not queried")] = Field(
-        None, description="A MetricTemplate (cluster-scoped, written by administrators) that gives the metric."
+    template: LocalReference | None = Field(
+        None,
+        description="A MetricTemplate (cluster-scoped, written by administrators) with numerator and denominator.",
     )
     label: Line | None = Field(
         None, alias="class", description="The class whose share class_share measures; absent means every class."

@@ -16,11 +16,16 @@ from slipway.api.v1alpha1.scalars import Duration
 Expression = Annotated[str, Text(4096)]
 
 
+_OTHER_SERVER = "only the installation's server is asked: a gate or experiment on this template stays Unknown"
+
+
 class PrometheusProvider(Spec):
     """A server with the query API of Prometheus."""
 
-    address: HttpUrl | None = Field(None, description="URL of the server. Absent: the one of the installation.")
-    secret_ref: NamespacedSecretReference | None = Field(
+    address: Annotated[HttpUrl | None, Later(_OTHER_SERVER)] = Field(
+        None, description="URL of the server. Absent: the one of the installation."
+    )
+    secret_ref: Annotated[NamespacedSecretReference | None, Later(_OTHER_SERVER)] = Field(
         None, description="Secret with the keys username and password, or token."
     )
 
@@ -87,14 +92,16 @@ class MetricTemplateSpec(Spec):
     provider: Provider = Field(Provider(), description="Where the numbers come from.")
     numerator: Expression | None = Field(
         None,
-        description="Query for what is counted, by revision and cluster. In double braces, selector becomes the "
-        "labels of the "
-        "rollout and window the time since evidence began.",
+        description="Query for what is counted, by revision and cluster; by rollout and epoch too, and 50 rollouts "
+        "share one query. In double braces, selector becomes the labels of the rollout and window the time since "
+        "evidence began.",
     )
     denominator: Expression | None = Field(
         None, description="Query for what it is counted of, by revision and cluster."
     )
-    value: Expression | None = Field(None, description="Query for a bare number by revision; a guardrail only.")
+    value: Annotated[Expression | None, Later("bare numbers are not queried: a gate on one stays Unknown")] = Field(
+        None, description="Query for a bare number by revision; a guardrail only."
+    )
     unit: Annotated[str, Text(32)] | None = Field(None, description="Unit for people, such as share, EUR or requests.")
     better: Literal["Higher", "Lower"] = Field("Higher", description="Which direction is good.")
 
@@ -120,5 +127,4 @@ KIND = Kind(
         AGE,
     ),
     namespaced=False,
-    later=Later("no template is queried; gates use the built-in metrics, triggers those of type Drift"),
 )

@@ -164,13 +164,13 @@ class ModelRolloutSpec(Spec):
     )
     promotion: Promotion = Field(Promotion(), description="What happens when the last stage has passed.")
     rollback: Rollback = Field(Rollback(), description="How the way back is taken.")
-    advance_through: Annotated[Name | None, Later("the ceiling is not kept: use paused")] = Field(
+    advance_through: Name | None = Field(
         None,
         description="Last stage that the candidate may pass on its own; raised by a pull request. Absent: no limit. "
-        "Lowering it never moves traffic back.",
+        "Lowering it never moves traffic back. A RolloutRequest may go beyond it.",
     )
-    freeze: Annotated[Freezes, Later("there is no freeze")] = Field(
-        (), description="Times during which nothing advances; a rollback always goes ahead."
+    freeze: Freezes = Field(
+        (), description="Times during which nothing begins or advances; a rollback always goes ahead."
     )
     on_breach: Literal["Rollback", "Hold"] = Field(
         "Rollback",

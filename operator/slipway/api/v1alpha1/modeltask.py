@@ -156,8 +156,8 @@ class ModelTaskSpec(Spec):
         Rules | None,
         Later("rules answer with serve: Hybrid; they are not scored, so that ifSufficient stops nothing", partly=True),
     ] = Field(None, description="Rules that answer before the model, and a baseline scored on the same rows.")
-    business_metrics: Annotated[tuple[BusinessMetric, ...], MapBy(20), Later("business metrics are not queried")] = (
-        Field((), description="Metrics that the application counts by the revision that answered.")
+    business_metrics: Annotated[tuple[BusinessMetric, ...], MapBy(20)] = Field(
+        (), description="Metrics that the application counts by the revision that answered; an ABTest reports them all."
     )
 
 

@@ -66,6 +66,13 @@ class ConfigMapKey(Spec):
     key: Annotated[str, Text(253)] = Field("ca.crt", description="Key within the ConfigMap.")
 
 
+class ConfigMapText(Spec):
+    """Names a text that a ConfigMap of the same namespace holds."""
+
+    name: ObjectName = Field(description="Name of the ConfigMap, in the same namespace.")
+    key: Annotated[str, Text(253)] = Field(description="Key within the ConfigMap.")
+
+
 class KeySelector(Spec):
     """One key of a Secret or ConfigMap."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.api.v1alpha1.base import Spec, exactly_one, goes_with, union
+from slipway.api.v1alpha1.base import Rule, Spec, exactly_one, goes_with, union
 from slipway.api.v1alpha1.constraints import (
     Later,
     Line,
@@ -19,8 +19,10 @@ from slipway.api.v1alpha1.constraints import (
     Text,
     later_values,
 )
+from slipway.api.v1alpha1.egress import EgressRules
 from slipway.api.v1alpha1.references import (
     ConfigMapKey,
+    ConfigMapText,
     EnvFromSource,
     EnvVars,
     ResourceRequirements,
@@ -94,12 +96,11 @@ class ModelSource(Spec):
     mlflow: MLflowModel | None = Field(None, description="With type MLflow.")
     run: RunModel | None = Field(None, description="With type Run.")
     image: ImageModel | None = Field(None, description="With type Image.")
-    on_new_version: Annotated[
-        Literal["Queue", "Supersede", "Ignore"], later_values("new versions queue", "Supersede", "Ignore")
-    ] = Field(
+    on_new_version: Literal["Queue", "Supersede", "Ignore"] = Field(
         "Queue",
-        description="What happens when a new version appears while one is being rolled out. Queue: the latest waits. "
-        "Supersede: it replaces the running candidate. Ignore: nothing.",
+        description="What happens when a new version appears while one is being rolled out. Queue: the latest waits; "
+        "one of cause Emergency is not displaced by another. Supersede: it replaces the running candidate. Ignore: "
+        "nothing, also afterwards.",
     )
 
 
@@ -119,11 +120,41 @@ class Certification(Spec):
     waiver: Line = Field(description="Why the missing evaluation is accepted, and by whom; kept in history.")
 
 
-class Buildah(Spec):
-    """Settings of a Buildah build."""
+SystemPackage = Annotated[
+    str,
+    Text(
+        128,
+        r"^[a-z0-9][a-z0-9+.-]*[a-z0-9+](:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?$",
+        "a package of apt: name or name=version, such as libgomp1",
+    ),
+]
 
-    system_packages: Annotated[tuple[Annotated[str, Text(128)], ...], SetOf(50)] = Field(
-        (), description="Packages of the base image's distribution to install."
+
+class Buildah(Spec):
+    """What is added to the base image before the model's layers: packages of its system, what a template asks for."""
+
+    laws = (
+        Rule(
+            "has(self.dockerfileRef) || (has(self.systemPackages) && size(self.systemPackages) > 0)",
+            "set systemPackages, dockerfileRef or both",
+            lambda model: bool(getattr(model, "system_packages", ()) or getattr(model, "dockerfile_ref", None)),
+        ),
+    )
+
+    system_packages: Annotated[tuple[SystemPackage, ...], SetOf(50)] = Field(
+        (),
+        description="Packages to install with apt-get, without what they only recommend: name or name=version. The "
+        "image with them is built once for a base, packages, sources and template; its labels say which versions.",
+    )
+    dockerfile_ref: ConfigMapText | None = Field(
+        None,
+        description="ConfigMap key with a Dockerfile template as BentoML's docker.dockerfile_template: it extends "
+        "bento_base_template, or holds instructions that follow the packages. Files belong to root; there is no build "
+        "context.",
+    )
+    sources_ref: ConfigMapText | None = Field(
+        None,
+        description="ConfigMap key with a sources.list of apt, such as a mirror's. Absent: the base image's own.",
     )
 
 
@@ -147,20 +178,20 @@ class PackageIndex(Spec):
 class BuildImage(Spec):
     """How the served image is built. What is absent comes from the settings of the installation."""
 
-    laws = (goes_with("buildah", "builder", "Buildah"),)
+    laws = (goes_with("buildah", "builder", "Buildah", required=True),)
 
     repository: Repository | None = Field(
         None, description="Where the image is pushed, without tag. Absent: the default registry of the installation."
     )
-    builder: Annotated[Literal["Layers", "Buildah"], later_values("images are built as Layers", "Buildah")] = Field(
+    builder: Literal["Layers", "Buildah"] = Field(
         "Layers",
-        description="Layers: the environment once, the model as one small layer, unprivileged. Buildah: for models "
-        "that "
-        "need packages of the system.",
+        description="Layers: the environment once, the model as one small layer, in pods of the Pod Security level "
+        "restricted. Buildah: the same upon a base with packages of the system or what a Dockerfile template asks "
+        "for, built without root and without capabilities; its pod needs a seccomp profile that allows user "
+        "namespaces: the installation's, which restricted allows, or else Unconfined, which only the level privileged "
+        "allows.",
     )
-    buildah: Annotated[Buildah | None, Later("images are built as Layers")] = Field(
-        None, description="With builder Buildah."
-    )
+    buildah: Buildah | None = Field(None, description="With builder Buildah: what is added to the base image.")
     base: ImageByDigest | None = Field(
         None, description="Image to build upon, pinned by digest. Absent: the base image of the installation."
     )
@@ -196,6 +227,11 @@ class Predictor(Spec):
     env: EnvVars = Field((), description="Environment variables of the model's container.")
     env_from: Annotated[tuple[EnvFromSource, ...], ListOf(20), Later("use env")] = Field(
         (), description="Secrets and ConfigMaps whose keys all become environment variables."
+    )
+    egress: EgressRules = Field(
+        (),
+        description="Where the model's pods may connect to, beside DNS and the prediction log's store, as rules of a "
+        "NetworkPolicy. A change restarts no pod.",
     )
     node_selector: Annotated[StringMap, Later("pods run on any node")] = Field(
         {}, max_length=20, description="Labels that a node must carry."

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from slipway.api.v1alpha1.abtest import ABTest
 from slipway.api.v1alpha1.base import Rule, Spec, goes_with, union
-from slipway.api.v1alpha1.constraints import Later, Line, MapBy, Name, SetOf, Text, later_values
+from slipway.api.v1alpha1.constraints import Line, MapBy, Name, SetOf, Text, later_values
 from slipway.api.v1alpha1.gates import Gates
 from slipway.api.v1alpha1.metrics import PAIRED, cel_list
 from slipway.api.v1alpha1.scalars import Duration, Share, share_cel
@@ -54,7 +54,8 @@ class Canary(Spec):
 
 
 class Approval(Spec):
-    """Waits for a RolloutRequest with action Approve by a member of one of the groups."""
+    """Waits for a RolloutRequest with action Approve by a member of one of the groups. Meanwhile the candidate keeps
+    the traffic of the stage before, and the gates stay enforced."""
 
     groups: Annotated[tuple[Annotated[str, Text(253)], ...], SetOf(20, least=1)] = Field(
         description="Kubernetes groups whose members may approve."
@@ -82,12 +83,23 @@ _CANARY_EVIDENCE = Rule(
         or (stage.min_duration is not None and (stage.min_exposures is not None or stage.min_samples is not None))
     ),
 )
+_LONG_ENOUGH = Rule(
+    "!has(self.abTest) || !has(self.minDuration) || self.minDuration < self.abTest.atMost",
+    "minDuration must be shorter than abTest.atMost, where the experiment ends: its time counts only while the split "
+    "agrees",
+    lambda stage: stage.ab_test is None or stage.min_duration is None or stage.min_duration < stage.ab_test.at_most,
+)
 _PAIRED_GATES = Rule(
     "!has(self.gates) || self.type in ['Shadow', 'Backtest'] || !self.gates.exists(g, has(g.metric) && g.metric in "
     f"{cel_list(PAIRED)})",
     f"gates with metric {', '.join(PAIRED)} compare mirrored pairs: they are only legal in a stage of type Shadow "
     "or Backtest",
     lambda stage: stage.type in ("Shadow", "Backtest") or not any(gate.metric in PAIRED for gate in stage.gates),
+)
+_OWN_ENTRY = Rule(
+    "self.type != 'ABTest' || !has(self.gates) || !self.gates.exists(g, g.name == 'primary')",
+    "no gate of a stage of type ABTest may be called primary: status has the metric that decides by this name",
+    lambda stage: stage.type != "ABTest" or not any(gate.name == "primary" for gate in stage.gates),
 )
 
 
@@ -100,15 +112,15 @@ class Stage(Spec):
         goes_with("minSamples", "type", "Backtest", "Shadow", "Canary"),
         _SHADOW_EVIDENCE,
         _CANARY_EVIDENCE,
+        _LONG_ENOUGH,
         _PAIRED_GATES,
+        _OWN_ENTRY,
     )
 
     name: Name = Field(description="Identifies the stage; advanceThrough and status refer to it.")
     type: Annotated[
         StageType,
-        later_values(
-            "a rollout holds at a stage of type Backtest, Approval or ABTest", "Backtest", "Approval", "ABTest"
-        ),
+        later_values("a rollout holds at a stage of type Backtest", "Backtest"),
     ] = Field(
         description="Backtest replays logged requests. Shadow mirrors live requests. Canary serves a share. "
         "Approval waits "
@@ -119,12 +131,12 @@ class Stage(Spec):
     canary: Canary | None = Field(None, description="With type Canary.")
     approval: Approval | None = Field(None, description="With type Approval.")
     ab_test: ABTest | None = Field(None, description="With type ABTest.")
-    when: Annotated[tuple[Cause, ...], SetOf(3, least=1), Later("the stage applies to every cause")] = Field(
-        ("Redesign", "Refresh", "Emergency"), description="Causes of training whose models pass this stage."
+    when: Annotated[tuple[Cause, ...], SetOf(3, least=1)] = Field(
+        ("Redesign", "Refresh", "Emergency"),
+        description="Causes of training whose models pass this stage; others pass it over. A model that tells no cause "
+        "is a Redesign.",
     )
-    skip: Annotated[Skip | None, Later("the stage is not skipped")] = Field(
-        None, description="Passes over the stage, with a reason that is kept in history."
-    )
+    skip: Skip | None = Field(None, description="Passes over the stage, with a reason that is kept in history.")
     min_duration: Duration | None = Field(
         None,
         description="Least time in the stage, such as 24h; it runs only while the measured split agrees with the "

@@ -7,9 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from slipway.api.v1alpha1.abtest_status import ABTestResult
 from slipway.api.v1alpha1.base import Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
 from slipway.api.v1alpha1.constraints import MapBy
+from slipway.api.v1alpha1.rollout_commands import Held, RequestAnswers, SkippedStages
+from slipway.api.v1alpha1.rollout_ledger import Ledger
 
 RETIRING = 16
 """Most InferenceServices that wait for their last requests at once."""
@@ -60,11 +63,12 @@ class Variant(Status):
     """One revision of the rollout and its InferenceService."""
 
     name: Literal["stable", "candidate", "previous"] = Field(description="stable, candidate or previous.")
-    role: str = Field("", description="What it does now: Serving, Shadow, Canary, Warming, Draining or Kept.")
+    role: str = Field("", description="What it does now: Serving, Shadow, Canary, ABTest, Warming, Draining or Kept.")
     revision: str = Field(
         "", description="Hash of all that makes its answers: model, image, decision layer, predictor."
     )
     number: int = Field(0, description="Number of the revision, counted up over the life of the rollout.")
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
     image: str = Field("", description="Image, pinned by digest.")
@@ -88,6 +92,7 @@ class Variant(Status):
 class Target(Status):
     """What is being rolled out, pinned."""
 
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
     image: str = Field("", description="Image, pinned by digest.")
@@ -95,13 +100,19 @@ class Target(Status):
     number: int = Field(0, description="Number of the revision.")
     started_at: datetime | None = Field(None, description="When its rollout began.")
     proof_attempt: int = Field(0, description="Proofs that gave no verdict and were repeated.")
+    cause: str = Field("", description="Why the model was trained: Redesign, Refresh or Emergency.")
+    promote: str = Field("", description="Who asked, and why, that it pass all stages but those of type Approval.")
+    skipped: SkippedStages = Field((), description="Stages that it has not passed by evidence, and why.")
 
 
 class Queued(Status):
-    """The newest version that waits for the running revision."""
+    """A version that appeared while another one was being rolled out."""
 
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
+    cause: str = Field("", description="Why it was trained. One of cause Emergency keeps its place in the queue.")
+    evaluation: str = Field("", description="What its evaluation came to.")
 
 
 class Split(Status):
@@ -139,6 +150,11 @@ class StageProgress(Status):
         None, description="Since when the candidate gets no traffic, because it could not answer."
     )
     reported_at: datetime | None = Field(None, description="When the measurements here and in gates were last written.")
+    approved: str = Field("", description="In a stage of type Approval: who has approved.")
+    source: str = Field(
+        "", description="In a stage of type Approval: the stage whose traffic it keeps, and whose gates hold on."
+    )
+    advance: str = Field("", description="Who asked, and why, to go on to the next stage before this one has passed.")
     message: str = Field("", description="What the stage waits for.")
 
 
@@ -157,21 +173,11 @@ class GateResult(Status):
     message: str = Field("", description="The reason, for a person.")
     since: datetime | None = Field(None, description="Since when the verdict has been the same.")
     breaches: int = Field(0, description="Windows in a row that breached.")
+    gate: str = Field("", description="Hash of the gate as it was written: a breach sticks to it alone.")
 
 
-GateResults = Annotated[tuple[GateResult, ...], MapBy(40)]
-
-
-class ABTestResult(Status):
-    """The state of the running experiment."""
-
-    estimate: str = Field("", description="Estimated effect.")
-    low: str = Field("", description="Lower end of its interval.")
-    high: str = Field("", description="Upper end of its interval.")
-    required: int = Field(0, description="Entities needed, computed before the start.")
-    expected_days: int = Field(0, description="Days that this takes at the present traffic.")
-    srm: str = Field("", description="p value of the sample ratio check over first exposures.")
-    verdict: str = Field("", description="Superior, NonInferior, Worse, Inconclusive or Running.")
+# 20 of the rollout, 20 of the stage, and 20 that hold on in one of type Approval, or the metric that decides an ABTest.
+GateResults = Annotated[tuple[GateResult, ...], MapBy(60)]
 
 
 class HistoryEntry(Status):
@@ -179,22 +185,30 @@ class HistoryEntry(Status):
 
     revision: str = Field("", description="Hash of the revision.")
     number: int = Field(0, description="Number of the revision.")
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     digest: str = Field("", description="Digest of the model.")
-    outcome: Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"] = Field(description="How it ended.")
+    outcome: Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted", "Inconclusive"] = Field(
+        description="How it ended."
+    )
     stage: str = Field("", description="The stage in which it ended.")
     reason: str = Field("", description="Why, in one CamelCase word.")
     message: str = Field("", description="Why, for a person.")
     started_at: datetime | None = Field(None, description="When its rollout began.")
     ended_at: datetime | None = Field(None, description="When it ended.")
     gates: GateResults = Field((), description="The gates as they were at the end: the evidence.")
+    ab_test: ABTestResult | None = Field(None, description="Its experiment, if it came to one.")
     benchmark: Benchmark | None = Field(None, description="How fast its image answered before it got traffic.")
+    cause: str = Field("", description="Why its model was trained.")
+    skipped: SkippedStages = Field((), description="Stages that it has not passed by evidence, and why.")
+    requests: RequestAnswers = Field((), description="What people asked of it by RolloutRequests, newest first.")
 
 
 class Rejected(Status):
     """A model that failed or was rolled back; it is not tried again without a RolloutRequest."""
 
     digest: str = Field("", description="Digest of the model.")
+    model: str = Field("", description="Registered model that the version is of; empty for a run or an image.")
     version: str = Field("", description="Version in the model registry.")
     reason: str = Field("", description="Why, in one CamelCase word.")
     at: datetime | None = Field(None, description="When.")
@@ -228,11 +242,20 @@ class ModelRolloutStatus(ConditionedStatus):
         (), description="InferenceServices that somebody deleted, held until their requests are done."
     )
     target: Target | None = Field(None, description="What is being rolled out, pinned.")
-    queued: Queued | None = Field(None, description="The newest version that waits.")
+    queued: Queued | None = Field(None, description="The version that waits.")
+    ignored: Queued | None = Field(
+        None, description="With onNewVersion Ignore: the version that appeared while another one was being rolled out."
+    )
+    held: Held | None = Field(None, description="Who has stopped the rollout by a RolloutRequest; absent: nobody.")
+    requests: RequestAnswers = Field((), description="The latest RolloutRequests and their answers, newest first.")
     split: Split | None = Field(None, description="The candidate's share, asked for and measured.")
     stage: StageProgress | None = Field(None, description="The stage that the candidate is in.")
     gates: GateResults = Field((), description="The latest judgement of each gate.")
-    ab_test: ABTestResult | None = Field(None, description="The state of the running experiment.")
+    stable_gates: GateResults = Field(
+        (), description="While another version is rolled out: of the gates that still guard the promoted one."
+    )
+    ab_test: ABTestResult | None = Field(None, description="The experiment of what is being rolled out.")
+    ledger: Ledger | None = Field(None, description="The evidence ledger: each decision with its inputs.")
     batch: BatchStatus | None = Field(None, description="With serving.mode Batch: the last run.")
     proofs: Annotated[tuple[Proof, ...], Field(max_length=10)] = Field(
         (), description="The latest images that were proven, newest first."

@@ -9,57 +9,15 @@ from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec
 from slipway.api.v1alpha1.conditions import ConditionedStatus
-from slipway.api.v1alpha1.constraints import Later, Line, ObjectName, SetOf, Text
+from slipway.api.v1alpha1.constraints import Later, Line, Name, ObjectName, SetOf, Text
 from slipway.api.v1alpha1.kind import AGE, Column, Kind
 from slipway.api.v1alpha1.metrics import cel_list
 
 _ROLLOUT_ACTIONS = ("Advance", "Promote", "Abort", "Rollback", "Hold", "Resume", "Retry", "Approve")
 _FORWARD = ("Advance", "Promote", "Approve")
-# What works today, in place of each action. `tests/unit/core/test_request_remedies.py` does each of them.
+_OF_A_STAGE = ("Advance", "Approve")
 _INSTEAD = (
-    (
-        "Advance",
-        "instead of Advance, lower minDuration, minSamples and minExposures of the stage in spec.stages of the "
-        "ModelRollout, or take the stage out unless it is the last: the next one begins; gates stay enforced",
-    ),
-    (
-        "Promote",
-        "instead of Promote, lower minDuration, minSamples and minExposures of all stages in spec.stages of the "
-        "ModelRollout: they pass one after the other; gates stay enforced",
-    ),
-    (
-        "Abort",
-        "instead of Abort, set spec.model.mlflow.version of the ModelRollout to the version that stable serves: the "
-        "candidate loses its traffic at once. Where both are of one version (a changed spec.predictor), give the "
-        "running stage type: Approval, which holds without traffic. Where there is no stable yet, set spec.paused "
-        "or delete the ModelRollout",
-    ),
-    (
-        "Rollback",
-        "instead of Rollback, set spec.model.mlflow.version of the ModelRollout to the version of the variant "
-        "`previous`: while it is kept it serves again at once, after a running candidate has lost its traffic; any "
-        "other version passes the stages",
-    ),
-    (
-        "Hold",
-        "instead of Hold, set spec.paused: true in the ModelRollout: no further stage begins, the split stays, a "
-        "breach still acts",
-    ),
-    ("Resume", "instead of Resume, set spec.paused: false in the ModelRollout"),
-    (
-        "Retry",
-        "instead of Retry, change what the version is judged by (spec.stages, spec.gates), or set "
-        "spec.model.mlflow.version to another version and then to this one: a changed spec forgets the rejection",
-    ),
-    (
-        "Approve",
-        "instead of Approve, take the stage of type Approval out of spec.stages of the ModelRollout: the next one "
-        "begins; where it was the last, the one before it begins anew",
-    ),
-    (
-        "Unfreeze",
-        "nothing freezes a RetrainPolicy; its spec.suspend, cooldown and budget are what holds it back",
-    ),
+    ("Unfreeze", "nothing freezes a RetrainPolicy; its spec.suspend, cooldown and budget are what holds it back"),
 )
 Revision = Annotated[
     str, Text(64, r"^[0-9a-f]{4,64}$", "a revision as status shows it, or its first 4 or more hex digits", shortest=4)
@@ -103,20 +61,30 @@ class RolloutRequestSpec(Spec):
             "rollback is only legal with action: Rollback",
             lambda spec: spec.rollback is None or spec.action == "Rollback",
         ),
+        Rule(
+            f"!has(self.stage) || self.action in {cel_list(_OF_A_STAGE)}",
+            f"stage is only legal with action: {' or '.join(_OF_A_STAGE)}",
+            lambda spec: spec.stage is None or spec.action in _OF_A_STAGE,
+        ),
     )
 
     target: RequestTarget = Field(description="The object to act on, in the same namespace.")
     action: Annotated[
         Literal["Advance", "Promote", "Abort", "Rollback", "Hold", "Resume", "Retry", "Approve", "Unfreeze"],
-        Later("no request is acted on; each is refused, with what works instead in its status", instead=_INSTEAD),
+        Later("the request is refused", when=lambda action: action == "Unfreeze", instead=_INSTEAD),
     ] = Field(
-        description="Advance: to the next stage. Promote: past all stages. Abort: end the running revision. Rollback: "
-        "to the previous one. Hold, Resume: stop and go on. Retry: try a rejected version again. Approve: pass an "
-        "Approval stage. Unfreeze: let a frozen RetrainPolicy go on."
+        description="Advance: to the next stage. Promote: past all stages but those of type Approval. Abort: end the "
+        "running revision. Rollback: to the previous one. Hold, Resume: stop and go on. Retry: try a rejected version "
+        "again. Approve: pass an Approval stage. Unfreeze: let a frozen RetrainPolicy go on."
     )
     revision: Revision | None = Field(
         None,
         description="The revision that was looked at; when another one runs by now, the request is refused in status.",
+    )
+    stage: Name | None = Field(
+        None,
+        description="With action Advance or Approve: the stage that was looked at; when another one runs by now, the "
+        "request is refused. Absent: the stage that ran when the request was created.",
     )
     rollback: RollbackRequest | None = Field(
         None, description="With action Rollback: where to. Absent: the previous one."
@@ -131,7 +99,11 @@ class RolloutRequestSpec(Spec):
 class RolloutRequestStatus(ConditionedStatus):
     """The answer. Its conditions: Accepted, Applied, Refused; Stalled where it is refused."""
 
-    phase: str = Field("", description="Accepted, Applied or Refused.")
+    phase: str = Field(
+        "",
+        description="Accepted: decided, and nothing can undo that; the gateway does not carry it yet. Applied: done. "
+        "Refused: nothing was changed. Empty: nobody has looked at it yet.",
+    )
     reason: str = Field("", description="Why, in one CamelCase word.")
     message: str = Field("", description="Why, for a person.")
     at: datetime | None = Field(None, description="When it was answered.")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from slipway.core.desired.build_job_buildah import FETCH, INSTALL, SystemImage, with_system_image
 from slipway.core.desired.confinement import confined_container, confined_job_pod
+from slipway.core.desired.key_of import KeyOf
 from slipway.core.desired.names import JOB_LABEL, Identity, short_hash
 
 DEADLINE_SECONDS = 1800
@@ -15,20 +17,9 @@ TRANSIENT_RETRIES = 6
 
 _KEEP_SECONDS = 3600
 
-
-@dataclass(frozen=True)
-class KeyOf:
-    """One key of a Secret or ConfigMap, and the environment variable of the builder that gets it."""
-
-    variable: str
-    kind: Literal["secretKeyRef", "configMapKeyRef"]
-    name: str
-    key: str
-
-    @property
-    def entry(self) -> dict[str, Any]:
-        """An entry of a container's `env`. Not optional: the pod waits until it exists, and says so."""
-        return {"name": self.variable, "valueFrom": {self.kind: {"name": self.name, "key": self.key}}}
+DOCKER_CONFIG, REGISTRY_CA = "SLIPWAY_DOCKER_CONFIG", "SLIPWAY_REGISTRY_CA"
+PULLING = (DOCKER_CONFIG, REGISTRY_CA)
+"""The variables that a process needs to read from registries."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +45,15 @@ class Build:
     secrets: tuple[KeyOf, ...] = ()
     """Credentials and certificate authorities. The kubelet reads them, the operator does not."""
 
+    system: SystemImage | None = None
+    """What is added to the base before the model's layers."""
+
     def job_name(self, rollout: str) -> str:
         """Name of the Job: the inputs that decide about its result, hashed."""
         inputs: list[Any] = [self.model_uri, self.digest, self.repository, self.base_image, self.builder_image]
         inputs += [self.package_index, [dataclasses.astuple(one) for one in self.secrets]]
         inputs += ["scoring"] if self.scoring else []
+        inputs += [dataclasses.astuple(self.system)] if self.system else []
         return f"{rollout}-build-{short_hash(inputs)}"
 
     @property
@@ -75,6 +70,8 @@ class Build:
             arguments.append("--scoring")
         if self.package_index:
             arguments += ["--package-index", self.package_index]
+        if self.system:
+            arguments += self.system.arguments
         return [*arguments, "--plain-http", self.plain_http] if self.plain_http else arguments
 
 
@@ -82,7 +79,8 @@ def build_job(identity: Identity, build: Build) -> dict[str, Any]:
     """The manifest. Owned by the rollout also under deletionPolicy Orphan: nobody needs it afterwards."""
     name = build.job_name(identity.name)
     metadata = identity.metadata(name, {JOB_LABEL: name}, owned=True)
-    permanent = {"action": "FailJob", "onExitCodes": {"containerName": "build", "operator": "In", "values": [1]}}
+    containers = ["build", *([FETCH, INSTALL] if build.system else [])]
+    permanent = [_permanent(container) for container in containers]
     evicted = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     return {
         "apiVersion": "batch/v1",
@@ -92,13 +90,24 @@ def build_job(identity: Identity, build: Build) -> dict[str, Any]:
             "activeDeadlineSeconds": DEADLINE_SECONDS,
             "backoffLimit": TRANSIENT_RETRIES,
             "ttlSecondsAfterFinished": _KEEP_SECONDS,
-            "podFailurePolicy": {"rules": [permanent, evicted]},
+            "podFailurePolicy": {"rules": [*permanent, evicted]},
             "template": {"metadata": {"labels": metadata["labels"]}, "spec": _pod(build)},
         },
     }
 
 
+def _permanent(container: str) -> dict[str, Any]:
+    return {"action": "FailJob", "onExitCodes": {"containerName": container, "operator": "In", "values": [1]}}
+
+
 def _pod(build: Build) -> dict[str, Any]:
+    if build.system is None:
+        return _build_pod(build)
+    pulling = [one for one in build.secrets if one.variable in PULLING]
+    return with_system_image(_build_pod(build), build.system, build.arguments, pulling)
+
+
+def _build_pod(build: Build) -> dict[str, Any]:
     return {
         **confined_job_pod(),
         "containers": [

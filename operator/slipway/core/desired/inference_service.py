@@ -17,7 +17,8 @@ PORT = 8080
 DRAIN_SECONDS = 5
 """A stopping pod sleeps this long first: gateways learn from EndpointSlices that it leaves, seconds later."""
 
-_GRACE_SECONDS = 45
+GRACE_SECONDS = 45
+"""All that a pod has to stop in, the sleep included; the server's own times (its settings.py) fit in."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def predictor_template(identity: Identity, served: Served, predictor: Predictor)
         "enableServiceLinks": False,  # a Service named slipway would set SLIPWAY_PORT
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "securityContext": confined_pod(),
-        "terminationGracePeriodSeconds": _GRACE_SECONDS,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
         "volumes": [{"name": "tmp", "emptyDir": {}}, *(log_volumes(served.log) if served.log else ())],
     }
     return pulled_with(canonical(pod), served.pull_secret)

@@ -43,7 +43,9 @@ def log_volumes(log: PredictionLog) -> list[dict[str, Any]]:
     limit = _spool_bytes(log) + 2 * _rotate_bytes(log)
     volumes: list[dict[str, Any]] = [{"name": _SPOOL, "emptyDir": {"sizeLimit": str(limit)}}]
     if log.secret_ref is not None:
-        volumes.append({"name": _SECRET, "secret": {"secretName": log.secret_ref.name, "defaultMode": 0o440}})
+        # Optional: the server says which key is missing, where the kubelet would wait without a word in any status.
+        secret = {"secretName": log.secret_ref.name, "defaultMode": 0o440, "optional": True}
+        volumes.append({"name": _SECRET, "secret": secret})
     if log.persistent_volume_claim is not None:
         claim = {"claimName": log.persistent_volume_claim.claim_name}
         volumes.append({"name": _CLAIM, "persistentVolumeClaim": claim})

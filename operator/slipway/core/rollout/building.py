@@ -8,15 +8,18 @@ from datetime import datetime
 from typing import Any
 
 from slipway.api.v1alpha1.rollout_model import BuildImage
-from slipway.core.desired.build_job import DEADLINE_SECONDS, Build, KeyOf, build_job
+from slipway.core.desired.build_job import DEADLINE_SECONDS, DOCKER_CONFIG, REGISTRY_CA, Build, build_job
+from slipway.core.desired.build_job_buildah import SystemImage
+from slipway.core.desired.key_of import KeyOf
 from slipway.core.plan import Manifest
-from slipway.core.rollout.job_words import MOST_SAID, ended_long_ago, finished, pods_of, words
+from slipway.core.rollout.job_words import MOST_SAID, container_statuses, ended_long_ago, finished, pods_of, words
 from slipway.core.rollout.snapshot import Object
 from slipway.core.rollout.turn import Turn
 
 ANSWER = "image"
 """The member of a builder's words that says that it has succeeded."""
 
+PODLESS_SECONDS = 60
 RENEW_SECONDS = 300
 """A Job that waits for a Secret is made anew this long before its deadline: it has not failed."""
 
@@ -49,7 +52,23 @@ def build_of(turn: Turn) -> Build | None:
         scoring=turn.snapshot.batch is not None,
         package_index=image.package_index.url if image.package_index else "",
         secrets=tuple(_secrets(image)),
+        system=_system(turn),
     )  # fmt: skip
+
+
+def _system(turn: Turn) -> SystemImage | None:
+    image, installation = turn.spec.image, turn.snapshot.installation
+    wanted = image.buildah
+    if image.builder != "Buildah" or wanted is None:
+        return None
+    texts = (("SLIPWAY_DOCKERFILE", wanted.dockerfile_ref), ("SLIPWAY_APT_SOURCES", wanted.sources_ref))
+    return SystemImage(
+        installation.buildah_image,
+        installation.buildah_seccomp_profile,
+        wanted.system_packages,
+        tuple(KeyOf(name, "configMapKeyRef", text.name, text.key) for name, text in texts if text is not None),
+        tuple(one for one in _secrets(image) if one.kind == "configMapKeyRef"),
+    )
 
 
 def _model_uri(turn: Turn) -> str:
@@ -65,9 +84,9 @@ def _model_uri(turn: Turn) -> str:
 def _secrets(image: BuildImage) -> Iterator[KeyOf]:
     """The names of the variables are the builder's (slipway_serving.build.request)."""
     if image.push_secret_ref is not None:
-        yield KeyOf("SLIPWAY_DOCKER_CONFIG", "secretKeyRef", image.push_secret_ref.name, ".dockerconfigjson")
+        yield KeyOf(DOCKER_CONFIG, "secretKeyRef", image.push_secret_ref.name, ".dockerconfigjson")
     if image.ca_ref is not None:
-        yield KeyOf("SLIPWAY_REGISTRY_CA", "configMapKeyRef", image.ca_ref.name, image.ca_ref.key)
+        yield KeyOf(REGISTRY_CA, "configMapKeyRef", image.ca_ref.name, image.ca_ref.key)
     index = image.package_index
     if index is not None and index.secret_ref is not None:
         for variable, key in (("SLIPWAY_INDEX_USERNAME", "username"), ("SLIPWAY_INDEX_PASSWORD", "password")):
@@ -84,6 +103,7 @@ def missing_settings(turn: Turn) -> str:
         "images.builder": installation.builder_image,
         "images.base (or spec.image.base)": installation.base_image or turn.spec.image.base,
         "registry.default (or spec.image.repository)": installation.registry or turn.spec.image.repository,
+        "images.buildah": installation.buildah_image or turn.spec.image.builder != "Buildah",
     }
     return ", ".join(name for name, value in needed.items() if not value)
 
@@ -106,7 +126,7 @@ def spent_job(turn: Turn, job: Object) -> bool:
         return _made(job) < started
     if not finished(job, "Complete") and _waits_for(turn, job):  # a new one before its deadline says that it failed
         return turn.age(datetime.fromisoformat(_made(job))) > DEADLINE_SECONDS - RENEW_SECONDS
-    return not words(turn, job, ANSWER) and ended_long_ago(turn, job)
+    return not words(turn, job, ANSWER, steps=True) and ended_long_ago(turn, job)
 
 
 def outcome(turn: Turn, build: Build) -> Outcome | None:
@@ -114,7 +134,7 @@ def outcome(turn: Turn, build: Build) -> Outcome | None:
     job = turn.snapshot.jobs.get(build.job_name(turn.snapshot.name))
     if job is None or spent_job(turn, job):
         return None
-    said = words(turn, job, ANSWER)
+    said = words(turn, job, ANSWER, steps=True)
     if finished(job, "Complete"):
         return Outcome(said["image"], said.get("modelDigest", "")) if said else None
     if not finished(job, "Failed"):
@@ -129,24 +149,50 @@ def outcome(turn: Turn, build: Build) -> Outcome | None:
 def running_message(turn: Turn, build: Build) -> str:
     """What a build that has not ended is doing, with the last transient failure."""
     job = turn.snapshot.jobs.get(build.job_name(turn.snapshot.name))
+    if job and _podless(turn, job):
+        return _forbidden(build, job["metadata"]["name"])
     missing = _waits_for(turn, job) if job else ""
     if missing:
         return f"the build starts when this is there: {missing}"
-    error = words(turn, job, ANSWER).get("error") if job else None
+    error = words(turn, job, ANSWER, steps=True).get("error") if job else None
     if error:
         return f"retrying after {error.get('reason', 'a failure')}: {error.get('message', '')}"
     return "the image is being built" if job else "the build is about to start"
 
 
 def waits_for(turn: Turn, build: Build) -> str:
-    """The Secret or ConfigMap that the build waits for, in the kubelet's words; empty while it waits for none."""
+    """What the build waits for: a Secret or ConfigMap, in the kubelet's words, or leave to make its pod; empty while
+    it waits for none."""
     job = turn.snapshot.jobs.get(build.job_name(turn.snapshot.name))
     return _waits_for(turn, job) if job else ""
 
 
+def _podless(turn: Turn, job: Object) -> bool:
+    """Whether a Job has run for a minute without a pod: the API server refuses to make one."""
+    status = job.get("status") or {}
+    started = status.get("startTime")
+    if not started or status.get("active") or pods_of(turn, job):
+        return False
+    return turn.age(datetime.fromisoformat(started)) > PODLESS_SECONDS
+
+
+def _forbidden(build: Build, name: str) -> str:
+    said = f"the API server lets no pod of Job {name} be made; `kubectl describe job {name}` says why: a quota,"
+    if build.system is None or build.system.seccomp_profile:
+        return f"{said} or the namespace's Pod Security level, of which restricted is enough"
+    return (
+        f"{said} or the namespace's Pod Security level. Buildah's step runs without root and capabilities, but with the"
+        " seccomp profile Unconfined, which only the level privileged allows: give the nodes a profile and name it in"
+        " images.buildahSeccompProfile, with which restricted is enough, or label the namespace"
+        " pod-security.kubernetes.io/enforce=privileged"
+    )
+
+
 def _waits_for(turn: Turn, job: Object) -> str:
+    if _podless(turn, job):
+        return "a pod"
     for pod in pods_of(turn, job)[:1]:
-        for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        for container in container_statuses(pod, steps=True):
             waiting = (container.get("state") or {}).get("waiting") or {}
             if waiting.get("reason") == "CreateContainerConfigError":
                 return str(waiting.get("message") or "its pod cannot be configured")

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
+from slipway.api.v1alpha1.rollout_commands import RequestAnswer
 from slipway.api.v1alpha1.rollout_stages import Stage
-from slipway.api.v1alpha1.rollout_status import Benchmark, HistoryEntry, Rejected, StageProgress, Target, Variant
+from slipway.api.v1alpha1.rollout_status import (
+    RETIRING,
+    Benchmark,
+    HistoryEntry,
+    Rejected,
+    Retiring,
+    StageProgress,
+    Target,
+    Variant,
+)
 from slipway.core.desired.names import inference_service_name
+from slipway.core.rollout.abtest_plan import begun
 from slipway.core.rollout.replacement import free_name
 from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
 from slipway.core.rollout.snapshot import Resolved, leaving
@@ -16,15 +28,22 @@ HISTORY = 10
 REPLACED = "Replaced"
 """Role of a kept variant that a person has left for the older one: no gate may return to it."""
 
+PINNED = "PreviousPinned"
+"""Reason of a way back that a person has asked for."""
+
 REJECTED = 20
-Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted"]
+Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted", "Inconclusive"]
 
 
 def begin(turn: Turn, model: Resolved) -> Turn:
     """Pins a model version and starts its way, at its build."""
-    target = Target(version=model.version, digest=model.digest, started_at=turn.now)
-    turn = turn.set(target=target, queued=None, gates=(), split=None)
-    turn = turn.notice("Normal", "Started", f"version {model.version} is being rolled out")
+    target = Target(
+        model=model.name, version=model.version, digest=model.digest, started_at=turn.now, cause=model.cause
+    )
+    guarding = turn.status.gates if turn.variant("previous") is not None else ()
+    turn = turn.set(target=target, queued=None, ignored=None, gates=(), stable_gates=guarding, split=None, ab_test=None)
+    message = f"version {model.version} is being rolled out"
+    turn = turn.notice("Normal", "Started", message).record("Started", "VersionAskedFor", message)
     return turn.set(stage=StageProgress(name="build", index=-1, type=BUILD, since=turn.now, epoch=turn.status.epoch))
 
 
@@ -34,11 +53,18 @@ def same_as_stable(turn: Turn) -> bool:
     return stable is not None and revision_of(target.digest, target.image, turn.spec) == stable.revision
 
 
+def unchanged(turn: Turn) -> Turn:
+    """The target is what already serves, under another version: stable takes that name, and no traffic moves."""
+    target = turn.target
+    turn = turn.record("Promoted", "SameRevision", f"version {target.version} is the revision that serves already")
+    return end(turn.set_variant("stable", model=target.model, version=target.version, digest=target.digest))
+
+
 def add_candidate(turn: Turn, benchmark: Benchmark | None) -> Turn:
     """The image is proven, so the revision becomes the candidate."""
     target = turn.target
     if same_as_stable(turn):
-        return end(turn.set_variant("stable", version=target.version, digest=target.digest))
+        return unchanged(turn)
     revision = revision_of(target.digest, target.image, turn.spec)
     previous = turn.variant("previous")
     name = ""
@@ -63,19 +89,50 @@ def _name_of(turn: Turn, revision: str) -> str:
 def enter(turn: Turn, index: int) -> Turn:
     """Enters a stage of the spec: its weight or mirror is asked for, and evidence begins anew."""
     stage = turn.spec.stages[index]
-    weight, mirror, role = share_of(stage)
+    weight, mirror, role = share_of(stage, turn.the("candidate"))
     turn = turn.set_variant("candidate", weight=weight, mirror=mirror, role=role, since=turn.now)
+    turn = turn.notice("Normal", "StageStarted", f"stage {stage.name} began")
+    if stage.type == "Approval":
+        return _enter_approval(turn, stage, index)
+    if _has_passed(turn, stage):
+        turn = turn.set(gates=())
     ready_since = turn.stage.ready_since if turn.stage else None
     progress = StageProgress(name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since)
-    return turn.set(stage=progress).new_epoch().notice("Normal", "StageStarted", f"stage {stage.name} began")
+    return begun(
+        turn.set(stage=progress).new_epoch().record("StageEntered", stage.type, f"stage {stage.name} began"), stage
+    )
 
 
-def share_of(stage: Stage) -> tuple[str, str, str]:
-    """Weight, mirror and role that a stage asks for; a stage that this version does not run asks for no traffic."""
+def _has_passed(turn: Turn, following: Stage) -> bool:
+    """Whether a stage follows another one. Otherwise a commit has changed the running one, or put it in its place."""
+    running = turn.progress.name
+    return running != following.name and any(stage.name == running for stage in turn.spec.stages)
+
+
+def _enter_approval(turn: Turn, stage: Stage, index: int) -> Turn:
+    """The split stays, so its evidence and its route do as well, and the gates of the stage that it came from, whatever
+    becomes of that in the spec; only the clock of the stage begins anew."""
+    before = turn.progress
+    turn = turn.set_stage(
+        source=before.name if before.type in TRAFFIC_STAGES else before.source,
+        name=stage.name, index=index, type=stage.type, since=turn.now, epoch=turn.status.epoch, accrued_seconds=0,
+        running_since=None, expected_end=None, message="", advance="", approved="",
+    )  # fmt: skip
+    return turn.record("StageEntered", stage.type, f"stage {stage.name} began")
+
+
+def share_of(stage: Stage, candidate: Variant) -> tuple[str, str, str]:
+    """Weight, mirror and role that a stage asks for; a stage that this version does not run asks for no traffic, and
+    one of type Approval for what the candidate has already."""
     if stage.type == "Canary" and stage.canary is not None:
         return str(stage.canary.weight), "", "Canary"
     if stage.type == "Shadow" and stage.shadow is not None:
         return "0%", str(stage.shadow.percent), "Shadow"
+    if stage.type == "ABTest" and stage.ab_test is not None:
+        return str(stage.ab_test.weight), "", "ABTest"
+    if stage.type == "Approval":
+        role = "Waiting" if candidate.role == "Warming" else candidate.role
+        return candidate.weight, candidate.mirror, role
     return "0%", "", "Waiting"
 
 
@@ -89,20 +146,31 @@ def promote(turn: Turn) -> Turn:
         name="promote", index=len(turn.spec.stages), type=PROMOTE, since=turn.now, ready_since=ready_since
     )
     gates = turn.status.gates
-    return turn.set(stage=stage).new_epoch().set(gates=gates)
+    return turn.set(stage=stage).new_epoch().set(gates=gates, stable_gates=())
 
 
 def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
     """The gateway carries it: the candidate is stable, the old stable is kept warm. No pod restarts. `does` says what
     a stable version does."""
     target, candidate, old = turn.target, turn.the("candidate"), turn.variant("stable")
-    reason, message = "AllStagesPassed", f"version {target.version} {does}"
-    if old is None:
-        reason, message = "FirstRevision", f"{message}: the first revision, which passes no stage"
+    reason, because = ("FirstRevision", "the first revision, which passes no stage") if old is None else _grounds(turn)
+    message = f"version {target.version} {does}" + (f": {because}" if because else "")
     turn = _remember(turn, _entry(turn, candidate, "Promoted", reason, message)).notice("Normal", "Promoted", message)
     stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": True if old is None else None})
     kept = (_kept(turn, old),) if old is not None else ()
-    return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=())
+    return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=(), ab_test=None)
+
+
+def _grounds(turn: Turn) -> tuple[str, str]:
+    """Why a version was promoted: what it has proved is said of none that a person or an open end let pass."""
+    target, test = turn.target, turn.status.ab_test
+    if target.promote:
+        return "PromoteRequested", f"Promote by {target.promote}"
+    if test is not None and test.outcome == "Promote":
+        return "Inconclusive", f"experiment {test.stage} ended undecided, and its ifInconclusive is Promote"
+    if target.skipped:
+        return "StagesPassedOver", f"without {', '.join(each.name for each in target.skipped)}"
+    return "AllStagesPassed", ""
 
 
 def _kept(turn: Turn, old: Variant) -> Variant:
@@ -115,8 +183,8 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     """Stable serves all. The evidence goes to history at once; the candidate goes when nothing reaches it any more."""
     candidate, stage = turn.the("candidate"), turn.progress
     turn = _remember(turn, _entry(turn, candidate, outcome, reason, message))
-    if outcome in ("RolledBack", "Failed"):
-        turn = reject(turn, candidate.digest, candidate.version, reason)
+    if outcome != "Superseded":
+        turn = reject(turn, candidate, reason)
     reached = bool(candidate.mirror) or candidate.weight not in ("", "0%")
     turn = turn.set_variant("candidate", weight="0%", mirror="", role="Draining", since=turn.now, successor=None)
     if turn.variant("stable") is not None:
@@ -124,38 +192,69 @@ def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     draining = StageProgress(
         name="rollback", index=stage.index, type=ROLLBACK, since=turn.now, epoch=turn.status.epoch, message=message
     )
-    turn = turn.set(stage=draining, split=None, queued=None)
-    turn = turn.new_epoch() if reached else turn.set(gates=())
+    waiting = turn.status.queued
+    waiting = waiting if waiting is not None and waiting.cause == "Emergency" else None
+    turn = turn.set(stage=draining, split=None, queued=waiting)
+    turn = (turn.new_epoch() if reached else turn).set(gates=())
     return turn.notice("Warning" if outcome != "Superseded" else "Normal", outcome, message)
 
 
 def fail(turn: Turn, reason: str, message: str, benchmark: Benchmark | None = None) -> Turn:
     """Ends a campaign that never had a candidate."""
+    return drop(turn, "Failed", reason, message, benchmark)
+
+
+def drop(turn: Turn, outcome: Outcome, reason: str, message: str, benchmark: Benchmark | None = None) -> Turn:
+    """The same, whoever ends it."""
     target = turn.target
-    nobody = Variant(name="candidate", version=target.version, digest=target.digest, benchmark=benchmark)
-    turn = _remember(turn, _entry(turn, nobody, "Failed", reason, message))
-    turn = reject(turn, target.digest, target.version, reason)
-    return end(turn).notice("Warning", "Failed", message)
+    turn = _remember(turn, _entry(turn, _nobody(target, benchmark), outcome, reason, message))
+    turn = reject(turn, target, reason)
+    return end(turn).notice("Warning", outcome, message)
+
+
+def _nobody(target: Target, benchmark: Benchmark | None) -> Variant:
+    """What stands in history for a version that no revision was made of."""
+    return Variant(
+        name="candidate", model=target.model, version=target.version, digest=target.digest, benchmark=benchmark
+    )
 
 
 def restore(turn: Turn) -> Turn:
     """The kept previous variant serves again at the next reconcile: no cold start. The other is kept in its place."""
     stable, previous = turn.the("stable"), turn.the("previous")
     message = f"version {previous.version}, still kept, serves again in place of version {stable.version}"
-    turn = _remember(turn, _entry(turn, stable, "RolledBack", "PreviousPinned", message))
+    turn = _remember(turn, _entry(turn, stable, "RolledBack", PINNED, message))
     back = previous.model_copy(
         update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}
     )
     left = _kept(turn, stable).model_copy(update={"role": REPLACED})
-    return turn.set(variants=(back, left)).new_epoch().notice("Normal", "Restored", message)
+    return turn.set(variants=(back, left)).new_epoch().set(gates=()).notice("Normal", "Restored", message)
+
+
+def interrupt(turn: Turn, reason: str, message: str) -> Turn:
+    """Ends a campaign for no fault of its version, which may be tried again. Its InferenceService is held until its
+    last requests are done."""
+    target, candidate = turn.status.target, turn.variant("candidate")
+    if target is None:
+        return turn
+    if turn.stage_type != ROLLBACK:
+        turn = _remember(turn, _entry(turn, candidate or _nobody(target, None), "Superseded", reason, message))
+        turn = turn.notice("Normal", "Superseded", message)
+    name = candidate.inference_service if candidate is not None else ""
+    if name in turn.snapshot.services and len(turn.status.retiring) < RETIRING:
+        turn = turn.set(retiring=(*turn.status.retiring, Retiring(name=name)))
+    return end(turn)
 
 
 def revert(turn: Turn, reason: str, message: str) -> Turn:
-    """After promotion: the previous variant serves again, and the promoted one is on its way out, rejected."""
+    """After promotion: the previous variant serves again, and the promoted one is on its way out, rejected. A campaign
+    that has begun since ends: its version was compared with a bad one."""
+    turn = interrupt(turn, "StableRolledBack", f"the version that it was compared with goes back: {message}")
     stable, previous = turn.the("stable"), turn.the("previous")
     target = Target(
-        version=stable.version, digest=stable.digest, image=stable.image, revision=stable.revision, number=stable.number
-    )
+        model=stable.model, version=stable.version, digest=stable.digest, image=stable.image,
+        revision=stable.revision, number=stable.number,
+    )  # fmt: skip
     back = previous.model_copy(
         update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}
     )
@@ -166,32 +265,41 @@ def revert(turn: Turn, reason: str, message: str) -> Turn:
 
 
 def end(turn: Turn) -> Turn:
-    """Nothing is being rolled out any more."""
-    return turn.without("candidate").set(target=None, stage=None, split=None, gates=())
+    """Nothing is being rolled out any more; what guards the promoted version goes on."""
+    guarding = turn.status.stable_gates
+    return turn.without("candidate").set(
+        target=None, stage=None, split=None, gates=guarding, stable_gates=(), ab_test=None
+    )
 
 
-def reject(turn: Turn, digest: str, version: str, reason: str) -> Turn:
+def reject(turn: Turn, held: Target | Variant, reason: str) -> Turn:
     """Not tried again until the spec asks for something else, or for it in another way."""
     intent = intent_hash(turn.spec, turn.snapshot.latency)
-    entry = Rejected(digest=digest, version=version, reason=reason, at=turn.now, intent=intent)
-    others = (r for r in turn.status.rejected if (r.digest, r.version) != (digest, version))
+    same = {"digest": held.digest, "model": held.model, "version": held.version}
+    entry = Rejected(**same, reason=reason, at=turn.now, intent=intent)
+    others = (r for r in turn.status.rejected if r.model_dump(include=set(same)) != same)
     return turn.set(rejected=(entry, *others)[:REJECTED])
 
 
 def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message: str) -> HistoryEntry:
     target, stage = turn.status.target, turn.stage
+    began = (target.started_at if target else None) or variant.since
     return HistoryEntry(
-        revision=variant.revision, number=variant.number, version=variant.version, digest=variant.digest,
+        revision=variant.revision, number=variant.number, model=variant.model, version=variant.version,
+        digest=variant.digest,
         outcome=outcome, stage=stage.name if stage else "", reason=reason, message=message,
-        started_at=(target.started_at if target else None) or variant.since, ended_at=turn.now, gates=turn.status.gates,
-        benchmark=variant.benchmark,
+        started_at=began, ended_at=turn.now, gates=turn.status.gates,
+        benchmark=variant.benchmark, cause=target.cause if target else "", skipped=target.skipped if target else (),
+        requests=_applied_since(turn, began), ab_test=turn.status.ab_test,
     )  # fmt: skip
 
 
+def _applied_since(turn: Turn, began: datetime | None) -> tuple[RequestAnswer, ...]:
+    """What people asked of a campaign and got; a Retry asks for one that has not begun."""
+    applied = (each for each in turn.status.requests if each.outcome == "Applied" and each.action != "Retry")
+    return tuple(each for each in applied if each.at and began and each.at >= began)[:HISTORY]
+
+
 def _remember(turn: Turn, entry: HistoryEntry) -> Turn:
+    turn = turn.record("Restored" if entry.reason == PINNED else entry.outcome, entry.reason, entry.message)
     return turn.set(history=(entry, *turn.status.history)[:HISTORY])
-
-
-def runs_traffic(turn: Turn) -> bool:
-    """Whether the candidate is in a stage that this version runs."""
-    return turn.stage_type in TRAFFIC_STAGES

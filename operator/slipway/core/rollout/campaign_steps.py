@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from slipway.core.desired.inference_service import pulled_with
+from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.building import build_of, missing_settings, outcome, running_message, waits_for
-from slipway.core.rollout.campaign import end, enter, fail, promote, promoted, roll_back
+from slipway.core.rollout.campaign import end, fail, promote, promoted, roll_back
+from slipway.core.rollout.passing import go_on
 from slipway.core.rollout.presence import complaint, full, live_service
 from slipway.core.rollout.proving import prove
 from slipway.core.rollout.revision import pull_secret
@@ -16,6 +18,9 @@ from slipway.core.rollout.turn import Turn
 
 GATEWAY_SECONDS = 60.0
 """How long a deletion waits for a gateway that may be gone itself."""
+
+WAIT_SECONDS = 15.0
+"""How often a candidate that may not go on is looked at; the end of a pause is an event, that of a freeze is not."""
 
 
 def building(turn: Turn) -> Turn:
@@ -49,8 +54,12 @@ def starting(turn: Turn) -> Turn:
     """Until the candidate is ready, in full, and warm."""
     turn, candidate = ready_clock(turn), turn.the("candidate")
     stage = turn.progress
-    if warm(turn) and not turn.spec.paused:
-        return enter(turn, 0) if turn.variant("stable") is not None else promote(turn)
+    if warm(turn):
+        stop = barrier(turn)
+        if stop is not None:
+            message = f"version {candidate.version} is ready and waits: {stop.message}"
+            return turn.say("Progressing", "False", stop.reason, message).at_latest(WAIT_SECONDS)
+        return go_on(turn) if turn.variant("stable") is not None else promote(turn)
     if not full(turn, candidate):
         # It serves nobody yet, so that a Secret which is mended here restarts nothing that counts.
         turn = turn.set_variant("candidate", template=pulled_with(candidate.template, pull_secret(turn.spec)))

@@ -8,6 +8,10 @@ from slipway.api.v1alpha1.conditions import Condition
 from slipway.api.v1alpha1.modelrollout import FIRST_REVISION
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.core.kstatus import NOT_YET_ACTIVE, inactive
+from slipway.core.rollout.abtest import OPEN
+from slipway.core.rollout.abtest_plan import UNDERPOWERED
+from slipway.core.rollout.abtest_words import of_experiment
+from slipway.core.rollout.barriers import advance_allowed, stopped
 from slipway.core.rollout.logged import predictions_logged
 from slipway.core.rollout.presence import complaint, endpoints, live_service, size
 from slipway.core.rollout.replacement import coming
@@ -17,9 +21,9 @@ from slipway.core.rollout.stages import is_short
 from slipway.core.rollout.turn import BEFORE_TRAFFIC, BUILD, PROMOTE, PROVE, ROLLBACK, START, TRAFFIC_STAGES, Turn
 
 ORDER = (
-    "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "ModelResolved", "Certified", "ImageBuilt",
-    "ModelProven", "BatchScored", "SplitAgrees", "EvidenceAvailable", "PredictionsLogged", "InitialRevisionGated",
-    "InactiveFields", "ShortStages",
+    "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "AdvanceAllowed", "ModelResolved", "Certified",
+    "ImageBuilt", "ModelProven", "BatchScored", "SplitAgrees", "EvidenceAvailable", "PredictionsLogged",
+    "InitialRevisionGated", "InactiveFields", "ShortStages", "ExperimentValid", UNDERPOWERED,
 )  # fmt: skip
 Statement = tuple[str, str, str]
 _CONDITION_OF_FAILURE = {"build": "ImageBuilt", "prove": "ModelProven"}
@@ -30,6 +34,7 @@ _PHASES = {
     PROMOTE: "Promoting",
     ROLLBACK: "RollingBack",
     **{name: name for name in TRAFFIC_STAGES},
+    "Approval": "AwaitingApproval",
 }
 
 
@@ -101,7 +106,9 @@ def _derived(turn: Turn, route: RouteView) -> dict[str, Statement]:
     stated |= of_model(turn)
     stated |= {said.type: (said.status, said.reason, said.message) for said in inactive(turn.snapshot.inactive)}
     stated |= _of_first_revision(turn)
+    stated |= of_experiment(turn)
     stated |= predictions_logged(turn)
+    stated |= advance_allowed(turn)
     short = [s.name for s in turn.spec.stages if s.type in TRAFFIC_STAGES and is_short(s)]
     if short:
         message = f"stages of less than ten minutes are for trying out, not for production: {', '.join(short)}"
@@ -189,10 +196,10 @@ def _of_first_revision(turn: Turn) -> dict[str, Statement]:
 def _phase(turn: Turn, stated: dict[str, Statement]) -> str:
     if turn.snapshot.deleting:
         return "Deleting"
-    if stated["Stalled"][1] in ("Breached", "StageNotSupported"):
+    if stated["Stalled"][1] in ("Breached", "StageNotSupported", OPEN):
         return "Held"
     if turn.stage_type:
-        return "Paused" if turn.spec.paused and turn.stage_type != ROLLBACK else _PHASES.get(turn.stage_type, "Held")
+        return "Paused" if stopped(turn) and turn.stage_type != ROLLBACK else _PHASES.get(turn.stage_type, "Held")
     if turn.variant("stable") is not None:
         return "Serving"
     return "Failed" if stated["Stalled"][0] == "True" else "Pending"

@@ -13,10 +13,12 @@ from slipway.core.rollout.campaign_steps import building, promoting, rolling_bac
 from slipway.core.rollout.conditions import conclude, conditions_of
 from slipway.core.rollout.deletion import delete_everything, going, let_everything_go, orphaned, withdraw
 from slipway.core.rollout.effects import effects
-from slipway.core.rollout.guard import keep_watch
+from slipway.core.rollout.guard import keep_watch, watch_stable
 from slipway.core.rollout.persisted import dump, position
 from slipway.core.rollout.proving import proving
+from slipway.core.rollout.recording import acted, look_again, record
 from slipway.core.rollout.replacement import replace_deleted, replacing
+from slipway.core.rollout.requests import attend, refuse_all
 from slipway.core.rollout.route import RouteView, view
 from slipway.core.rollout.snapshot import Snapshot
 from slipway.core.rollout.stages import in_stage
@@ -38,20 +40,17 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     if is_batch(snapshot):
         return decide_batch(turn)
     route = view(snapshot)
-    return _plan(turn, _transition(turn, route), route)
+    return _plan(turn, attend(turn, _transition(turn, route)), route)
 
 
 def _plan(before: Turn, after: Turn, route: RouteView) -> Plan:
     """A transition is written before anything is done about it; the next decision, at once, acts on it."""
     after = after if after.snapshot.deleting else after.at_latest(RESYNC_SECONDS)
-    status = conclude(after, route)
-    moved = position(status) != position(before.status)
-    return Plan(
-        actions=() if moved else effects(before),
-        status=dump(status),
-        notices=after.notices,
-        requeue_after=0 if moved else after.wake,
-    )
+    status = record(after, conclude(after, route))
+    if position(status) != position(before.status):
+        return Plan(status=dump(status), notices=after.notices, requeue_after=0)
+    actions = effects(before)
+    return Plan(actions, dump(acted(before, status, actions)), after.notices, look_again(actions, after.wake))
 
 
 def _transition(turn: Turn, route: RouteView) -> Turn:
@@ -62,12 +61,17 @@ def _transition(turn: Turn, route: RouteView) -> Turn:
     turn = replace_deleted(turn, route)
     if position(turn.status) != position(before):
         return turn
+    if turn.stage_type == PROMOTE and turn.variant("stable") is None and route.carried:
+        return promoting(turn, route)  # it serves already: what is asked for instead finds it as stable
     if turn.snapshot.task:
         turn = consider(turn)
     if position(turn.status) != position(before):
         return turn
     if turn.stage is None:
         return keep_watch(turn)
+    turn = watch_stable(turn)
+    if position(turn.status) != position(before):
+        return turn
     before_traffic = {BUILD: building, PROVE: proving, START: starting}
     if turn.stage_type in before_traffic:
         return before_traffic[turn.stage_type](turn)
@@ -107,6 +111,7 @@ def _refuse(snapshot: Snapshot, now: datetime, problem: str) -> Plan:
         update={
             "observed_generation": snapshot.generation,
             "conditions": conditions_of(snapshot.status, stated, snapshot.generation, now),
+            "requests": refuse_all(snapshot, "InvalidSpec", f"mend the rollout's spec first: {problem}", now),
         }
     )
     return Plan(status=dump(status))

@@ -62,7 +62,7 @@ def withdraw(turn: Turn, route: RouteView) -> Turn:
     if turn.variant("candidate") is not None:
         return roll_back(turn, "Aborted", "RolloutDeleted", "the ModelRollout was deleted")
     if turn.status.target is not None:
-        return end(turn)
+        return end(turn.record("Aborted", "RolloutDeleted", "the ModelRollout was deleted"))
     return turn.without("previous") if turn.variant("previous") else turn
 
 

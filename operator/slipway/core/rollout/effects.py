@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slipway.core.agreement import service_agrees
+from slipway.core.agreement import policy_agrees, service_agrees
 from slipway.core.desired.inference_service import inference_service
 from slipway.core.desired.names import FINALIZER, PROOF_LABEL
+from slipway.core.desired.network_policy import network_policy
 from slipway.core.desired.proof_job import proof_job
 from slipway.core.plan import Action, Apply, Create, Delete, SetFinalizers
 from slipway.core.rollout.building import build_job_manifest, build_of, spent_job
 from slipway.core.rollout.presence import size
 from slipway.core.rollout.proof_outcome import is_running, spent_proof
 from slipway.core.rollout.proving import due_in, proof_of
+from slipway.core.rollout.recording import ledger_writes
 from slipway.core.rollout.replacement import names_of
 from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
 from slipway.core.rollout.snapshot import Object, key_of, leaving
@@ -31,7 +33,30 @@ def effects(turn: Turn) -> tuple[Action, ...]:
         names = (*snapshot.finalizers, FINALIZER)
         return (SetFinalizers(snapshot.key, snapshot.resource_version, names),)
     route = view(snapshot)
-    return (*_route(turn, route), *_variants(turn), *build(turn), *_prove(turn), *_clean_up(turn, route))
+    return (
+        *_route(turn, route),
+        *_network(turn),
+        *_variants(turn),
+        *build(turn),
+        *_prove(turn),
+        *_clean_up(turn, route),
+        *ledger_writes(turn),
+    )
+
+
+def _network(turn: Turn) -> Iterator[Action]:
+    """The policy is there before the first pod, and goes where the installation makes none any more."""
+    snapshot, live = turn.snapshot, turn.snapshot.policy
+    if leaving(live) or not turn.status.variants:
+        return
+    reachable = snapshot.installation.reachable
+    if reachable is None:
+        if live is not None:
+            yield Delete(key_of(live), live["metadata"]["uid"])
+        return
+    wanted = network_policy(snapshot.identity, turn.spec.predictor.egress, turn.spec.prediction_log, reachable)
+    if live is None or not policy_agrees(live, wanted):
+        yield Apply(wanted)
 
 
 def _variants(turn: Turn) -> Iterator[Action]:
@@ -84,10 +109,11 @@ def _prove(turn: Turn) -> Iterator[Action]:
 
 
 def _route(turn: Turn, route: RouteView) -> Iterator[Action]:
-    wanted = wanted_route(turn.snapshot.identity, turn.spec, turn.status)
+    wanted, live = wanted_route(turn.snapshot.identity, turn.spec, turn.status), turn.snapshot.route
     if wanted is not None and not route.agrees:
-        live = turn.snapshot.route
         yield Apply(wanted, live["metadata"].get("resourceVersion") if live else None)
+    elif live is not None and route.left:
+        yield Delete(key_of(live), live["metadata"]["uid"])
 
 
 def _clean_up(turn: Turn, route: RouteView) -> Iterator[Action]:

@@ -28,9 +28,12 @@ def ended_long_ago(turn: Turn, job: Object) -> bool:
     return finished(job, "Complete") and end is not None and turn.age(datetime.fromisoformat(end)) > MESSAGE_GRACE
 
 
-def words(turn: Turn, job: Object, answer: str) -> Mapping[str, Any]:
-    """The JSON that the Job's pods left: one with the member `answer` before an error, the newest pod before others."""
-    found = [said for pod in pods_of(turn, job) for said in _messages(pod, answer)]
+def words(turn: Turn, job: Object, answer: str, steps: bool = False) -> Mapping[str, Any]:
+    """The JSON that the Job's pods left: one with the member `answer` before an error, the newest pod before others.
+
+    `steps` says that the containers which run before the others are steps of the Job, whose errors are its own.
+    """
+    found = [said for pod in pods_of(turn, job) for said in _messages(pod, answer, steps)]
     return next((said for said in found if answer in said), found[0] if found else {})
 
 
@@ -41,14 +44,21 @@ def pods_of(turn: Turn, job: Object) -> list[Object]:
     return sorted(own, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
 
 
+def container_statuses(pod: Object, steps: bool) -> list[Mapping[str, Any]]:
+    """Of the containers of a pod; with `steps` those that run before the others come first, else they are left out."""
+    status = pod.get("status") or {}
+    before = (status.get("initContainerStatuses") or ()) if steps else ()
+    return [*before, *(status.get("containerStatuses") or ())]
+
+
 def _belongs(pod: Object, job: Object) -> bool:
     owners = [owner.get("uid") for owner in pod["metadata"].get("ownerReferences") or ()]
     return not owners or job["metadata"]["uid"] in owners
 
 
-def _messages(pod: Object, answer: str) -> list[Mapping[str, Any]]:
+def _messages(pod: Object, answer: str, steps: bool) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+    for container in container_statuses(pod, steps):
         ended = (container.get("state") or {}).get("terminated") or {}
         text = ended.get("message", "")
         try:

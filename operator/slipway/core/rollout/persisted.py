@@ -13,7 +13,8 @@ def position(status: ModelRolloutStatus) -> Any:
     stage = status.stage
     where = (stage.type, stage.name, stage.since, stage.withheld_since is None) if stage else None
     variants = [(v.name, names_of(v), v.weight, v.mirror, v.template, v.number) for v in status.variants]
-    return status.target, where, variants, status.epoch
+    decided = (status.ledger.sequence, status.ledger.missed) if status.ledger else None
+    return status.target, where, variants, status.epoch, decided
 
 
 def dump(status: ModelRolloutStatus) -> dict[str, Any]:

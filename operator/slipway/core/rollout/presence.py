@@ -1,10 +1,24 @@
-"""Which variants can answer: InferenceService Ready, endpoints ready, capacity there."""
+"""Which variants can answer: InferenceService Ready, endpoints ready, capacity there; and why one cannot."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.rollout.snapshot import Object, Resolved, is_true, leaving
 from slipway.core.rollout.turn import Turn
+
+_SERVER = "kserve-container"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How the server of a variant's pod ended, in its own last words."""
+
+    code: int
+    reason: str
+    message: str
 
 
 def live_service(turn: Turn, variant: Variant | None) -> Object | None:
@@ -40,20 +54,46 @@ def full(turn: Turn, variant: Variant | None) -> bool:
     return ready and variant is not None and endpoints(turn, variant) >= size(turn, variant)
 
 
+def failure(turn: Turn, variant: Variant) -> Failure | None:
+    """How a server ended that is not ready again; None where none has.
+
+    By the pods, the newest first, since KServe looks at a server's end only when something else makes it look: it
+    watches init containers and Deployments, and a pod that never was ready changes neither when it crashes (0.20). What
+    KServe says comes second, and it keeps what is over.
+    """
+    pods = turn.snapshot.served_pods.get(variant.inference_service, ())
+    for pod in sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True):
+        for ended in () if leaving(pod) else _ends(pod):
+            reason = str(ended.get("reason") or "")
+            message = str(ended.get("message") or "its process ended")
+            return Failure(int(ended["exitCode"]), "" if reason == "Error" else reason, message)
+    status = (live_service(turn, variant) or {}).get("status") or {}
+    told = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
+    if not told:
+        return None
+    return Failure(int(told.get("exitCode") or 0), str(told.get("reason") or ""), str(told.get("message") or ""))
+
+
+def _ends(pod: Object) -> Iterator[Object]:
+    """The last end of the pod's server, unless it answers again or ended well."""
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        if container.get("name") == _SERVER and not container.get("ready"):
+            states = (container.get("state") or {}, container.get("lastState") or {})
+            yield from (state["terminated"] for state in states if (state.get("terminated") or {}).get("exitCode"))
+
+
 def complaint(turn: Turn, variant: Variant | None) -> str:
-    """Why a variant is not ready, in KServe's words."""
+    """Why a variant is not ready, in the words of its pods or of KServe."""
     live = live_service(turn, variant)
     if variant is None or live is None:
         return "its InferenceService does not exist yet"
     if leaving(live):
         return f"somebody deleted its InferenceService {variant.inference_service}"
-    status = live.get("status") or {}
-    failure = (status.get("modelStatus") or {}).get("lastFailureInfo") or {}
-    if failure:
-        words = [failure.get("reason", ""), failure.get("message", "")]
-        code = failure.get("exitCode")
-        return " ".join(w for w in [*words, f"(exit code {code})" if code else ""] if w)[:500]
-    for condition in status.get("conditions") or ():
+    failed = failure(turn, variant)
+    if failed is not None:
+        words = [failed.reason, failed.message, f"(exit code {failed.code})" if failed.code else ""]
+        return " ".join(word for word in words if word)[:500]
+    for condition in (live.get("status") or {}).get("conditions") or ():
         if condition.get("status") == "False" and condition.get("message"):
             return f"{condition['type']}: {condition['message']}"[:500]
     return f"{endpoints(turn, variant)} of {size(turn, variant)} replicas are ready"

@@ -7,7 +7,7 @@ from slipway.core.desired.names import short_hash
 from slipway.core.desired.proof_job import ProofRun, withheld_variables
 from slipway.core.proof import ATTEMPTS, benchmark, load_of
 from slipway.core.rollout.building import missing_settings
-from slipway.core.rollout.campaign import add_candidate, end, fail, same_as_stable
+from slipway.core.rollout.campaign import add_candidate, fail, same_as_stable, unchanged
 from slipway.core.rollout.proof_outcome import Outcome, last_attempt, outcome, waiting_for
 from slipway.core.rollout.revision import candidate_of, revision_of
 from slipway.core.rollout.turn import PROVE, Turn
@@ -25,7 +25,7 @@ def prove(turn: Turn, image: str, digest: str) -> Turn:
     target = turn.target.model_copy(update={"image": image, "digest": digest, "proof_attempt": 0})
     turn = turn.set(target=target)
     if same_as_stable(turn):
-        return end(turn.set_variant("stable", version=target.version, digest=digest))
+        return unchanged(turn)
     if turn.snapshot.batch is not None:
         return add_candidate(turn, None)
     known = next((proof for proof in turn.status.proofs if proof.key == proof_key(turn)), None)

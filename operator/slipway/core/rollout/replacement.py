@@ -119,8 +119,9 @@ def _move(turn: Turn, variant: Variant, name: str, routed: bool) -> Turn:
 
 def _retire(turn: Turn, route: RouteView) -> Turn:
     kept = []
+    needed = {name for variant in turn.status.variants for name in names_of(variant)}
     for each in turn.status.retiring:
-        if each.name not in turn.snapshot.services:
+        if each.name not in turn.snapshot.services or each.name in needed:  # gone, or taken over by a new attempt
             continue
         if each.since is None and route.carried and not refers_to(route, each.name):
             each = each.model_copy(update={"since": turn.now})

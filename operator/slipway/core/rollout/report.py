@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from slipway.api.v1alpha1.abtest_status import ABTestResult
 from slipway.api.v1alpha1.rollout_status import GateResult, Split
 from slipway.core.evidence import Evidence
 from slipway.core.rollout.turn import Turn
@@ -22,6 +23,7 @@ class Measurements:
     exposures: int
     gates: tuple[GateResult, ...]
     split: Split | None
+    experiment: ABTestResult | None = None
 
     @classmethod
     def of(cls, evidence: object, judged: Sequence[Judged], split: Split | None, exposed: bool = True) -> Measurements:
@@ -38,15 +40,21 @@ def report(turn: Turn, found: Measurements, message: str, *, short: bool = False
     stage = turn.progress
     due = stage.reported_at is None or turn.age(stage.reported_at) >= (SHORT_SECONDS if short else LONG_SECONDS)
     news = _verdicts(turn.status.gates) != _verdicts(found.gates) or _agrees(turn.status.split) != _agrees(found.split)
+    news = news or _of_experiment(turn.status.ab_test) != _of_experiment(found.experiment or turn.status.ab_test)
     moved = _moved(turn, found, short) or (short and stage.message != message)
     if not (now or news or (due and moved)):
         return turn
-    turn = turn.set(gates=found.gates, split=found.split)
+    turn = turn.set(gates=found.gates, split=found.split, ab_test=found.experiment or turn.status.ab_test)
     return turn.set_stage(samples=found.samples, exposures=found.exposures, message=message, reported_at=turn.now)
 
 
 def _verdicts(gates: Sequence[GateResult]) -> list[tuple[str, str, int]]:
     return [(gate.name, gate.verdict, gate.breaches) for gate in gates]
+
+
+def _of_experiment(result: ABTestResult | None) -> object:
+    """What of an experiment must not be lost: each look that was taken, the end, and what follows."""
+    return (result.verdict, len(result.looks), result.ended_at, result.outcome) if result else None
 
 
 def _agrees(split: Split | None) -> object:

@@ -12,17 +12,17 @@ from slipway.core.desired.inference_service import Served, predictor_template
 from slipway.core.desired.names import Identity, short_hash
 from slipway.core.rollout.route import header_of
 
-_SIZE = {"min_replicas", "max_replicas", "scale_metric", "scale_target"}
+_OUTSIDE_PODS = {"min_replicas", "max_replicas", "scale_metric", "scale_target", "egress"}
 
 
 def revision_of(digest: str, image: str, spec: ModelRolloutSpec) -> str:
-    """Short hash over model digest, image digest, decision layer, predictor without its size, and the prediction log
-    where there is one: its settings, the Secret's name among them, are part of the pods.
+    """Short hash over model digest, image digest, decision layer, predictor without its size and network, and the
+    prediction log where there is one: its settings, the Secret's name among them, are part of the pods.
 
     The decision layer (threshold, calibration, rules) travels inside the model's directory in this version, so that
     the model's digest covers it.
     """
-    template = spec.predictor.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_SIZE)
+    template = spec.predictor.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_OUTSIDE_PODS)
     parts: list[Any] = [digest, image.rpartition("@")[2], {}, template]
     if spec.prediction_log is not None:
         parts.append(spec.prediction_log.model_dump(mode="json", by_alias=True, exclude_defaults=True))
@@ -41,8 +41,8 @@ def candidate_of(identity: Identity, spec: ModelRolloutSpec, target: Target, ser
     """The variant that a target with an image becomes, its predictor written once and for all; `service` is the name
     of its InferenceService. Without traffic none is behind it: its image scores batches."""
     pinned = Variant(
-        name="candidate", role="Warming", revision=target.revision, number=target.number, version=target.version,
-        digest=target.digest, image=target.image,
+        name="candidate", role="Warming", revision=target.revision, number=target.number, model=target.model,
+        version=target.version, digest=target.digest, image=target.image,
     )  # fmt: skip
     if spec.traffic is None:
         return pinned

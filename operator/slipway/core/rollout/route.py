@@ -11,8 +11,9 @@ from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.api.v1alpha1.scalars import Share
 from slipway.core.agreement import route_agrees
 from slipway.core.desired.http_route import Backend, Intent, http_route
-from slipway.core.desired.names import Identity, predictor_service
-from slipway.core.rollout.snapshot import Object, Snapshot, is_true, variant
+from slipway.core.desired.names import ROLLOUT_LABEL, Identity, predictor_service
+from slipway.core.rollout.snapshot import Object, Snapshot, is_true, leaving, variant
+from slipway.core.rollout.turn import ROLLBACK
 
 
 def fraction(text: str) -> Decimal:
@@ -54,7 +55,8 @@ def wanted_route(identity: Identity, spec: ModelRolloutSpec, status: ModelRollou
 
 @dataclass(frozen=True)
 class RouteView:
-    """The live route. `agrees`: it says what the persisted status asks; `carried`: the gateway has accepted that."""
+    """The live route. `agrees`: it says what the persisted status asks; `carried`: the gateway has accepted that.
+    `left`: it is ours, and names a first revision that is being given up, beside which there is no other."""
 
     exists: bool
     generation: int
@@ -63,6 +65,7 @@ class RouteView:
     services: frozenset[str]
     complaint: str = ""
     refused: bool = False
+    left: bool = False
 
 
 def view(snapshot: Snapshot) -> RouteView:
@@ -74,7 +77,15 @@ def view(snapshot: Snapshot) -> RouteView:
     generation = int(live["metadata"].get("generation", 0))
     agrees = wanted is not None and route_agrees(live, wanted)
     complaint, refused = _complaint(live, generation)
-    return RouteView(True, generation, agrees, agrees and not complaint, _services(live), complaint, refused)
+    left = wanted is None and _given_up(snapshot, live)
+    return RouteView(True, generation, agrees, agrees and not complaint, _services(live), complaint, refused, left)
+
+
+def _given_up(snapshot: Snapshot, live: Object) -> bool:
+    """Never of a status that has lost its variants: what serves goes on serving then."""
+    ours = (live["metadata"].get("labels") or {}).get(ROLLOUT_LABEL) == snapshot.name
+    stage = snapshot.status.stage
+    return ours and not leaving(live) and stage is not None and stage.type == ROLLBACK
 
 
 def _complaint(live: Object, generation: int) -> tuple[str, bool]:

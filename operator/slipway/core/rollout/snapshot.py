@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
+from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec
 from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.batch_task import BatchTask
 from slipway.core.desired.names import GROUP, Identity
+from slipway.core.desired.network_policy import Reachable
 from slipway.core.evidence import Evidence
 from slipway.core.plan import ObjectKey, Unavailable
 from slipway.core.prediction_log import LogHealth
+from slipway.core.primary import TaskMetrics
 
 Object = Mapping[str, Any]
 
@@ -24,17 +28,21 @@ class Installation:
 
     mlflow: str = ""
     builder_image: str = ""
+    buildah_image: str = ""
+    buildah_seccomp_profile: str = ""
     base_image: str = ""
     registry: str = ""
     registry_plain_http: bool = False
+    reachable: Reachable | None = None
+    """What served pods may reach; None where the installation makes no NetworkPolicies."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A model, pinned. Digest and evaluation come from a version's tags and may be empty.
+    """A model, pinned. Digest, evaluation and cause come from a version's tags and may be empty.
 
     `version` is what people read: a number, the `runs:/` URI of a run's model, the short digest of a finished image.
-    `image` is set where there is nothing to build.
+    `image` is set where there is nothing to build; `run` is the id of the MLflow run that made it, where one is known.
     """
 
     name: str
@@ -42,15 +50,29 @@ class Resolved:
     digest: str = ""
     evaluation: str = ""
     image: str = ""
+    cause: str = ""
+    run: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A RolloutRequest whose own status has no final answer yet."""
+
+    uid: str
+    name: str
+    created: datetime
+    spec: RolloutRequestSpec
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One observation. `services` are all InferenceServices labelled with the rollout, `ready` their ready endpoints.
+    """One observation. `services` are all InferenceServices labelled with the rollout, `ready` their ready endpoints,
+    `served_pods` their pods, all three by the InferenceService's name.
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
     even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
     is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
+    `archived` are tags of an MLflow run, read while an entry of the ledger has to go.
     """
 
     namespace: str
@@ -70,15 +92,20 @@ class Snapshot:
     batch_invalid: str = ""
     cron_job: Object | None = None
     latency: Latency | None = None
+    metrics: TaskMetrics = field(default_factory=TaskMetrics)
     inactive: tuple[str, ...] = ()
     model: Resolved | Unavailable | None = None
     services: Mapping[str, Object] = field(default_factory=dict)
     ready: Mapping[str, int] = field(default_factory=dict)
+    served_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     route: Object | None = None
+    policy: Object | None = None
     jobs: Mapping[str, Object] = field(default_factory=dict)
     job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     evidence: Evidence | Unavailable | None = None
     log: LogHealth | Unavailable | None = None
+    archived: Mapping[str, str] | Unavailable | None = None
+    requests: tuple[Request, ...] = ()
     installation: Installation = Installation()
 
     @property

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.api.v1alpha1.rollout_status import Split
 from slipway.core.evidence import Evidence
 from slipway.core.plan import Unavailable
-from slipway.core.rollout.campaign import enter, promote, roll_back, share_of
+from slipway.core.rollout.abtest import LOST, OPEN, Trial, expected_end, experiment, open_end, settled, trial
+from slipway.core.rollout.abtest_plan import changed
+from slipway.core.rollout.approval import has_share, measured, missing_approval, say_awaiting, unmeasured
+from slipway.core.rollout.barriers import Barrier, barrier, ceiling, stopped
+from slipway.core.rollout.campaign import enter, roll_back, share_of
 from slipway.core.rollout.clock import elapsed, expect_end, measured_split, remaining, run, standing
+from slipway.core.rollout.passing import cut_short, go_on, taken_out
 from slipway.core.rollout.presence import answers, complaint, full
 from slipway.core.rollout.report import Measurements, report
-from slipway.core.rollout.route import RouteView
-from slipway.core.rollout.turn import TRAFFIC_STAGES, Turn
-from slipway.core.rollout.verdicts import Judged, evaluate, gates_of, overdue
+from slipway.core.rollout.route import RouteView, fraction
+from slipway.core.rollout.turn import Turn
+from slipway.core.rollout.verdicts import Judged, breach_held, evaluate, gates_of, overdue
 
 SHORT_SECONDS = 600.0
 """A stage that is shorter is watched by a person: it is looked at, and reported, more often."""
@@ -29,16 +36,21 @@ def is_short(stage: Stage) -> bool:
 
 
 def in_stage(turn: Turn, route: RouteView) -> Turn:
-    """Shadow and Canary; a stage of another type holds."""
+    """Shadow, Canary, ABTest, and Approval with their traffic; without traffic a stage waits for a person."""
     progress = turn.progress
     index = _place(turn)
     stage = turn.spec.stages[index]
-    if _asks_otherwise(turn, stage):
-        return enter(turn, index).notice("Normal", "StageChanged", f"the spec changed stage {stage.name}")
+    changes = _asks_otherwise(turn, stage)
+    stop = barrier(turn) if changes and _goes_forward(turn, stage) else None
+    if changes and stop is None:
+        return enter(taken_out(turn), index).notice("Normal", "StageChanged", f"the spec changed stage {stage.name}")
     if index != progress.index:
         turn = turn.set_stage(index=index)
-    if stage.type not in TRAFFIC_STAGES:
-        return _holds(turn, stage)
+    if stop is not None:
+        protected = protect(turn)
+        return protected if protected is not None else _as_it_is(turn, stage, stop)
+    if not measured(turn, stage):
+        return unmeasured(turn, stage)
     turn = turn.at_latest(poll_seconds(stage))
     protected = protect(turn)
     return protected if protected is not None else _judge(turn, stage, route)
@@ -55,15 +67,38 @@ def _place(turn: Turn) -> int:
 
 def _asks_otherwise(turn: Turn, stage: Stage) -> bool:
     progress, candidate = turn.progress, turn.the("candidate")
-    weight, mirror, _ = share_of(stage)
+    weight, mirror, _ = share_of(stage, candidate)
     same = (progress.name, progress.type, candidate.weight, candidate.mirror)
-    return same != (stage.name, stage.type, weight, mirror)
+    return same != (stage.name, stage.type, weight, mirror) or changed(turn, stage)
 
 
-def _holds(turn: Turn, stage: Stage) -> Turn:
-    message = f"stage {stage.name}: this version does not run stages of type {stage.type}; take it out to go on"
-    turn = turn.say("Progressing", "False", "StageNotSupported", message)
-    return turn.say("Stalled", "True", "StageNotSupported", message)
+def _goes_forward(turn: Turn, stage: Stage) -> bool:
+    """Whether the spec's change gives the candidate more than it has, or the same in another stage."""
+    candidate = turn.the("candidate")
+    weight, mirror, _ = share_of(stage, candidate)
+    asked = (fraction(weight), fraction(mirror), stage.name != turn.progress.name)
+    return asked > (fraction(candidate.weight), fraction(candidate.mirror), False)
+
+
+def _as_it_is(turn: Turn, stage: Stage, stop: Barrier) -> Turn:
+    """The candidate keeps what it has, under the gates, while a change of the spec that goes forward waits. Its clock
+    stands: evidence begins anew with the change."""
+    message = f"stage {turn.progress.name} stays as it is, and the spec's change of it waits: {stop.message}"
+    turn = run(turn.at_latest(poll_seconds(stage)), message).say("Progressing", "False", stop.reason, message)
+    if not has_share(turn.the("candidate")):
+        return turn
+    same = stage.name == turn.progress.name
+    gates = gates_of(turn, stage) if same else [(gate.name, gate) for gate in turn.spec.gates]
+    planned = float(max(stage.min_samples or 0, stage.min_exposures or 0)) if same else 0.0
+    guards = evaluate(turn, gates, turn.snapshot.evidence, planned)
+    exposed = not turn.the("candidate").mirror
+    counted = Measurements.of(turn.snapshot.evidence, guards, turn.status.split, exposed)
+    back = _way_back(turn, guards, None, counted)
+    if back is not None:
+        return back
+    bad = next((each for each in guards if each.breached), None)
+    turn = report(turn, counted, message, short=is_short(stage))
+    return _held(turn, bad) if bad is not None else turn
 
 
 def protect(turn: Turn) -> Turn | None:
@@ -109,33 +144,82 @@ def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
     evidence = turn.snapshot.evidence
     split = measured_split(turn, evidence) if isinstance(evidence, Evidence) else None
     planned = float(max(stage.min_samples or 0, stage.min_exposures or 0))
-    judged = evaluate(turn, gates_of(turn, stage), evidence, planned)
-    counted = Measurements.of(evidence, judged, split, exposed=stage.type != "Shadow")
+    guards = evaluate(turn, gates_of(turn, stage), evidence, planned)
+    turn, seen = _experiment(turn, stage, split)
+    judged = (*guards, seen.judged) if seen is not None else guards
+    counted = Measurements.of(evidence, judged, split, exposed=not turn.the("candidate").mirror)
     because = standing(turn, route, split)
-    turn = expect_end(run(turn, because), stage)
+    turn = expected_end(expect_end(run(turn, because), stage))
     turn = _say_split(turn, split, because)
+    lacks = _lacks(turn, stage, guards, counted, because)
+    if seen is not None and stage.ab_test is not None:
+        seen = settled(turn, stage.ab_test, seen, lacks)
+        counted = replace(counted, experiment=seen.result)
     bad = next((each for each in judged if each.breached), None)
-    late = overdue(turn, judged)
-    if turn.spec.on_breach == "Rollback" and bad is not None:
-        return roll_back(turn.set(gates=counted.gates), "RolledBack", "GateBreached", _because(bad))
-    if late is not None:
-        return roll_back(turn.set(gates=counted.gates), "RolledBack", "GateUnknown", _because(late))
-    waits = _waits(turn, stage, judged, counted, because)
+    over = cut_short(turn, stage)
+    back = _way_back(turn, judged, seen, counted)
+    if back is None and seen is not None and bad is None and not over:
+        back = _undecided(turn, seen, counted, lacks)
+    if back is not None:
+        return back
+    waits = _hindrances(turn, bad) if over else [*lacks, *(seen.waits if seen else ()), *_people(turn, stage)]
     if not waits:
-        return _passed(report(turn, counted, "", now=True))
+        return go_on(report(turn, counted, "", now=True), over)
     turn = report(turn, counted, "; ".join(waits), short=is_short(stage))
     if bad is not None:
-        message = f"held for a person (onBreach: Hold): {bad.result.name} breached"
-        return turn.say("Progressing", "False", "Breached", message).say("Stalled", "True", "Breached", message)
+        return _held(turn, bad)
+    if seen is not None and seen.result.outcome == "Hold" and not over:
+        message = f"held for a person (ifInconclusive: Hold): {open_end(seen, lacks)}"
+        return turn.say("Progressing", "False", OPEN, message).say("Stalled", "True", OPEN, message)
     return _say_progress(turn, stage, judged, because)
 
 
+def _held(turn: Turn, bad: Judged) -> Turn:
+    message = f"held for a person (onBreach: Hold): {bad.result.name} breached"
+    turn = breach_held(turn, bad, f"{message}: {bad.result.message}")
+    return turn.say("Progressing", "False", "Breached", message).say("Stalled", "True", "Breached", message)
+
+
+def _experiment(turn: Turn, stage: Stage, split: Split | None) -> tuple[Turn, Trial | None]:
+    """The look of a stage with an experiment; None in another."""
+    if stage.ab_test is None:
+        return turn, None
+    turn = experiment(turn, stage)
+    return turn, trial(turn, stage, split)
+
+
+def _way_back(turn: Turn, judged: Sequence[Judged], seen: Trial | None, counted: Measurements) -> Turn | None:
+    """The way back that nobody holds up: a gate has breached, nobody could judge one, or the experiment was lost."""
+    bad = next((each for each in judged if each.breached), None)
+    late = overdue(turn, judged)
+    known = turn.set(gates=counted.gates, ab_test=counted.experiment or turn.status.ab_test)
+    if turn.spec.on_breach == "Rollback" and bad is not None:
+        if seen is not None and bad is seen.judged:
+            return roll_back(known, "RolledBack", LOST, f"experiment {seen.result.stage}: {bad.result.message}")
+        return roll_back(known, "RolledBack", "GateBreached", _because(bad))
+    return roll_back(known, "RolledBack", "GateUnknown", _because(late)) if late is not None else None
+
+
+def _undecided(turn: Turn, seen: Trial, counted: Measurements, lacks: list[str]) -> Turn | None:
+    """The way back from an experiment that has proved nothing. No harm is done meanwhile, so that it waits for a person
+    who has stopped the rollout, though not for a freeze: no version goes forward."""
+    if seen.result.outcome != "KeepStable" or stopped(turn):
+        return None
+    known = turn.set(gates=counted.gates, ab_test=seen.result)
+    return roll_back(known, "Inconclusive", OPEN, open_end(seen, lacks))
+
+
 def _because(judged: Judged) -> str:
+    if judged.breached and judged.result.verdict != "Breach":
+        return f"gate {judged.result.name} breached before in this stage; now: {judged.result.message}"
     return f"gate {judged.result.name}: {judged.result.message}"
 
 
-def _waits(turn: Turn, stage: Stage, judged: Sequence[Judged], counted: Measurements, because: str) -> list[str]:
-    """What the stage still waits for; nothing means that it has passed."""
+def _lacks(turn: Turn, stage: Stage, guards: Sequence[Judged], counted: Measurements, because: str) -> list[str]:
+    """What is still missing in time and evidence, but for an experiment's own. What waits for people is none of it: a
+    freeze on the day of its last look would make a winner undecided."""
+    if stage.type == "Approval" and turn.target.promote:  # evidence was waived before; what endangers anybody never is
+        return _dangers(turn, next((each for each in guards if each.breached), None))
     waits = [f"clock stands: {because}"] if because else []
     left = remaining(turn, stage)
     if left > 0:
@@ -144,17 +228,29 @@ def _waits(turn: Turn, stage: Stage, judged: Sequence[Judged], counted: Measurem
         waits.append(f"{counted.samples} of {stage.min_samples} requests")
     if counted.exposures < (stage.min_exposures or 0):
         waits.append(f"{counted.exposures} of {stage.min_exposures} entities")
-    waits += [f"gate {each.result.name}: {each.result.verdict}" for each in judged if each.blocking]
-    if turn.spec.paused:
-        waits.append("paused")
+    waits += [f"gate {each.result.name}: {each.result.verdict}" for each in guards if each.blocking]
     return waits
 
 
-def _passed(turn: Turn) -> Turn:
-    progress = turn.progress
-    turn = turn.notice("Normal", "StagePassed", f"stage {progress.name} passed")
-    following = progress.index + 1
-    return enter(turn, following) if following < len(turn.spec.stages) else promote(turn)
+def _people(turn: Turn, stage: Stage) -> list[str]:
+    """What keeps a stage that has its evidence: a person, the calendar, the ceiling."""
+    stop = barrier(turn)
+    return [*filter(None, (missing_approval(turn, stage), stop.message if stop else "", ceiling(turn)))]
+
+
+def _hindrances(turn: Turn, bad: Judged | None) -> list[str]:
+    """What even a stage that is left before it has passed must wait for."""
+    waits, stop = _dangers(turn, bad), barrier(turn)
+    return [*waits, stop.message] if stop else waits
+
+
+def _dangers(turn: Turn, bad: Judged | None) -> list[str]:
+    """What no command passes: a breach, and a candidate that could not carry more."""
+    waits = [f"gate {bad.result.name}: Breach"] if bad is not None else []
+    candidate = turn.variant("candidate")
+    if not full(turn, candidate):
+        waits.append(f"the candidate is not ready: {complaint(turn, candidate)}")
+    return waits
 
 
 def _say_split(turn: Turn, split: object, because: str) -> Turn:
@@ -171,9 +267,13 @@ def _say_progress(turn: Turn, stage: Stage, judged: Sequence[Judged], because: s
     if isinstance(turn.snapshot.evidence, Unavailable):
         reason, message = turn.snapshot.evidence.reason, turn.snapshot.evidence.message
         turn = turn.say("EvidenceAvailable", "False", reason, message)
-        return turn.say("Progressing", "True", reason, f"stage {stage.name} holds: {message}")
+        turn = turn.say("Progressing", "True", reason, f"stage {stage.name} holds: {message}")
+        return say_awaiting(turn, stage) if missing_approval(turn, stage) else turn
+    if missing_approval(turn, stage):
+        return say_awaiting(turn, stage)
     if because:
         return turn.say("Progressing", "True", "ClockStands", f"stage {stage.name}: its clock stands, see status.stage")
     open_gates = [each.result.name for each in judged if each.blocking]
     message = f"stage {stage.name} gathers evidence" + (f"; open gates: {', '.join(open_gates)}" if open_gates else "")
-    return turn.say("Progressing", "True", "Paused" if turn.spec.paused else stage.type, message)
+    stop = barrier(turn)
+    return turn.say("Progressing", "True", stop.reason if stop else stage.type, message)

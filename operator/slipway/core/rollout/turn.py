@@ -6,21 +6,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from slipway.api.v1alpha1.abtest_status import ABTestResult
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, StageProgress, Target, Variant
+from slipway.core.ledger.entry import Decision, Kind
 from slipway.core.plan import Notice
 from slipway.core.rollout.snapshot import Snapshot, variant
 
 BUILD, PROVE, START, PROMOTE, ROLLBACK = "Build", "Prove", "Start", "Promote", "Rollback"
 BEFORE_TRAFFIC = (BUILD, PROVE, START)
-TRAFFIC_STAGES = ("Shadow", "Canary")
+TRAFFIC_STAGES = ("Shadow", "Canary", "ABTest")
 TICK = timedelta(seconds=1)
 """The reconcile's clock counts whole seconds: what begins now may have begun up to one later, and must not count it."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """`said` are the conditions that parts of the decision want to state: type → (status, reason, message)."""
+    """`said` are the conditions that parts of the decision want to state: type → (status, reason, message);
+    `decisions` go into the evidence ledger."""
 
     snapshot: Snapshot
     spec: ModelRolloutSpec
@@ -29,6 +32,7 @@ class Turn:
     notices: tuple[Notice, ...] = ()
     wake: float | None = None
     said: tuple[tuple[str, tuple[str, str, str]], ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
     def set(self, **fields: Any) -> Turn:
         """With some fields of the status changed."""
@@ -50,6 +54,10 @@ class Turn:
     def notice(self, kind: Literal["Normal", "Warning"], reason: str, message: str) -> Turn:
         """With an Event to tell."""
         return replace(self, notices=(*self.notices, Notice(kind, reason, message)))
+
+    def record(self, kind: Kind, reason: str, message: str) -> Turn:
+        """With an entry for the evidence ledger: this decision, and the status that it was taken upon."""
+        return replace(self, decisions=(*self.decisions, Decision(kind, reason, message, self.status)))
 
     def at_latest(self, seconds: float) -> Turn:
         """Decides again in at most `seconds`."""
@@ -95,9 +103,24 @@ class Turn:
         """Seconds since an instant; 0 when it is unknown."""
         return max(0.0, (self.now - since).total_seconds()) if since else 0.0
 
+    def _experiment_anew(self) -> ABTestResult | None:
+        """The running experiment without what was seen of it; one that the rollout has passed stays as it ended."""
+        known = self.status.ab_test
+        if known is None or self.stage is None or known.stage != self.stage.name or known.ended_at is not None:
+            return known
+        kept = {"stage", "metric", "design", "ends_at", "required", "expected_days", "reachable", "detectable"}
+        kept |= {"baseline", "basis", "underpowered"}
+        verdict = "Worse" if known.verdict == "Worse" else "Running"
+        return ABTestResult(**{name: getattr(known, name) for name in kept}, verdict=verdict)
+
     def new_epoch(self) -> Turn:
-        """Evidence restarts: the split changed, or somebody disturbed it."""
-        turn = self.set(epoch=self.status.epoch + 1, epoch_since=self.now, gates=(), split=None)
+        """Evidence restarts: the split changed, or somebody disturbed it. A breach is not forgotten with it: it is a
+        person's to decide upon."""
+        breached = tuple(gate for gate in self.status.gates if gate.breaches)
+        turn = self.set(
+            epoch=self.status.epoch + 1, epoch_since=self.now, gates=breached, split=None,
+            ab_test=self._experiment_anew(),
+        )  # fmt: skip
         if turn.stage is None:
             return turn
         return turn.set_stage(

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from slipway.api.v1alpha1.gates import Gate
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import GateResult
+from slipway.core.desired.names import short_hash
 from slipway.core.evidence import Evidence
 from slipway.core.gates import Case, Judgement, judge, shown
 from slipway.core.plan import Unavailable
+from slipway.core.rollout.approval import source
 from slipway.core.rollout.turn import TRAFFIC_STAGES, Turn
 
 LEAST_PLANNED = 500.0
@@ -38,10 +40,14 @@ class Judged:
 
 
 def gates_of(turn: Turn, stage: Stage) -> tuple[tuple[str, Gate], ...]:
-    """The gates that hold in a stage by their name in status: the rollout's, then the stage's own."""
+    """The gates that hold in a stage by their name in status: the rollout's, then the stage's own, and in one of type
+    Approval those of the stage whose traffic it keeps."""
     shared = {gate.name: gate for gate in turn.spec.gates}
-    own = ((f"{stage.name}.{g.name}" if g.name in shared else g.name, g) for g in stage.gates)
-    return (*shared.items(), *own)
+    kept = source(turn.spec.stages, turn.progress)
+    own = {
+        f"{each.name}.{g.name}" if g.name in shared else g.name: g for each in (kept, stage) if each for g in each.gates
+    }
+    return (*shared.items(), *own.items())
 
 
 def evaluate(
@@ -56,14 +62,17 @@ def evaluate(
     comparisons = max(1, enforced * stages)
     judged = []
     for name, gate in gates:
-        case = Case(gate, evidence, turn.snapshot.positive, max(planned, LEAST_PLANNED), comparisons)
+        most = max(planned, LEAST_PLANNED)
+        case = Case(gate, evidence, turn.snapshot.positive, most, comparisons, turn.snapshot.metrics)
         judged.append(Judged(gate, _result(turn, name, gate, judge(case))))
     return tuple(judged)
 
 
 def _result(turn: Turn, name: str, gate: Gate, judgement: Judgement) -> GateResult:
-    """A breach stays one for its epoch: evidence is cumulative, and a person must see it."""
-    before = next((g for g in turn.status.gates if g.name == name), None)
+    """A breach stays one for its epoch, as long as the gate is the same: evidence is cumulative, and a person must see
+    it. A gate that somebody has changed is another one."""
+    written = short_hash(gate.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"name"}))
+    before = next((g for g in turn.status.gates if g.name == name and g.gate in ("", written)), None)
     same = before is not None and before.verdict == judgement.verdict
     breaches = 1 if judgement.verdict == "Breach" or (before is not None and before.breaches) else 0
     unit = judgement.unit
@@ -81,6 +90,7 @@ def _result(turn: Turn, name: str, gate: Gate, judgement: Judgement) -> GateResu
         message=judgement.message,
         since=before.since if same and before is not None else turn.now,
         breaches=breaches,
+        gate=written,
     )
 
 
@@ -88,6 +98,12 @@ def _written(gate: Gate) -> str:
     """The limit as the spec has it, for a gate that was not compared."""
     limit = gate.bound or gate.ratio_to_stable or gate.difference_to_stable
     return f"{gate.op} {limit}"
+
+
+def breach_held(turn: Turn, bad: Judged, message: str) -> Turn:
+    """Records a breach that a person is to decide upon: once, when it is first seen."""
+    known = next((gate for gate in turn.snapshot.status.gates if gate.name == bad.result.name), None)
+    return turn if known is not None and known.breaches else turn.record("Breached", "GateBreached", message)
 
 
 def overdue(turn: Turn, judged: Sequence[Judged]) -> Judged | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from slipway.api.v1alpha1.rollout_status import Queued, Target
+from slipway.api.v1alpha1.rollout_status import Target
 from slipway.core.plan import Unavailable
+from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.campaign import begin, end, restore, roll_back
 from slipway.core.rollout.presence import answers
 from slipway.core.rollout.proving import prove
+from slipway.core.rollout.queue import ignore, next_model, queue
 from slipway.core.rollout.revision import intent_hash, revision_of
+from slipway.core.rollout.sameness import same_model, same_version
 from slipway.core.rollout.snapshot import Resolved
 from slipway.core.rollout.turn import ROLLBACK, Turn
 
@@ -30,7 +33,7 @@ def consider(turn: Turn) -> Turn:
     turn = turn.say("ModelResolved", "True", "Resolved", f"{label(model)} is asked for")
     if turn.status.target is not None:
         return _during(turn, model, turn.status.target)
-    turn = turn.set(queued=None) if turn.status.queued else turn
+    turn, model = next_model(turn, model, pinned=_pinned(turn))
     for check in _CHECKS:
         decided = check(turn, model)
         if decided is not None:
@@ -56,7 +59,7 @@ def forget_rejected(turn: Turn) -> Turn:
 
 def _known(turn: Turn, model: Resolved) -> Resolved:
     """With the digest that the builder found when a variant of the same version was built: nothing else tells it."""
-    found = next((v.digest for v in turn.status.variants if v.version == model.version and v.digest), "")
+    found = next((v.digest for v in turn.status.variants if same_version(model, v) and v.digest), "")
     return model if model.digest else replace(model, digest=found)
 
 
@@ -65,46 +68,48 @@ def label(model: Resolved) -> str:
     return f"version {model.version} of {model.name}" if model.name else f"version {model.version}"
 
 
-def _is(model: Resolved, digest: str, version: str) -> bool:
-    """The same model: by digest, or by version where the registry knows no digest."""
-    return model.digest == digest if model.digest and digest else model.version == version
-
-
 def _pinned(turn: Turn) -> bool:
     source = turn.spec.model
     return source is not None and (source.mlflow is None or source.mlflow.version is not None)
 
 
 def _during(turn: Turn, model: Resolved, target: Target) -> Turn:
-    if _is(model, target.digest, target.version):
+    if same_model(model, target):
         return turn.set(queued=None) if turn.status.queued else turn
-    if _pinned(turn) and turn.stage_type not in (ROLLBACK, ""):
-        return _supersede(turn, model)
-    queued = Queued(version=model.version, digest=model.digest)
-    return turn if queued == turn.status.queued else turn.set(queued=queued)
+    running = turn.stage_type not in (ROLLBACK, "")
+    if _pinned(turn) and running:
+        return _supersede(turn, f"the spec now asks for version {model.version}")
+    policy = turn.spec.model.on_new_version if turn.spec.model else "Queue"
+    if not _pinned(turn) and running and policy == "Supersede" and _may_begin(turn, model):
+        return _supersede(turn, f"version {model.version} has appeared (onNewVersion: Supersede)")
+    return ignore(turn, model) if policy == "Ignore" and not _pinned(turn) else queue(turn, model)
 
 
-def _supersede(turn: Turn, model: Resolved) -> Turn:
-    """The spec names another version: a person's word, unlike an alias that moved."""
-    message = f"the spec now asks for version {model.version}"
+def _may_begin(turn: Turn, model: Resolved) -> bool:
+    """Whether nothing but the running campaign keeps a version from being rolled out."""
+    return _refused(turn, model) is None and _uncertified(turn, model) is None
+
+
+def _supersede(turn: Turn, message: str) -> Turn:
+    """A person's word, or the policy for an alias that moved."""
     if turn.variant("candidate") is None:
-        return end(turn).notice("Normal", "Superseded", message)
+        return end(turn.record("Superseded", "SpecChanged", message)).notice("Normal", "Superseded", message)
     return roll_back(turn, "Superseded", "SpecChanged", message)
 
 
 def _serves_already(turn: Turn, model: Resolved) -> Turn | None:
     stable = turn.variant("stable")
-    if stable is None or not _is(model, stable.digest, stable.version):
+    if stable is None or not same_model(model, stable):
         return None
     return turn if revision_of(stable.digest, stable.image, turn.spec) == stable.revision else None
 
 
 def _refused(turn: Turn, model: Resolved) -> Turn | None:
     for rejected in turn.status.rejected:
-        if _is(model, rejected.digest, rejected.version):
+        if same_model(model, rejected):
             message = (
                 f"version {model.version} was rejected ({rejected.reason}) and is not tried again: "
-                "ask for another version, or change what it was judged by"
+                "ask for another version, change what it was judged by, or create a RolloutRequest with action Retry"
             )
             return turn.say("Progressing", "False", "Rejected", message).say("Stalled", "True", "Rejected", message)
     return None
@@ -121,16 +126,27 @@ def _uncertified(turn: Turn, model: Resolved) -> Turn | None:
     return turn.say("Progressing", "False", "NotCertified", message).say("Stalled", "True", "NotCertified", message)
 
 
-def _paused(turn: Turn, model: Resolved) -> Turn | None:
-    if not turn.spec.paused:
+def _ignored(turn: Turn, model: Resolved) -> Turn | None:
+    if turn.status.ignored is None:
         return None
-    return turn.say("Progressing", "False", "Paused", f"paused: version {model.version} waits")
+    message = (
+        f"version {model.version} appeared while another one was being rolled out (onNewVersion: Ignore); a "
+        "RolloutRequest with action Retry has it tried"
+    )
+    return turn.say("Progressing", "False", "Ignored", message)
+
+
+def _barred(turn: Turn, model: Resolved) -> Turn | None:
+    stop = barrier(turn)
+    if stop is None:
+        return None
+    return turn.say("Progressing", "False", stop.reason, f"{stop.message}: version {model.version} waits")
 
 
 def _kept(turn: Turn, model: Resolved) -> Turn | None:
     """The fast path back."""
     previous, stable = turn.variant("previous"), turn.variant("stable")
-    if previous is None or stable is None or not _is(model, previous.digest, previous.version):
+    if previous is None or stable is None or not same_model(model, previous):
         return None
     if revision_of(previous.digest, previous.image, turn.spec) != previous.revision:
         return None
@@ -150,4 +166,7 @@ def _known_image(turn: Turn, model: Resolved) -> str:
     return ""
 
 
-_CHECKS: tuple[Callable[[Turn, Resolved], Turn | None], ...] = (_serves_already, _refused, _uncertified, _paused, _kept)
+# The way back to a kept version stands before what keeps others from beginning.
+_CHECKS: tuple[Callable[[Turn, Resolved], Turn | None], ...] = (
+    _serves_already, _ignored, _refused, _uncertified, _kept, _barred,
+)  # fmt: skip

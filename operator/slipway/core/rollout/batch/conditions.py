@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slipway.api.v1alpha1.rollout_status import BatchStatus, ModelRolloutStatus
 from slipway.core.kstatus import inactive
+from slipway.core.rollout.barriers import advance_allowed, stopped
 from slipway.core.rollout.batch.jobs import Run, heard, runs, trouble
 from slipway.core.rollout.conditions import Statement, conditions_of, of_model
 from slipway.core.rollout.turn import BUILD, START, Turn
@@ -79,7 +80,7 @@ def _derived(turn: Turn) -> dict[str, Statement]:
     if not turn.snapshot.task:
         message = f"ModelTask {turn.spec.task_ref.name} does not exist: nothing is changed until it does"
         stated |= {"Accepted": ("False", "TaskNotFound", message), "Stalled": ("True", "TaskNotFound", message)}
-    stated |= of_model(turn)
+    stated |= of_model(turn) | advance_allowed(turn)
     return stated | {said.type: (said.status, said.reason, said.message) for said in inactive(turn.snapshot.inactive)}
 
 
@@ -118,7 +119,7 @@ def _phase(turn: Turn, stated: dict[str, Statement]) -> str:
     if stated["Stalled"][1] == "StageNotSupported":
         return "Held"
     if turn.stage_type:
-        return "Paused" if turn.spec.paused else _PHASES.get(turn.stage_type, "Held")
+        return "Paused" if stopped(turn) else _PHASES.get(turn.stage_type, "Held")
     if turn.variant("stable") is not None:
         return "Scoring"
     return "Failed" if stated["Stalled"][0] == "True" else "Pending"

@@ -10,6 +10,8 @@ from slipway.core.rollout.campaign import end
 from slipway.core.rollout.campaign_steps import building
 from slipway.core.rollout.guard import keep_watch
 from slipway.core.rollout.persisted import dump, position
+from slipway.core.rollout.recording import acted, look_again, record
+from slipway.core.rollout.requests import attend
 from slipway.core.rollout.turn import BUILD, START, Turn
 from slipway.core.rollout.wanted import consider
 
@@ -18,15 +20,12 @@ RESYNC_SECONDS = 60.0
 
 def decide_batch(before: Turn) -> Plan:
     """A transition is written before anything is done about it; the next decision, at once, acts on it."""
-    after = _transition(before).at_latest(RESYNC_SECONDS)
-    status = conclude_batch(after)
-    moved = position(status) != position(before.status)
-    return Plan(
-        actions=() if moved else effects(before),
-        status=dump(status),
-        notices=after.notices,
-        requeue_after=0 if moved else after.wake,
-    )
+    after = attend(before, _transition(before)).at_latest(RESYNC_SECONDS)
+    status = record(after, conclude_batch(after))
+    if position(status) != position(before.status):
+        return Plan(status=dump(status), notices=after.notices, requeue_after=0)
+    actions = effects(before)
+    return Plan(actions, dump(acted(before, status, actions)), after.notices, look_again(actions, after.wake))
 
 
 def _transition(turn: Turn) -> Turn:

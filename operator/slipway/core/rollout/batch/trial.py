@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.desired.scoring_cronjob import Scoring, trial_name
+from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.batch.jobs import Run, heard, read, trouble
 from slipway.core.rollout.campaign import end, promoted, roll_back
 from slipway.core.rollout.revision import pull_secret
@@ -52,7 +53,8 @@ def trying(turn: Turn) -> Turn:
     if reason in _CANDIDATES_FAULT:
         return roll_back(turn, "Failed", reason, message)
     if turn.status.queued is not None:
-        return end(turn).notice("Normal", "Superseded", f"version {turn.status.queued.version} is tried instead")
+        instead = f"version {turn.status.queued.version} is tried instead"
+        return end(turn.record("Superseded", reason, f"{message}; {instead}")).notice("Normal", "Superseded", instead)
     turn = turn.say("Progressing", "False", reason, message).say("Stalled", "True", reason, message)
     return turn.at_latest(max(1.0, RETRY_SECONDS - turn.age(found.ended_at)))
 
@@ -67,8 +69,9 @@ def _waiting(turn: Turn, candidate: Variant, found: Run | None) -> Turn:
 
 
 def _passed(turn: Turn, candidate: Variant) -> Turn:
-    if turn.spec.paused:
-        return turn.say("Progressing", "False", "Paused", f"paused: version {candidate.version} waits")
+    stop = barrier(turn)
+    if stop is not None:
+        return turn.say("Progressing", "False", stop.reason, f"{stop.message}: version {candidate.version} waits")
     if turn.spec.stages:
         stage = turn.spec.stages[0]
         message = f"stage {stage.name}: this version does not run stages of type {stage.type}; take it out to go on"

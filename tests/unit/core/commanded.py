@@ -1,0 +1,106 @@
+"""The simulated cluster with people who create RolloutRequests, and the operator's controller that answers them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slipway.controllers.request import RequestController
+from slipway.core.plan import Delete, ObjectKey, Unavailable
+from slipway.runtime.world import ModelVersion
+
+from tests.unit.core.simulation import KEY, Killed, Simulation
+from tests.unit.core.specs import GOOD, in_stage, pin, spec
+from tests.unit.core.traffic_model import Behaviour
+
+SIGN_OFF = {"name": "sign-off", "type": "Approval", "approval": {"groups": ["risk", "audit"]}}
+
+
+class Commanded(Simulation):
+    """`causes` says why a version was trained."""
+
+    def __init__(self, spec: Mapping[str, Any], versions: Mapping[str, Behaviour]) -> None:
+        super().__init__(spec, versions)
+        self.causes: dict[str, str] = {}
+        self.asked = itertools.count(1)
+
+    async def model_version(self, name: str, version: str | None, alias: str | None) -> ModelVersion | Unavailable:
+        found = await super().model_version(name, version, alias)
+        if isinstance(found, Unavailable):
+            return found
+        cause = self.causes.get(found.version, "")
+        return ModelVersion(found.name, found.version, found.digest, found.evaluation, "", "", cause)
+
+    def ask(self, action: str, by: str = "ada", reason: str = "told to", **more: Any) -> ObjectKey:
+        """A person creates a request; the API server's own check of who they are is tried elsewhere."""
+        key = ObjectKey("slipway.dev/v1alpha1", "RolloutRequest", "ns", f"request-{next(self.asked)}")
+        target = {"kind": "ModelRollout", "name": KEY.name}
+        if action in ("Advance", "Promote", "Approve"):
+            more.setdefault("revision", self.variants().get("candidate", {}).get("revision", "0123456789"))
+        self.put(key, {"target": target, "action": action, "requester": by, "reason": reason, **more})
+        return key
+
+    def answer(self, key: ObjectKey) -> tuple[str, str]:
+        """Phase and reason of a request's own status."""
+        status = self.objects[key].get("status", {})
+        return status.get("phase", ""), status.get("reason", "")
+
+    def all_requests(self) -> Sequence[ObjectKey]:
+        return [key for key in self.objects if key.kind == "RolloutRequest"]
+
+    def settle(self, most: int = 60) -> None:
+        """Both controllers, until neither has anything more to do at this instant."""
+        for _ in range(most):
+            super().settle(most)
+            before = self.writes
+            for key in self.all_requests():
+                self._answer(key)
+            if self.writes == before:
+                self.seen = self._world()
+                return
+        raise AssertionError("the requests do not come to rest")
+
+    def _answer(self, key: ObjectKey) -> None:
+        controller, obj = RequestController(), self.get(key)
+        assert obj is not None
+        snapshot = self.loop.run_until_complete(controller.observe(obj, self, self.now))
+        plan = controller.decide(snapshot, self.now)
+        try:
+            for action in plan.actions:
+                assert isinstance(action, Delete)
+                self.delete(action.key)
+                self._count("DeleteRequest")
+            if plan.status is not None and plan.status != obj.get("status"):
+                self.objects[key]["status"] = json.loads(json.dumps(plan.status))
+                self.touch(self.objects[key])
+                self._count("RequestStatus")
+        except Killed:
+            return
+
+
+def commanded(second: Behaviour = GOOD, **changes: Any) -> Commanded:
+    """Version 1 serves; versions 2, 3 and 4 are in the registry."""
+    sim = Commanded(spec(**changes), {"1": GOOD, "2": second, "3": GOOD, "4": GOOD})
+    sim.run(60, lambda s: s.status.get("phase") == "Serving")
+    return sim
+
+
+def rolling(stage: str, second: Behaviour = GOOD, **changes: Any) -> Commanded:
+    """Version 2 is on its way, in a stage that lasts."""
+    sim = commanded(second, **changes)
+    pin(sim, "2").run(300, in_stage(stage))
+    sim.run(3)
+    return sim
+
+
+def patient(*more: Mapping[str, Any], place: int = 3) -> list[dict[str, Any]]:
+    """The stages of `spec`, each an hour long, with others put in."""
+    stages = [{**each, "minDuration": "1h"} for each in spec()["stages"]]
+    return [*stages[:place], *(dict(each) for each in more), *stages[place:]]
+
+
+def last(sim: Simulation) -> dict[str, Any]:
+    """The newest entry of history."""
+    return dict(sim.status["history"][0])

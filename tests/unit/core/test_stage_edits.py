@@ -1,0 +1,119 @@
+"""A running stage that a commit changes while the rollout is held: nothing goes forward, and breaches still act."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.unit.core.commanded import Commanded, last, patient, rolling
+from tests.unit.core.ledgers import decisions
+from tests.unit.core.simulation import KEY
+from tests.unit.core.specs import FAILING, in_stage, serves
+from tests.unit.core.traffic_model import Behaviour
+
+Edit = Callable[[Any], None]
+LONG = patient()[1:]
+
+
+def without(name: str) -> Edit:
+    """The stage is taken out."""
+    return lambda spec: spec.update(stages=[each for each in spec["stages"] if each["name"] != name])
+
+
+def weighing(name: str, weight: str) -> Edit:
+    """The stage asks for another share."""
+
+    def change(spec: Any) -> None:
+        next(each for each in spec["stages"] if each["name"] == name)["canary"]["weight"] = weight
+
+    return change
+
+
+def hold(sim: Commanded) -> Edit:
+    sim.ask("Hold", reason="complaints from Milan")
+    sim.settle()
+    return lambda spec: None
+
+
+def pause(sim: Commanded) -> Edit:
+    return lambda spec: spec.update(paused=True)
+
+
+def freeze(sim: Commanded) -> Edit:
+    always = [{"name": "always", "cron": "* * * * *", "for": "1h", "timeZone": "UTC"}]
+    return lambda spec: spec.update(freeze=always)
+
+
+def share(sim: Commanded) -> str:
+    return str(sim.variants()["candidate"]["weight"])
+
+
+@pytest.mark.parametrize("stopped", [hold, pause, freeze])
+@pytest.mark.parametrize("change", [without("canary-10"), weighing("canary-10", "20%")], ids=["taken out", "raised"])
+def test_a_change_that_goes_forward_waits_for_what_holds_the_rollout_back(
+    stopped: Callable[[Commanded], Edit], change: Edit
+) -> None:
+    sim = rolling("canary-10", stages=LONG)
+    stops = stopped(sim)
+    sim.edit(KEY, stops)
+    sim.edit(KEY, change)
+    sim.run(60)
+    assert share(sim) == "10%"
+    assert in_stage("canary-10")(sim)
+    assert sim.condition("Progressing")[0] == "False"
+    assert "the spec's change of it waits" in sim.condition("Progressing")[2]
+    sim.ask("Resume")
+    sim.edit(KEY, lambda spec: spec.update(paused=False, freeze=[]))
+    sim.run(3)
+    assert share(sim) in ("20%", "50%")
+
+
+def test_a_smaller_share_is_followed_at_once() -> None:
+    sim = rolling("canary-50", stages=LONG[1:])
+    hold(sim)
+    sim.edit(KEY, weighing("canary-50", "5%"))
+    sim.settle()
+    assert share(sim) == "5%"
+
+
+def test_a_breach_acts_while_a_change_waits() -> None:
+    sim = rolling("canary-10", stages=LONG)
+    hold(sim)
+    sim.edit(KEY, without("canary-10"))
+    sim.run(5)
+    sim.versions["2"] = FAILING
+    sim.run(120, in_stage("rollback"))
+    assert (last(sim)["stage"], last(sim)["reason"]) == ("canary-10", "GateBreached")
+    assert share(sim) == "0%"
+
+
+def test_a_breach_that_waits_for_a_person_is_said_and_recorded_once() -> None:
+    sim = rolling("canary-10", stages=LONG, onBreach="Hold")
+    hold(sim)
+    sim.edit(KEY, without("canary-10"))
+    sim.versions["2"] = FAILING
+    sim.run(120, lambda s: s.condition("Stalled")[1] == "Breached")
+    sim.run(60)
+    assert share(sim) == "10%"
+    assert [kind for kind, _ in decisions(sim)].count("Breached") == 1
+
+
+def test_a_candidate_that_cannot_answer_loses_its_traffic_while_a_change_waits() -> None:
+    sim = rolling("canary-10", stages=LONG)
+    hold(sim)
+    sim.edit(KEY, weighing("canary-10", "20%"))
+    sim.versions["2"] = Behaviour(starts=False)
+    sim.run(3)
+    assert "TrafficWithheld" in sim.notices
+
+
+def test_a_stage_that_is_taken_out_while_it_runs_stands_in_history_as_passed_over() -> None:
+    sim = rolling("canary-10", stages=[LONG[0], {**LONG[1], "minDuration": "10s"}])
+    sim.edit(KEY, without("canary-10"))
+    sim.run(300, serves("2"))
+    assert [(each["name"], each["reason"]) for each in last(sim)["skipped"]] == [
+        ("canary-10", "taken out of spec.stages while it ran")
+    ]
+    assert ("StageSkipped", "canary-10") in decisions(sim)
