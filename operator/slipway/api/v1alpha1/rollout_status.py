@@ -170,6 +170,9 @@ class GateResult(Status):
     message: str = Field("", description="The reason, for a person.")
     since: datetime | None = Field(None, description="Since when the verdict has been the same.")
     breaches: int = Field(0, description="Windows in a row that breached.")
+    enforcement: Literal["Enforce", "DryRun"] = Field(
+        "Enforce", description="Whether the verdict decides anything; that of DryRun is only told."
+    )
 
 
 # 20 of the rollout, 20 of the stage, and 20 that hold on in one of type Approval, or the metric that decides an ABTest.

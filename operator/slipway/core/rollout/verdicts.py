@@ -87,6 +87,7 @@ def _result(turn: Turn, name: str, gate: Gate, judgement: Judgement) -> GateResu
         message=judgement.message,
         since=before.since if same and before is not None else turn.now,
         breaches=breaches,
+        enforcement=gate.enforcement,
     )
 
 
