@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from slipway.api.v1alpha1.rollout_status import GateResult, ModelRolloutStatus, StageProgress, Variant
-from slipway.cli.moves import actions, moves
+from slipway.cli.actions import actions
+from slipway.cli.moves import moves
 from slipway.cli.words import instant, measured, paragraph, table
 
 _BEFORE_AND_AFTER = {
@@ -53,7 +55,7 @@ class Explanation:
         yield from _section("why", self.why)
         if self.gates:
             yield "gates"
-            yield from table([(g.verdict, g.name, measured(g)) for g in self.gates[:_SHOWN]], indent="  ")
+            yield from table([(g.verdict, _named(g), measured(g)) for g in self.gates[:_SHOWN]], indent="  ")
             if len(self.gates) > _SHOWN:
                 yield f"  and {len(self.gates) - _SHOWN} more: --output json shows all"
         yield from _section("what would move it", self.moves)
@@ -134,8 +136,11 @@ def _why(metadata: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[st
     progressing = conditions.get("Progressing")
     if progressing is not None:
         yield _sentence(progressing.message)
+    allowed = conditions.get("AdvanceAllowed")
+    if allowed is not None and allowed.status == "False":
+        yield f"It may not advance: {allowed.message}."
     if status.stage is not None and status.stage.message:
-        yield f"It waits for: {status.stage.message}."
+        yield _waits(status.stage)
     for kind in _GOOD_WHEN_TRUE:
         found = conditions.get(kind)
         if found is not None and (found.status == "False" or (found.status == "Unknown" and kind in _MUST_BE_KNOWN)):
@@ -147,6 +152,17 @@ def _why(metadata: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[st
         ended = f" at {instant(last.ended_at)}" if last.ended_at else ""
         place = f" in stage {last.stage}" if last.stage else ""
         yield f"Version {last.version} ended{place}{ended}, {last.outcome} ({last.reason}): {last.message}"
+
+
+def _waits(stage: StageProgress) -> str:
+    """Counts are written at a change of 5%, so they are told with their time."""
+    counts = re.search(r"\d+s? of \d", stage.message) is not None and stage.reported_at is not None
+    counted = f" (counted at {instant(stage.reported_at)})" if counts and stage.reported_at else ""
+    return f"It waits for: {stage.message}{counted}."
+
+
+def _named(gate: GateResult) -> str:
+    return f"{gate.name} (dry run)" if gate.enforcement == "DryRun" else gate.name
 
 
 def _section(title: str, sentences: Sequence[str]) -> Iterator[str]:

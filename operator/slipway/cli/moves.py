@@ -1,16 +1,23 @@
-"""What a rollout still needs, and what a person can do about it."""
+"""What a rollout still needs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from slipway.api.v1alpha1.abtest_status import ABTestResult
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, StageProgress
 from slipway.api.v1alpha1.scalars import Duration
 from slipway.cli.words import instant, lasting, measured
 
+_UNDECIDED = "Experiment {} has ended undecided, and is judged no more: "
+_ENDED = {
+    "Advance": "Experiment {} has ended: it is won, and judged no more.",
+    "Promote": _UNDECIDED + "ifInconclusive is Promote, so it counts as passed.",
+    "Hold": _UNDECIDED + "ifInconclusive is Hold, so a person decides.",
+    "KeepStable": _UNDECIDED + "the candidate goes back once nobody holds the rollout.",
+}
 _AROUND = {
     "Build": "The build Job ends: with an image it goes on, else the version has failed.",
     "Prove": "The proof Job ends: it must answer, and keep the latency of the task.",
@@ -29,6 +36,9 @@ def moves(spec: Mapping[str, Any], status: ModelRolloutStatus, now: datetime) ->
         yield _AROUND[stage.type]
     else:
         yield from _in_stage(spec, status, stage, now)
+    if status.held is not None:
+        held = f"{status.held.by} holds it ({status.held.reason})"
+        yield f"{held}: nothing advances until it is resumed; a breach still acts."
     if spec.get("paused"):
         yield "spec.paused is true: nothing advances until it is false; a breach still acts."
     yield from _held(spec, status)
@@ -47,15 +57,36 @@ def _in_stage(
     spec: Mapping[str, Any], status: ModelRolloutStatus, stage: StageProgress, now: datetime
 ) -> Iterator[str]:
     asked: Mapping[str, Any] = next((each for each in spec.get("stages") or () if each.get("name") == stage.name), {})
+    test = status.ab_test
+    ended = test if test is not None and test.stage == stage.name and test.ended_at is not None else None
+    if ended is not None:
+        yield _ENDED[ended.outcome or "KeepStable"].format(ended.stage)
+    if ended is None or ended.outcome != "Hold":
+        yield from _evidence(asked, stage, now)
+    yield from _gates(spec, status, ended)
+    groups = (asked.get("approval") or {}).get("groups") or ()
+    if groups:
+        yield f"Approved by {stage.approved}." if stage.approved else f"A member of {' or '.join(groups)} approves it."
+
+
+def _evidence(asked: Mapping[str, Any], stage: StageProgress, now: datetime) -> Iterator[str]:
     yield from _time(asked, stage, now)
     for field, counted, noun in (
         ("minExposures", stage.exposures, "distinct entities"), ("minSamples", stage.samples, "requests")
     ):  # fmt: skip
         if asked.get(field) and counted < asked[field]:
             yield f"{asked[field] - counted} more {noun}: {counted} of {asked[field]} were counted."
+
+
+def _gates(spec: Mapping[str, Any], status: ModelRolloutStatus, ended: ABTestResult | None) -> Iterator[str]:
+    """Of an experiment that has ended nothing is judged any more, and with an open end no gate lets it pass."""
     for gate in status.gates:
+        if gate.enforcement == "DryRun" or (ended is not None and gate.name == f"{ended.stage}.primary"):
+            continue
         if gate.breaches:
             yield f"Gate {gate.name} has breached: {measured(gate)}. {_of_breach(spec)}"
+        elif ended is not None and ended.outcome == "Hold":
+            continue
         elif gate.verdict == "Wait":
             yield f"Gate {gate.name} needs more evidence: {measured(gate)}, after {gate.samples} samples."
         elif gate.verdict != "Pass":
@@ -87,8 +118,13 @@ def _held(spec: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[str]:
     acts = {field for field in ("advanceThrough", "freeze") if not _inactive(status, field)}
     names = [stage.get("name") for stage in spec.get("stages") or ()]
     ceiling = spec.get("advanceThrough")
-    if "advanceThrough" in acts and ceiling in names and status.stage and status.stage.index >= names.index(ceiling):
-        yield f"spec.advanceThrough is {ceiling}: no later stage begins until it names one."
+    if "advanceThrough" in acts and ceiling in names and status.stage:
+        beyond = status.stage.index - names.index(ceiling)
+        if beyond == 0 and names[-1] != ceiling:
+            waits = "the next stage begins, and waits with its traffic"
+            yield f"spec.advanceThrough is {ceiling}: {waits} until that is raised."
+        elif beyond > 0 and status.stage.type not in _AROUND:
+            yield f"spec.advanceThrough is {ceiling}: evidence does not pass this stage until that is raised."
     for freeze in (spec.get("freeze") or ()) if "freeze" in acts else ():
         when = f"{freeze.get('cron')} ({freeze.get('timeZone', 'UTC')}), for {freeze.get('for')}"
         yield f"Nothing advances in freeze {freeze.get('name')}: {when}."
@@ -96,27 +132,3 @@ def _held(spec: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[str]:
 
 def _inactive(status: ModelRolloutStatus, field: str) -> bool:
     return any(field in each for each in status.inactive_fields)
-
-
-def actions(
-    metadata: Mapping[str, Any], spec: Mapping[str, Any], status: ModelRolloutStatus
-) -> Iterator[tuple[str, str]]:
-    """Commands that work in this state, with their purpose."""
-    patch = f"kubectl patch modelrollout {metadata['name']} -n {metadata['namespace']} --type merge -p "
-    versions = {variant.name: variant.version for variant in status.variants}
-    pinned = bool(((spec.get("model") or {}).get("mlflow") or {}).get("name"))
-
-    def ask(version: str) -> str:
-        changed: dict[str, Any] = {"model": {"mlflow": {"version": version, "alias": None}}}
-        return f"{patch}'{json.dumps({'spec': changed})}'"
-
-    if spec.get("paused"):
-        yield "go on", patch + """'{"spec": {"paused": false}}'"""
-    elif status.target is not None and (status.stage is None or status.stage.type != "Rollback"):
-        yield "stop it where it is", patch + """'{"spec": {"paused": true}}'"""
-    if pinned and "candidate" in versions and "stable" in versions and versions["candidate"] != versions["stable"]:
-        yield f"take its traffic away, version {versions['stable']} serves all", ask(versions["stable"])
-    if pinned and status.stage is None and "previous" in versions:
-        yield f"go back to version {versions['previous']} at once", ask(versions["previous"])
-    if status.history:
-        yield "see what was decided, and why", f"slipway history {metadata['name']} -n {metadata['namespace']}"

@@ -72,7 +72,9 @@ def _row(entry: Mapping[str, Any]) -> Row:
 
 
 def decisive(gates: Sequence[GateResult]) -> GateResult | None:
-    """The gate that breached, else one that nobody could judge, else the one that passed last."""
+    """The gate that breached, else one that nobody could judge, else the one that passed last: of those that are
+    enforced, since a dry run decides nothing."""
+    gates = [gate for gate in gates if gate.enforcement == "Enforce"]
     breached = [gate for gate in gates if gate.breaches]
     charged = breached or sorted(
         (gate for gate in gates if gate.verdict in _CHARGED), key=lambda gate: _CHARGED.index(gate.verdict)

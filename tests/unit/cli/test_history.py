@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from slipway.api.v1alpha1.rollout_status import GateResult
 from slipway.cli import history
 from slipway.cli.__main__ import main
 from slipway.cli.cluster import LEDGER, Cluster, Entry, NotFound, Unreadable, refusal
+from slipway.cli.turns import decisive, rows_of_entries, rows_of_history, status_of
 from slipway.core.ledger.book import ENTRY
 
 from tests.unit.core.ledgers import config_maps
 from tests.unit.core.simulation import KEY, Simulation
-from tests.unit.core.specs import FAILING, pin, serves, serving
+from tests.unit.core.specs import FAILING, pin, serves, serving, spec
+from tests.unit.core.traffic_model import Behaviour
 
 
 class Simulated:
@@ -168,3 +171,19 @@ def test_no_cluster_is_said(
     monkeypatch.setattr(Cluster, "connect", nothing)
     assert main([command, "fraud"]) == 2
     assert "set KUBECONFIG" in capsys.readouterr().err
+
+
+def test_a_dry_run_decides_nothing_and_is_not_shown_as_what_did() -> None:
+    dry = {"name": "strict", "metric": "error_rate", "op": "<=", "bound": "0.01%", "enforcement": "DryRun"}
+    sim = pin(serving(Behaviour(errors=0.02), gates=[dry, *spec()["gates"]]), "2").run(300, serves("2"))
+    row = rows_of_history(status_of(sim.objects[KEY]).history)[0]
+    assert {gate.name: gate.verdict for gate in status_of(sim.objects[KEY]).history[0].gates}["strict"] == "Breach"
+    assert row.outcome == "Promoted"
+    assert row.decisive is not None
+    assert row.decisive.name in ("errors", "p95")
+    entries = sorted((json.loads(obj["data"][ENTRY]) for obj in config_maps(sim).values()), key=lambda e: e["sequence"])
+    assert [each.decisive.name for each in rows_of_entries(entries)[:1] if each.decisive] == [row.decisive.name]
+
+
+def test_where_all_gates_are_dry_runs_none_decided() -> None:
+    assert decisive([GateResult(name="strict", verdict="Breach", breaches=1, enforcement="DryRun")]) is None

@@ -174,6 +174,9 @@ class GateResult(Status):
     since: datetime | None = Field(None, description="Since when the verdict has been the same.")
     breaches: int = Field(0, description="Windows in a row that breached.")
     gate: str = Field("", description="Hash of the gate as it was written: a breach sticks to it alone.")
+    enforcement: Literal["Enforce", "DryRun"] = Field(
+        "Enforce", description="Whether the verdict decides anything; that of DryRun is only told."
+    )
 
 
 # 20 of the rollout, 20 of the stage, and 20 that hold on in one of type Approval, or the metric that decides an ABTest.

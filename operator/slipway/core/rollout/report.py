@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,17 +36,23 @@ class Measurements:
 
 
 def report(turn: Turn, found: Measurements, message: str, *, short: bool = False, now: bool = False) -> Turn:
-    """Takes measurements over into the status: at a change of verdict, or of 5% at most once a minute; every five
-    seconds in a stage of minutes, which a person watches; `now` at the end of a stage."""
+    """Takes measurements over into the status: at a change of verdict or of what is waited for, or of 5% at most once a
+    minute; every five seconds in a stage of minutes, which a person watches; `now` at the end of a stage."""
     stage = turn.progress
     due = stage.reported_at is None or turn.age(stage.reported_at) >= (SHORT_SECONDS if short else LONG_SECONDS)
     news = _verdicts(turn.status.gates) != _verdicts(found.gates) or _agrees(turn.status.split) != _agrees(found.split)
     news = news or _of_experiment(turn.status.ab_test) != _of_experiment(found.experiment or turn.status.ab_test)
+    news = news or _kind(stage.message) != _kind(message)
     moved = _moved(turn, found, short) or (short and stage.message != message)
     if not (now or news or (due and moved)):
         return turn
     turn = turn.set(gates=found.gates, split=found.split, ab_test=found.experiment or turn.status.ab_test)
     return turn.set_stage(samples=found.samples, exposures=found.exposures, message=message, reported_at=turn.now)
+
+
+def _kind(message: str) -> str:
+    """What is waited for, without its figures: those change at every look."""
+    return re.sub(r"\S*\d\S*", "#", message)
 
 
 def _verdicts(gates: Sequence[GateResult]) -> list[tuple[str, str, int]]:

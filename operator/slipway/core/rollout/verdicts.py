@@ -91,6 +91,7 @@ def _result(turn: Turn, name: str, gate: Gate, judgement: Judgement) -> GateResu
         since=before.since if same and before is not None else turn.now,
         breaches=breaches,
         gate=written,
+        enforcement=gate.enforcement,
     )
 
 
