@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
-
-from slipway.api.v1alpha1.rollout_commands import RequestAnswer
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import (
     RETIRING,
     Benchmark,
-    HistoryEntry,
-    Rejected,
     Retiring,
     StageProgress,
     Target,
@@ -19,20 +13,14 @@ from slipway.api.v1alpha1.rollout_status import (
 )
 from slipway.core.desired.names import inference_service_name
 from slipway.core.rollout.abtest_plan import begun
+from slipway.core.rollout.ending import PINNED, Outcome, grounds, nobody, reject, remember
 from slipway.core.rollout.replacement import free_name
-from slipway.core.rollout.revision import candidate_of, intent_hash, revision_of
+from slipway.core.rollout.revision import candidate_of, revision_of
 from slipway.core.rollout.snapshot import Resolved, leaving
 from slipway.core.rollout.turn import BUILD, PROMOTE, ROLLBACK, START, TRAFFIC_STAGES, Turn
 
-HISTORY = 10
 REPLACED = "Replaced"
 """Role of a kept variant that a person has left for the older one: no gate may return to it."""
-
-PINNED = "PreviousPinned"
-"""Reason of a way back that a person has asked for."""
-
-REJECTED = 20
-Outcome = Literal["Promoted", "RolledBack", "Failed", "Superseded", "Aborted", "Inconclusive"]
 
 
 def begin(turn: Turn, model: Resolved) -> Turn:
@@ -153,24 +141,12 @@ def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
     """The gateway carries it: the candidate is stable, the old stable is kept warm. No pod restarts. `does` says what
     a stable version does."""
     target, candidate, old = turn.target, turn.the("candidate"), turn.variant("stable")
-    reason, because = ("FirstRevision", "the first revision, which passes no stage") if old is None else _grounds(turn)
+    reason, because = ("FirstRevision", "the first revision, which passes no stage") if old is None else grounds(turn)
     message = f"version {target.version} {does}" + (f": {because}" if because else "")
-    turn = _remember(turn, _entry(turn, candidate, "Promoted", reason, message)).notice("Normal", "Promoted", message)
+    turn = remember(turn, candidate, "Promoted", reason, message).notice("Normal", "Promoted", message)
     stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": True if old is None else None})
     kept = (_kept(turn, old),) if old is not None else ()
     return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=(), ab_test=None)
-
-
-def _grounds(turn: Turn) -> tuple[str, str]:
-    """Why a version was promoted: what it has proved is said of none that a person or an open end let pass."""
-    target, test = turn.target, turn.status.ab_test
-    if target.promote:
-        return "PromoteRequested", f"Promote by {target.promote}"
-    if test is not None and test.outcome == "Promote":
-        return "Inconclusive", f"experiment {test.stage} ended undecided, and its ifInconclusive is Promote"
-    if target.skipped:
-        return "StagesPassedOver", f"without {', '.join(each.name for each in target.skipped)}"
-    return "AllStagesPassed", ""
 
 
 def _kept(turn: Turn, old: Variant) -> Variant:
@@ -182,7 +158,7 @@ def _kept(turn: Turn, old: Variant) -> Variant:
 def roll_back(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
     """Stable serves all. The evidence goes to history at once; the candidate goes when nothing reaches it any more."""
     candidate, stage = turn.the("candidate"), turn.progress
-    turn = _remember(turn, _entry(turn, candidate, outcome, reason, message))
+    turn = remember(turn, candidate, outcome, reason, message)
     if outcome != "Superseded":
         turn = reject(turn, candidate, reason)
     reached = bool(candidate.mirror) or candidate.weight not in ("", "0%")
@@ -207,23 +183,16 @@ def fail(turn: Turn, reason: str, message: str, benchmark: Benchmark | None = No
 def drop(turn: Turn, outcome: Outcome, reason: str, message: str, benchmark: Benchmark | None = None) -> Turn:
     """The same, whoever ends it."""
     target = turn.target
-    turn = _remember(turn, _entry(turn, _nobody(target, benchmark), outcome, reason, message))
+    turn = remember(turn, nobody(target, benchmark), outcome, reason, message)
     turn = reject(turn, target, reason)
     return end(turn).notice("Warning", outcome, message)
-
-
-def _nobody(target: Target, benchmark: Benchmark | None) -> Variant:
-    """What stands in history for a version that no revision was made of."""
-    return Variant(
-        name="candidate", model=target.model, version=target.version, digest=target.digest, benchmark=benchmark
-    )
 
 
 def restore(turn: Turn) -> Turn:
     """The kept previous variant serves again at the next reconcile: no cold start. The other is kept in its place."""
     stable, previous = turn.the("stable"), turn.the("previous")
     message = f"version {previous.version}, still kept, serves again in place of version {stable.version}"
-    turn = _remember(turn, _entry(turn, stable, "RolledBack", PINNED, message))
+    turn = remember(turn, stable, "RolledBack", PINNED, message)
     back = previous.model_copy(
         update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}
     )
@@ -238,7 +207,7 @@ def interrupt(turn: Turn, reason: str, message: str) -> Turn:
     if target is None:
         return turn
     if turn.stage_type != ROLLBACK:
-        turn = _remember(turn, _entry(turn, candidate or _nobody(target, None), "Superseded", reason, message))
+        turn = remember(turn, candidate or nobody(target, None), "Superseded", reason, message)
         turn = turn.notice("Normal", "Superseded", message)
     name = candidate.inference_service if candidate is not None else ""
     if name in turn.snapshot.services and len(turn.status.retiring) < RETIRING:
@@ -270,36 +239,3 @@ def end(turn: Turn) -> Turn:
     return turn.without("candidate").set(
         target=None, stage=None, split=None, gates=guarding, stable_gates=(), ab_test=None
     )
-
-
-def reject(turn: Turn, held: Target | Variant, reason: str) -> Turn:
-    """Not tried again until the spec asks for something else, or for it in another way."""
-    intent = intent_hash(turn.spec, turn.snapshot.latency)
-    same = {"digest": held.digest, "model": held.model, "version": held.version}
-    entry = Rejected(**same, reason=reason, at=turn.now, intent=intent)
-    others = (r for r in turn.status.rejected if r.model_dump(include=set(same)) != same)
-    return turn.set(rejected=(entry, *others)[:REJECTED])
-
-
-def _entry(turn: Turn, variant: Variant, outcome: Outcome, reason: str, message: str) -> HistoryEntry:
-    target, stage = turn.status.target, turn.stage
-    began = (target.started_at if target else None) or variant.since
-    return HistoryEntry(
-        revision=variant.revision, number=variant.number, model=variant.model, version=variant.version,
-        digest=variant.digest,
-        outcome=outcome, stage=stage.name if stage else "", reason=reason, message=message,
-        started_at=began, ended_at=turn.now, gates=turn.status.gates,
-        benchmark=variant.benchmark, cause=target.cause if target else "", skipped=target.skipped if target else (),
-        requests=_applied_since(turn, began), ab_test=turn.status.ab_test,
-    )  # fmt: skip
-
-
-def _applied_since(turn: Turn, began: datetime | None) -> tuple[RequestAnswer, ...]:
-    """What people asked of a campaign and got; a Retry asks for one that has not begun."""
-    applied = (each for each in turn.status.requests if each.outcome == "Applied" and each.action != "Retry")
-    return tuple(each for each in applied if each.at and began and each.at >= began)[:HISTORY]
-
-
-def _remember(turn: Turn, entry: HistoryEntry) -> Turn:
-    turn = turn.record("Restored" if entry.reason == PINNED else entry.outcome, entry.reason, entry.message)
-    return turn.set(history=(entry, *turn.status.history)[:HISTORY])
