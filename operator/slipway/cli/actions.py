@@ -55,7 +55,7 @@ def _forward(spec: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[tu
     """What goes on without evidence, where nothing refuses that: a breach, a candidate that cannot answer; and but for
     an approval, what holds the rollout back."""
     stage, target = status.stage, status.target
-    breached = any(gate.breaches and gate.enforcement == "Enforce" for gate in status.gates)
+    breached = status.standing_breach
     if stage is None or target is None or breached or stage.withheld_since is not None or stage.type in _NO_STAGE:
         return
     if stage.type == "Approval":

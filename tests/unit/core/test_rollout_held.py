@@ -74,7 +74,7 @@ DISTURBED: dict[str, Callable[[Commanded], object]] = {
     "hostnames": lambda sim: sim.edit(KEY, lambda s: s["traffic"]["gatewayAPI"].update(hostnames=["b.example.com"])),
     "route": lambda sim: sim.edit(ROUTE, lambda s: s["rules"].reverse()),
     "pods": restarts,
-    "weight": lambda sim: sim.edit(KEY, lambda s: s["stages"][0]["canary"].update(weight="20%")),
+    "weight": lambda sim: sim.edit(KEY, lambda s: s["stages"][0]["canary"].update(weight="5%")),
 }
 
 
@@ -158,7 +158,7 @@ def gates(sim: Commanded) -> set[str]:
 
 def test_gates_of_the_stage_before_hold_on_in_an_approval_when_its_weight_is_edited() -> None:
     sim = signing()
-    sim.edit(KEY, lambda s: s["stages"][0]["canary"].update(weight="20%"))
+    sim.edit(KEY, lambda s: s["stages"][0]["canary"].update(weight="5%"))
     sim.run(20)
     assert gates(sim) == {"errors", "p95", "positives"}
     assert sim.variants()["candidate"]["weight"] == "10%"

@@ -117,3 +117,16 @@ def test_a_stage_that_is_taken_out_while_it_runs_stands_in_history_as_passed_ove
         ("canary-10", "taken out of spec.stages while it ran")
     ]
     assert ("StageSkipped", "canary-10") in decisions(sim)
+
+
+@pytest.mark.parametrize("change", [without("canary-10"), weighing("canary-10", "20%")], ids=["taken out", "raised"])
+def test_a_held_breach_keeps_a_change_from_going_forward_until_its_gate_is_changed(change: Edit) -> None:
+    sim = rolling("canary-10", FAILING, stages=LONG, onBreach="Hold")
+    sim.run(300, lambda s: s.condition("Stalled")[1] == "Breached")
+    sim.edit(KEY, change)
+    sim.run(60)
+    assert share(sim) == "10%"
+    assert sim.condition("Stalled")[1] == "Breached"
+    sim.edit(KEY, lambda spec: next(g for g in spec["gates"] if g["name"] == "errors").update(bound="90%"))
+    sim.run(60)
+    assert share(sim) != "10%"

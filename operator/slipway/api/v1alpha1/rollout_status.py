@@ -269,3 +269,9 @@ class ModelRolloutStatus(ConditionedStatus):
     rejected: Annotated[tuple[Rejected, ...], Field(max_length=20)] = Field(
         (), description="Models that failed or were rolled back, newest first."
     )
+
+    @property
+    def standing_breach(self) -> str:
+        """The first enforced gate whose breach stands, a lost experiment among them; empty when none does. Nothing goes
+        forward then, whoever asks for it."""
+        return next((each.name for each in self.gates if each.breaches and each.enforcement == "Enforce"), "")

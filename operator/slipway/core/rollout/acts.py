@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from slipway.api.v1alpha1.rollout_commands import Held
 from slipway.api.v1alpha1.rollout_stages import Stage
-from slipway.core.rollout.abtest_plan import primary_name
 from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.campaign import drop, revert, roll_back
 from slipway.core.rollout.passing import is_last
@@ -19,7 +18,6 @@ from slipway.core.rollout.presence import answers, complaint
 from slipway.core.rollout.sameness import resolved, same_model
 from slipway.core.rollout.snapshot import Request, Resolved
 from slipway.core.rollout.turn import BEFORE_TRAFFIC, BUILD, PROMOTE, PROVE, ROLLBACK, Turn
-from slipway.core.rollout.verdicts import gates_of
 
 STOPPING = ("Abort", "Rollback", "Hold")
 """Actions that take traffic away, or keep it from growing: they come first."""
@@ -194,17 +192,8 @@ def _not_forward(turn: Turn, request: Request, closed: bool = True) -> Refusal |
         return Refusal(stop.reason, stop.message)
     if turn.progress.withheld_since is not None:
         return Refusal("CandidateUnavailable", "the candidate cannot answer, so stable serves all")
-    breached = _breached(turn)
+    breached = turn.status.standing_breach
     return Refusal("GateBreached", f"gate {breached} has breached: a breach beats any request") if breached else None
-
-
-def _breached(turn: Turn) -> str:
-    """The first enforced gate that has breached in this epoch; a lost experiment is one of them."""
-    stage = _running_stage(turn)
-    gates = dict(gates_of(turn, stage)) if stage is not None else {}
-    enforced = {name for name, gate in gates.items() if gate.enforcement == "Enforce"}
-    enforced |= {primary_name(stage)} if stage is not None and stage.ab_test is not None else set()
-    return next((each.name for each in turn.status.gates if each.breaches and each.name in enforced), "")
 
 
 def _running_stage(turn: Turn) -> Stage | None:

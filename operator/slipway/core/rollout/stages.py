@@ -41,7 +41,7 @@ def in_stage(turn: Turn, route: RouteView) -> Turn:
     index = _place(turn)
     stage = turn.spec.stages[index]
     changes = _asks_otherwise(turn, stage)
-    stop = barrier(turn) if changes and _goes_forward(turn, stage) else None
+    stop = _stops_change(turn) if changes and _goes_forward(turn, stage) else None
     if changes and stop is None:
         return enter(taken_out(turn), index).notice("Normal", "StageChanged", f"the spec changed stage {stage.name}")
     if index != progress.index:
@@ -54,6 +54,12 @@ def in_stage(turn: Turn, route: RouteView) -> Turn:
     turn = turn.at_latest(poll_seconds(stage))
     protected = protect(turn)
     return protected if protected is not None else _judge(turn, stage, route)
+
+
+def _stops_change(turn: Turn) -> Barrier | None:
+    """What a change of the running stage that goes forward waits for: a breach that a person has to decide upon too."""
+    breached = turn.status.standing_breach
+    return barrier(turn) or (Barrier("Breached", f"gate {breached} has breached") if breached else None)
 
 
 def _place(turn: Turn) -> int:
