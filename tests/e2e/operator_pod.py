@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+from tests.cluster.places import Places, given_kubeconfig
 from tests.demo.kube import Cluster, Object
 
 NAMESPACE = "slipway-system"
@@ -35,10 +36,13 @@ def kill(cluster: Cluster) -> None:
     """SIGKILL: no goodbye, no last write. Waits until a new process has the lease again.
 
     On the embedded cluster the process is one of this machine's and gets the signal itself. Then its pod is deleted
-    without grace, which kubelet does by the same signal.
+    without grace; elsewhere that alone has to do, and kubelet sends SIGTERM two seconds before.
     """
     victims = [(pod["metadata"]["uid"], pod["metadata"]["name"]) for pod in pods(cluster)]
     processes = [pid for uid, _ in victims for pid in _processes(uid)]
+    assert processes or not victims or given_kubeconfig(Places.of_environment()), (
+        "no process of the operator was found to kill"
+    )
     for pid in processes:
         os.kill(pid, signal.SIGKILL)
     for _, name in victims:  # else kubelet waits longer before each restart: 10 s, 20 s, … five minutes
