@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from slipway.api.v1alpha1.abtest_status import primary_name
 from slipway.api.v1alpha1.rollout_commands import Held
 from slipway.api.v1alpha1.rollout_stages import Stage
-from slipway.core.rollout.abtest_plan import primary_name
 from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.campaign import drop, revert, roll_back
 from slipway.core.rollout.passing import is_last
@@ -203,7 +203,7 @@ def _breached(turn: Turn) -> str:
     stage = _running_stage(turn)
     gates = dict(gates_of(turn, stage)) if stage is not None else {}
     enforced = {name for name, gate in gates.items() if gate.enforcement == "Enforce"}
-    enforced |= {primary_name(stage)} if stage is not None and stage.ab_test is not None else set()
+    enforced |= {primary_name(stage.name)} if stage is not None and stage.ab_test is not None else set()
     return next((each.name for each in turn.status.gates if each.breaches and each.name in enforced), "")
 
 
