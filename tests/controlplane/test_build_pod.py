@@ -14,6 +14,7 @@ from slipway.core.desired.names import Identity
 
 from tests.cluster.bare import ControlPlane
 from tests.cluster.errors import ClusterError
+from tests.controlplane.namespaces import namespace
 
 pytestmark = pytest.mark.controlplane
 ME = Identity("builds", "fraud", "4d9a1b1e-0000-4000-8000-000000000002")
@@ -26,15 +27,6 @@ SYSTEM = SystemImage(
 BUILD = Build(
     "models:/fraud/7", "", "registry/fraud", "registry/base:1", "http://mlflow", "registry/builder:1", system=SYSTEM
 )
-NAMESPACE = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: builds, labels: {pod-security.kubernetes.io/enforce: LEVEL}}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: default, namespace: builds}
-"""
 
 
 def pod(build: Build, name: str) -> str:
@@ -46,12 +38,12 @@ def pod(build: Build, name: str) -> str:
 
 def test_with_a_profile_of_the_nodes_the_level_restricted_is_enough(control_plane: ControlPlane) -> None:
     unconfined = replace(BUILD, system=replace(SYSTEM, seccomp_profile=""))
-    control_plane.kubectl.apply(NAMESPACE.replace("LEVEL", "restricted"))
+    control_plane.kubectl.apply(namespace("builds"))
     control_plane.kubectl.apply(json.dumps(build_job(ME, BUILD)))
     control_plane.kubectl.apply(pod(BUILD, "confined"))
     with pytest.raises(ClusterError, match="seccompProfile"):
         control_plane.kubectl.apply(pod(unconfined, "unconfined"))
-    control_plane.kubectl.apply(NAMESPACE.replace("LEVEL", "privileged"))
+    control_plane.kubectl.apply(namespace("builds", "privileged"))
     control_plane.kubectl.apply(pod(unconfined, "unconfined"))
     made = json.loads(control_plane.kubectl.run("get", "pod", "confined", "-n", "builds", "-o", "json"))
     assert [each["name"] for each in made["spec"]["initContainers"]] == ["fetch-base", "install-packages"]

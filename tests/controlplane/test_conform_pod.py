@@ -13,23 +13,15 @@ from slipway.core.desired.names import Identity
 from slipway.core.desired.network_policy import Reachable, network_policy
 
 from tests.cluster.bare import ControlPlane
+from tests.controlplane.namespaces import namespace
 
 pytestmark = pytest.mark.controlplane
 ORDER = Order("registry/fraud:1", "trials", "fraud", "registry/builder:1", log=True, parts=("serve", "judge", "log"))
-NAMESPACE = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: trials, labels: {pod-security.kubernetes.io/enforce: restricted}}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: default, namespace: trials}
-"""
 
 
 @pytest.fixture(scope="module")
 def trials(control_plane: ControlPlane) -> ControlPlane:
-    control_plane.kubectl.apply(NAMESPACE)
+    control_plane.kubectl.apply(namespace("trials"))
     return control_plane
 
 

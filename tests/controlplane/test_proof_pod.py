@@ -13,22 +13,14 @@ from slipway.core.desired.proof_job import ProofRun, proof_job
 from slipway.core.proof import load_of
 
 from tests.cluster.bare import ControlPlane
+from tests.controlplane.namespaces import namespace
 
 pytestmark = pytest.mark.controlplane
 ME = Identity("proofs", "fraud", "4d9a1b1e-0000-4000-8000-000000000001")
-NAMESPACE = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: proofs, labels: {pod-security.kubernetes.io/enforce: restricted}}
----
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: default, namespace: proofs}
-"""
 
 
 def test_the_pod_of_a_proof_is_taken_in_a_namespace_of_level_restricted(control_plane: ControlPlane) -> None:
-    control_plane.kubectl.apply(NAMESPACE)
+    control_plane.kubectl.apply(namespace("proofs"))
     resources = {"requests": {"cpu": "50m", "memory": "160Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
     predictor = Predictor.model_validate({"resources": resources, "env": [{"name": "THREADS", "value": "2"}]})
     template = predictor_template(ME, Served("aaaa", "2", "registry/fraud@sha256:" + "a" * 64), predictor)

@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from slipway.api.v1alpha1.rollout_stages import REDESIGN
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 
 _NO_STAGE = ("Build", "Prove", "Start", "Promote", "Rollback")
-REDESIGN = "Redesign"
-"""The cause of a model that tells none."""
 
 
 def actions(

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.api.v1alpha1.base import API_VERSION
+from slipway.api.v1alpha1.rolloutrequest import FORWARD, OF_A_STAGE
 
-_OF_THE_CANDIDATE = ("Advance", "Promote", "Approve", "Abort")
-_OF_A_STAGE = ("Advance", "Approve")
-_NEEDS_A_REVISION = ("Advance", "Promote", "Approve")
 Object = Mapping[str, Any]
 
 
@@ -52,12 +50,12 @@ def manifest(rollout: Object, caller: Caller, asked: Asked) -> dict[str, Any]:
     revision = asked.revision or _revision(status, asked.action)
     if revision:
         spec["revision"] = revision
-    elif asked.action in _NEEDS_A_REVISION:
+    elif asked.action in FORWARD:
         phase = f" (phase {status['phase']})" if status.get("phase") else ""
         raise CannotAsk(
             f"ModelRollout {metadata['name']!r} has no candidate{phase}: there is nothing to {asked.action.lower()}"
         )
-    if asked.action in _OF_A_STAGE and (status.get("stage") or {}).get("index", -1) >= 0:
+    if asked.action in OF_A_STAGE and (status.get("stage") or {}).get("index", -1) >= 0:
         spec["stage"] = status["stage"]["name"]
     if asked.to_revision:
         spec["rollback"] = {"toRevision": asked.to_revision}
@@ -73,7 +71,7 @@ def manifest(rollout: Object, caller: Caller, asked: Asked) -> dict[str, Any]:
 
 def _revision(status: Object, action: str) -> str:
     """The revision that the action is about; empty where status names none."""
-    place = "candidate" if action in _OF_THE_CANDIDATE else "stable" if action == "Rollback" else ""
+    place = "candidate" if action in (*FORWARD, "Abort") else "stable" if action == "Rollback" else ""
     found = (each.get("revision", "") for each in status.get("variants") or () if each.get("name") == place)
     return str(next(found, ""))
 

@@ -7,8 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-GROUP, VERSION, PLURAL = "slipway.dev", "v1alpha1", "modelrollouts"
-LEDGER = f"{GROUP}/ledger"
+from slipway.api.v1alpha1.base import GROUP, VERSION
+from slipway.cli.kubeconfig import NoCluster, access
+from slipway.core.desired.names import ROLLOUT_LABEL
+from slipway.core.ledger.book import ENTRY, LEDGER_LABEL
+
+PLURAL = "modelrollouts"
 TIMEOUT = 10
 T = TypeVar("T")
 
@@ -40,23 +44,12 @@ class Cluster:
     @classmethod
     def connect(cls, context: str | None) -> Cluster:
         """By KUBECONFIG, or inside a pod by its service account. Raises `Unreadable`."""
-        from kubernetes import client, config
-
-        configuration = client.Configuration()
         try:
-            config.load_kube_config(context=context, client_configuration=configuration)
-            found, active = config.list_kube_config_contexts()
-            chosen = next((each for each in found if each["name"] == context), active)
-            namespace = (chosen.get("context") or {}).get("namespace") or "default"
-        except config.ConfigException as wrong:
-            try:
-                config.load_incluster_config(client_configuration=configuration)
-            except config.ConfigException:
-                message = f"no cluster is known: {wrong}; set KUBECONFIG, or name a context of it with --context"
-                raise Unreadable(message) from wrong
-            namespace = _own_namespace()
-        configuration.retries = 0
-        return cls(client.ApiClient(configuration), configuration.host, namespace)
+            found = access(context=context, retries=0)
+        except NoCluster as wrong:
+            message = f"no cluster is known: {wrong}; set KUBECONFIG, or name a context of it with --context"
+            raise Unreadable(message) from wrong
+        return cls(found.client, found.host, found.namespace)
 
     def rollout(self, namespace: str, name: str) -> dict[str, Any]:
         """The ModelRollout as the API server has it. Raises `NotFound` or `Unreadable`."""
@@ -76,7 +69,7 @@ class Cluster:
         """All entries of ledgers of rollouts of this name, also of one that is gone. Raises `Unreadable`."""
         from kubernetes import client
 
-        api, selector = client.CoreV1Api(self._client), f"{GROUP}/rollout={name},{LEDGER}"
+        api, selector = client.CoreV1Api(self._client), f"{ROLLOUT_LABEL}={name},{LEDGER_LABEL}"
 
         def read() -> list[Any]:
             found: list[Any] = api.list_namespaced_config_map(
@@ -85,7 +78,7 @@ class Cluster:
             return found
 
         maps = self._asked(read, f"the ledger of {name} in namespace {namespace}", namespace, "list configmaps")
-        return [Entry(m.metadata.name, m.metadata.labels[LEDGER], (m.data or {}).get("entry.json", "")) for m in maps]
+        return [Entry(m.metadata.name, m.metadata.labels[LEDGER_LABEL], (m.data or {}).get(ENTRY, "")) for m in maps]
 
     def _asked(self, read: Callable[[], T], what: str, namespace: str, right: str) -> T:
         from kubernetes.client.exceptions import ApiException
@@ -119,11 +112,3 @@ def refusal(status: int, body: str | bytes, what: str, namespace: str, right: st
     if status == 401:
         return Unreadable("the cluster does not know you: renew the credentials of your kubeconfig")
     return Unreadable(f"{what} could not be read: HTTP {status}: {answer.get('message', '')}; try again")
-
-
-def _own_namespace() -> str:
-    try:
-        with open("/var/run/secrets/kubernetes.io/serviceaccount/namespace") as file:
-            return file.read().strip() or "default"
-    except OSError:
-        return "default"

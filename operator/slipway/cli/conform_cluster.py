@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import urllib3
-from kubernetes import client, config
+from kubernetes import client
 
 from slipway.cli.conform_pod import CannotRun, Pod
+from slipway.cli.kubeconfig import NoCluster, access, message
 
 T = TypeVar("T")
 _OPERATOR = "app.kubernetes.io/name=slipway"
@@ -23,20 +23,18 @@ class KubernetesPods:
     def __init__(self, context: str | None, namespace: str | None) -> None:
         """Raises CannotRun where there is no kubeconfig, or none with such a context."""
         try:
-            config.load_kube_config(context=context)
-            contexts, active = config.list_kube_config_contexts()
-        except (config.ConfigException, OSError) as error:
+            found = access(context=context)
+        except NoCluster as error:
             raise CannotRun(f"no cluster to run it in: {error}; set KUBECONFIG, or use --url") from None
-        chosen = next((one for one in contexts if one["name"] == context), active)
-        self.namespace = namespace or chosen["context"].get("namespace") or "default"
-        self._pods = client.CoreV1Api()
+        self.namespace = namespace or found.namespace
+        self._pods, self._apps = client.CoreV1Api(found.client), client.AppsV1Api(found.client)
 
     def prober(self) -> str:
         """The builder's image, as the operator of this cluster was told it. Raises CannotRun."""
         remedy = "name the builder's image with --prober"
         try:
             listed = _asked(
-                lambda: client.AppsV1Api().list_deployment_for_all_namespaces(
+                lambda: self._apps.list_deployment_for_all_namespaces(
                     label_selector=_OPERATOR, _request_timeout=_SECONDS
                 )
             )
@@ -82,13 +80,6 @@ def _asked(call: Callable[[], T]) -> T:
     try:
         return call()
     except client.ApiException as error:
-        raise CannotRun(f"the API server says {error.status}: {_message(error)}") from None
+        raise CannotRun(f"the API server says {error.status}: {message(error) or error.reason}") from None
     except urllib3.exceptions.HTTPError as error:
         raise CannotRun(f"the API server does not answer: {error}") from None
-
-
-def _message(error: Any) -> str:
-    try:
-        return str(json.loads(error.body)["message"])
-    except (ValueError, TypeError, LookupError):
-        return str(error.reason)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from slipway.api.v1alpha1.abtest_status import ABTestResult
+from slipway.api.v1alpha1.abtest_status import ABTestResult, primary_name
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, StageProgress
 from slipway.api.v1alpha1.scalars import Duration
 from slipway.cli.words import instant, lasting, measured
@@ -81,7 +81,7 @@ def _evidence(asked: Mapping[str, Any], stage: StageProgress, now: datetime) -> 
 def _gates(spec: Mapping[str, Any], status: ModelRolloutStatus, ended: ABTestResult | None) -> Iterator[str]:
     """Of an experiment that has ended nothing is judged any more, and with an open end no gate lets it pass."""
     for gate in status.gates:
-        if gate.enforcement == "DryRun" or (ended is not None and gate.name == f"{ended.stage}.primary"):
+        if gate.enforcement == "DryRun" or (ended is not None and gate.name == primary_name(ended.stage)):
             continue
         if gate.breaches:
             yield f"Gate {gate.name} has breached: {measured(gate)}. {_of_breach(spec)}"

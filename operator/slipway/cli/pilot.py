@@ -15,26 +15,19 @@ from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.core.evidence import Arm, Subject, Vector, collect, queries
-from slipway.core.experiment import piloted
+from slipway.core.experiment import DAY_SECONDS, piloted
 from slipway.core.plan import Unavailable
 from slipway.core.primary import Primary, TaskMetrics, deciding
 from slipway.core.ratio_metrics import MEAN_SCORE, SCORE, of_template, ratio_moments, ratio_texts, unusable
+from slipway.runtime.world import Sample
 from slipway.statistics.duration import Arrivals
 from slipway.statistics.power import Metric, mean_metric, share_metric
 
-WINDOW, _DAY = "7d", 86_400.0
+WINDOW = "7d"
 
 
 class Unknown(Exception):
     """Nothing is known of the traffic; the message says what to give."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One element of an instant vector."""
-
-    labels: Mapping[str, str]
-    value: float
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ def _asked(
     began = ask(f"time() - min(min_over_time(timestamp({since})[{WINDOW}:1m]))")
     if isinstance(arm, Unavailable) or arm.exposures is None or not began or began[0].value <= 0:
         raise Unknown(f"Prometheus knows no entities of {rollout}: say --entities-per-day and --baseline")
-    age, task = began[0].value / _DAY, _metrics(spec, found)
+    age, task = began[0].value / DAY_SECONDS, _metrics(spec, found)
     arrivals = _arrivals(arm.exposures.count / age, arguments.population)
     return Pilot(arrivals, lambda test: _live(test, task, arm, subject, ask))
 

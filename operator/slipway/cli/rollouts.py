@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
 from slipway.api.v1alpha1.base import GROUP, VERSION
 from slipway.cli.asking import Caller
+from slipway.cli.kubeconfig import NoCluster, access, message
 
 _HINT = "ask for the role slipway-edit (abort, promote and the like) or slipway-approve in this namespace"
 
@@ -42,20 +42,10 @@ class Api:
     def connect(cls, kubeconfig: str | None, context: str | None, namespace: str | None) -> Self:
         """As kubectl does. Raises Unreachable where there is no kubeconfig, or none of that context."""
         try:
-            from kubernetes import config
-        except ImportError as missing:
-            raise Unreachable(f"the kubernetes client is needed ({missing}): pip install 'slipway[cli]'") from missing
-        try:
-            client = config.new_client_from_config(kubeconfig, context)
-            _, active = config.list_kube_config_contexts(kubeconfig)
-            chosen = active
-            if context:
-                chosen = next(
-                    each for each in config.list_kube_config_contexts(kubeconfig)[0] if each["name"] == context
-                )
-        except (config.ConfigException, OSError, StopIteration) as wrong:
+            found = access(kubeconfig, context)
+        except NoCluster as wrong:
             raise Unreachable(f"no cluster: {wrong}") from wrong
-        return cls(client, namespace or chosen["context"].get("namespace") or "default")
+        return cls(found.client, namespace or found.namespace)
 
     def __enter__(self) -> Self:
         return self
@@ -103,7 +93,7 @@ class Api:
         return found
 
     def _translated(self, what: str, error: Any) -> Exception:
-        said = _message(error)
+        said = message(error) or f"HTTP {error.status} {error.reason}"
         if error.status == 404 and "could not find the requested resource" in said:
             return NotFound("this cluster has no kinds of Slipway: is it installed there?")
         if error.status == 404:
@@ -117,10 +107,3 @@ def _review() -> Any:
     import kubernetes.client
 
     return kubernetes.client.V1SelfSubjectReview()
-
-
-def _message(error: Any) -> str:
-    try:
-        return str(json.loads(error.body)["message"])
-    except (TypeError, ValueError, KeyError):
-        return f"HTTP {error.status} {error.reason}"

@@ -66,6 +66,13 @@ class Arm:
     scraped: float | None = None
     """Age in seconds of the newest scrape."""
 
+    def class_sums(self, label: str) -> Moments | None:
+        """The sums of one class; one that was never answered has the share zero of all answers, if there were any."""
+        if label in self.class_moments:
+            return self.class_moments[label]
+        other = next(iter(self.class_moments.values()), None)
+        return Moments(other.clusters, 0.0, other.n, 0.0, other.nn, 0.0) if other else None
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import lru_cache
 from typing import Literal
 
@@ -29,7 +28,7 @@ Kind = Literal["Absolute", "Relative"]
 LOOKS = 56
 """Looks in the integration that plans a sequence: four a day for two weeks. More change the size by a percent."""
 
-_DAY = timedelta(days=1)
+DAY_SECONDS = 86_400.0
 _SPENDING: dict[str, Spending] = {"OBrienFleming": obrien_fleming, "Pocock": pocock}
 FOREVER = 3650.0
 """Days after which nobody waits any more."""
@@ -166,7 +165,7 @@ def sized(test: ABTest, metric: Metric, arrivals: Arrivals, share: float) -> Siz
     design, allocation, inflation = design_of(test), Allocation(share, 1 - share), inflation_of(test)
     kind: Kind = test.effect.kind
     needed = entities_needed(metric, kind, design, allocation, inflation)
-    limit = test.at_most.timedelta / _DAY
+    limit = test.at_most.seconds / DAY_SECONDS
     took: Duration = days_until(arrivals, needed, max(FOREVER, limit))
     reachable = arrivals.distinct(limit)
     found = detectable_effect(metric, kind, design, reachable, allocation, inflation) if reachable > 0 else None

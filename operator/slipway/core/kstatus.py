@@ -12,7 +12,6 @@ from slipway.api.v1alpha1.conditions import Condition, ConditionedStatus
 
 TRUE: Literal["True"] = "True"
 FALSE: Literal["False"] = "False"
-UNKNOWN: Literal["Unknown"] = "Unknown"
 LONGEST_MESSAGE = 2048
 NOT_YET_ACTIVE = "NotYetActive"
 """Reason for what is accepted and not acted on by this version."""
@@ -94,11 +93,6 @@ def _condition(said: Said, before: Condition | None, generation: int, now: datet
         last_transition_time=since,
         observed_generation=generation,
     )
-
-
-def said_before(status: ConditionedStatus, kind: str) -> Condition | None:
-    """The condition of that type as last written."""
-    return next((condition for condition in status.conditions if condition.type == kind), None)
 
 
 def as_written(status: ConditionedStatus) -> Mapping[str, Any]:

@@ -16,7 +16,6 @@ from slipway.core.evidence import Arm, Evidence
 from slipway.statistics.ratios import (
     Confidence,
     Interval,
-    Moments,
     Share,
     clustered,
     difference,
@@ -114,14 +113,11 @@ def _class_shares(
 
 
 def _class_of(arm: Arm, label: str, assigned: bool) -> Share | None:
-    """A class that was never answered has the share zero of all answers, if there were answers."""
     if not assigned:
         total = sum(arm.class_counts.values())
         return unclustered(arm.class_counts.get(label, 0.0), total, DESIGN_EFFECT)
-    if label in arm.class_moments:
-        return clustered(arm.class_moments[label])
-    other = next(iter(arm.class_moments.values()), None)
-    return clustered(Moments(other.clusters, 0.0, other.n, 0.0, other.nn, 0.0)) if other else None
+    sums = arm.class_sums(label)
+    return clustered(sums) if sums is not None else None
 
 
 def compare(gate: Gate, ours: Share | None, theirs: Share | None, certainty: Certainty) -> Measured | None:

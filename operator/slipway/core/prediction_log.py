@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from slipway.core.evidence import Vector
 from slipway.core.plan import Unavailable
 
 FAILING = "max by (rollout, reason) (slipway_prediction_log_failing)"
@@ -13,15 +12,6 @@ FAILING = "max by (rollout, reason) (slipway_prediction_log_failing)"
 
 DROPPED = "sum by (rollout) (increase(slipway_prediction_log_dropped_total[10m]))"
 """Rows that were lost in ten minutes."""
-
-
-class Sample(Protocol):
-    """One element of an instant vector."""
-
-    @property
-    def labels(self) -> Mapping[str, str]: ...
-    @property
-    def value(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -34,9 +24,7 @@ class LogHealth:
     reason: str = ""
 
 
-def log_health(
-    rollout: str, failing: Sequence[Sample] | Unavailable, dropped: Sequence[Sample] | Unavailable
-) -> LogHealth | Unavailable:
+def log_health(rollout: str, failing: Vector | Unavailable, dropped: Vector | Unavailable) -> LogHealth | Unavailable:
     """One rollout's part of the answers to both questions."""
     if isinstance(failing, Unavailable):
         return failing
@@ -46,11 +34,11 @@ def log_health(
     return LogHealth(_positive(rollout, failing), _positive(rollout, dropped), reasons[0] if reasons else "")
 
 
-def _labels(rollout: str, vector: Sequence[Sample], name: str) -> set[str]:
+def _labels(rollout: str, vector: Vector, name: str) -> set[str]:
     own = (one for one in vector if one.value > 0 and one.labels.get("rollout") == rollout)
     return {one.labels[name] for one in own if one.labels.get(name)}
 
 
-def _positive(rollout: str, vector: Sequence[Sample]) -> bool | None:
+def _positive(rollout: str, vector: Vector) -> bool | None:
     values = [sample.value for sample in vector if sample.labels.get("rollout") == rollout]
     return any(value > 0 for value in values) if values else None

@@ -40,16 +40,17 @@ class Primary:
     unit: Unit = "number"
     better: Literal["", "Higher", "Lower"] = ""
 
+    def unit_of_effect(self, test: ABTest) -> Unit:
+        """A relative effect is a share, whatever it is an effect on."""
+        return self.unit if test.effect.kind == "Absolute" else "share"
+
     def moments(self, arm: Arm) -> Moments | None:
         """The arm's sums; None while there are none."""
         if self.key:
             return arm.ratios.get(self.key)
         if self.label is None:
             return arm.error_moments
-        if self.label in arm.class_moments:
-            return arm.class_moments[self.label]
-        other = next(iter(arm.class_moments.values()), None)  # a class that was never answered has the share zero
-        return Moments(other.clusters, 0.0, other.n, 0.0, other.nn, 0.0) if other else None
+        return arm.class_sums(self.label)
 
 
 def deciding(test: ABTest, task: TaskMetrics) -> Primary | str:

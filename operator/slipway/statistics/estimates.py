@@ -12,11 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, stdtrit
+from numpy.typing import NDArray
 
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Moments
-from slipway.statistics.sequences import THINNEST_TAIL
 
 Floats = NDArray[np.float64]
 UNEQUAL = 0.5
@@ -123,15 +121,3 @@ def relative(ours: Estimate, theirs: Estimate, limit: float = 0.0) -> Estimate:
     own = np.where(known, ours.variance, np.inf) / base**2
     of_base = np.where(known, theirs.variance, np.inf) * (1 + limit) ** 2 / base**2
     return Estimate(ours.value / base - 1, own + of_base, _satterthwaite(own, ours.freedom, of_base, theirs.freedom))
-
-
-def few_degrees(multiple: ArrayLike, freedom: ArrayLike) -> Floats:
-    """Widens multiples of a standard error from the normal tail to Student's with `freedom` degrees.
-
-    Infinite below one degree, and where the tail is thinner than a float can say. The same as
-    `sequences.few_clusters`, for arrays.
-    """
-    tail, degrees = ndtr(-np.asarray(multiple, float)), np.asarray(freedom, float)
-    usable = (tail >= THINNEST_TAIL) & (degrees >= 1)
-    widened = -stdtrit(np.where(usable, degrees, 1.0), np.where(usable, tail, 0.5))
-    return np.where(usable & (widened >= np.asarray(multiple, float) * (1 - 1e-9)), widened, np.inf)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, stdtrit
 
 THINNEST_TAIL = 1e-300
@@ -62,15 +64,22 @@ def always_valid_p_value(z: float, observed: float, planned: float, alpha: float
     return min(1.0, math.sqrt(grown) * math.exp(-z * z * observed * rho2 / (2 * grown)))
 
 
-def few_clusters(multiple: float, clusters: float) -> float:
-    """Widens a multiple of the normal standard error to the same tail of Student's t with `clusters` - 1 degrees.
+def few_degrees(multiple: ArrayLike, freedom: ArrayLike) -> NDArray[np.float64]:
+    """Widens multiples of a standard error from the normal tail to the same tail of Student's t.
 
-    The standard error is itself estimated from the clusters: with 30 of them the normal tail is too thin by a tenth.
-    Infinite where the tail is thinner than a float or scipy's quantile can say (minus infinity for few degrees): far
-    before its planned size, a sequence knows nothing yet.
+    Infinite below one degree, and where the tail is thinner than a float or scipy's quantile can say (minus infinity
+    for few degrees): far before its planned size, a sequence knows nothing yet.
     """
-    tail = float(ndtr(-multiple))
-    if clusters < 2 or tail < THINNEST_TAIL:
-        return math.inf
-    widened = -float(stdtrit(clusters - 1, tail))
-    return widened if widened >= multiple * (1 - 1e-9) else math.inf
+    normal, degrees = np.asarray(multiple, float), np.asarray(freedom, float)
+    tail = ndtr(-normal)
+    usable = (tail >= THINNEST_TAIL) & (degrees >= 1)
+    widened = -stdtrit(np.where(usable, degrees, 1.0), np.where(usable, tail, 0.5))
+    return np.where(usable & (widened >= normal * (1 - 1e-9)), widened, np.inf)
+
+
+def few_clusters(multiple: float, clusters: float) -> float:
+    """`few_degrees` for one multiple of a standard error that is itself estimated from clusters.
+
+    With 30 of them the normal tail is too thin by a tenth.
+    """
+    return float(few_degrees(multiple, clusters - 1))

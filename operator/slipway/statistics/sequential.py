@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from slipway.statistics.estimates import Estimate, Floats, few_degrees
-from slipway.statistics.sequences import tuned_rho
+from slipway.statistics.estimates import Estimate, Floats
+from slipway.statistics.sequences import few_degrees, tuned_rho
 
 MINIMUM_FRACTION = 0.02
 """Share of the planned information below which an interval is left open: the limit theorem has not begun to hold."""

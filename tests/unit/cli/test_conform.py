@@ -140,7 +140,6 @@ def seen(server: dict[str, Any], prober: dict[str, Any], last: dict[str, Any] | 
 
 
 RUNNING = {"running": {"startedAt": "now"}}
-DONE = {"terminated": {"exitCode": 0}}
 BROKEN = {"terminated": {"exitCode": 1, "reason": "Error", "message": "a\nValueError: no model"}}
 PULLING = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
 FOUND = '{"say": "waiting"}\n{"finding": {"clause": "ready", "outcome": "ok", "message": ""}}\n{"done": true}\n'

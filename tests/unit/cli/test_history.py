@@ -10,9 +10,9 @@ import pytest
 from slipway.api.v1alpha1.rollout_status import GateResult
 from slipway.cli import history
 from slipway.cli.__main__ import main
-from slipway.cli.cluster import LEDGER, Cluster, Entry, NotFound, Unreadable, refusal
+from slipway.cli.cluster import Cluster, Entry, NotFound, Unreadable, refusal
 from slipway.cli.turns import decisive, rows_of_entries, rows_of_history, status_of
-from slipway.core.ledger.book import ENTRY
+from slipway.core.ledger.book import ENTRY, LEDGER_LABEL
 
 from tests.unit.core.ledgers import config_maps
 from tests.unit.core.simulation import KEY, Simulation
@@ -29,7 +29,8 @@ class Simulated:
     def __init__(self, sim: Simulation) -> None:
         self.sim = sim
         self.entries: list[Entry] = [
-            Entry(name, obj["metadata"]["labels"][LEDGER], obj["data"][ENTRY]) for name, obj in config_maps(sim).items()
+            Entry(name, obj["metadata"]["labels"][LEDGER_LABEL], obj["data"][ENTRY])
+            for name, obj in config_maps(sim).items()
         ]
 
     def rollout(self, namespace: str, name: str) -> Any:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from slipway.api.v1alpha1.rolloutrequest import FORWARD
 from slipway.controllers.request import RequestController
 from slipway.core.plan import Delete, ObjectKey, Unavailable
 from slipway.runtime.world import ModelVersion
@@ -37,7 +38,7 @@ class Commanded(Simulation):
         """A person creates a request; the API server's own check of who they are is tried elsewhere."""
         key = ObjectKey("slipway.dev/v1alpha1", "RolloutRequest", "ns", f"request-{next(self.asked)}")
         target = {"kind": "ModelRollout", "name": KEY.name}
-        if action in ("Advance", "Promote", "Approve"):
+        if action in FORWARD:
             more.setdefault("revision", self.variants().get("candidate", {}).get("revision", "0123456789"))
         self.put(key, {"target": target, "action": action, "requester": by, "reason": reason, **more})
         return key

@@ -13,13 +13,12 @@ from slipway.statistics.estimates import (
     arms,
     binomial_floor,
     difference,
-    few_degrees,
     ratio_of_sums,
     relative,
     share_of_events,
 )
 from slipway.statistics.ratios import Moments
-from slipway.statistics.sequences import few_clusters
+from slipway.statistics.sequences import few_degrees
 
 from tests.unit.core.arms import moments
 
@@ -121,10 +120,11 @@ def test_one_heavy_cluster_speaks_for_few() -> None:
 
 
 @given(st.floats(0.5, 1e6), st.integers(2, 500))
-def test_one_widening_for_numbers_and_arrays(multiple: float, clusters: int) -> None:
-    widened = few_degrees([multiple, np.inf], [clusters - 1, clusters - 1])
-    assert widened[0] == pytest.approx(few_clusters(multiple, clusters))
+def test_each_element_is_widened_by_itself(multiple: float, clusters: int) -> None:
+    widened = few_degrees([multiple, np.inf, 3.0], [clusters - 1, clusters - 1, 29])
+    assert widened[0] == few_degrees(multiple, clusters - 1)
     assert widened[0] >= multiple
+    assert widened[2] == pytest.approx(3.28, abs=0.01)
     assert widened[1] == np.inf
 
 

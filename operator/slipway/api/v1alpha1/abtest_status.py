@@ -67,3 +67,8 @@ class ABTestResult(Status):
     deltas: Annotated[tuple[Delta, ...], MapBy(24)] = Field(
         (), description="The deciding metric beside those of the model and of the business."
     )
+
+
+def primary_name(stage: str) -> str:
+    """Of the entry of a stage's experiment among the gates; no gate of the spec can have a full stop in its name."""
+    return f"{stage}.primary"

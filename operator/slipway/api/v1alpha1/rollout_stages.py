@@ -14,6 +14,8 @@ from slipway.api.v1alpha1.metrics import PAIRED, cel_list
 from slipway.api.v1alpha1.scalars import Duration, Share, share_cel
 
 Cause = Literal["Redesign", "Refresh", "Emergency"]
+REDESIGN: Cause = "Redesign"
+"""The cause of a model that tells none: it passes the most stages."""
 StageType = Literal["Backtest", "Shadow", "Canary", "Approval", "ABTest"]
 
 

@@ -14,8 +14,8 @@ from slipway.api.v1alpha1.kind import AGE, Column, Kind
 from slipway.api.v1alpha1.metrics import cel_list
 
 _ROLLOUT_ACTIONS = ("Advance", "Promote", "Abort", "Rollback", "Hold", "Resume", "Retry", "Approve")
-_FORWARD = ("Advance", "Promote", "Approve")
-_OF_A_STAGE = ("Advance", "Approve")
+FORWARD = ("Advance", "Promote", "Approve")
+OF_A_STAGE = ("Advance", "Approve")
 _INSTEAD = (
     ("Unfreeze", "nothing freezes a RetrainPolicy; its spec.suspend, cooldown and budget are what holds it back"),
 )
@@ -52,9 +52,9 @@ class RolloutRequestSpec(Spec):
             field=".action",
         ),
         Rule(
-            f"has(self.revision) || !(self.action in {cel_list(_FORWARD)})",
-            f"revision is required with the actions {', '.join(_FORWARD)}: it names what was looked at",
-            lambda spec: spec.revision is not None or spec.action not in _FORWARD,
+            f"has(self.revision) || !(self.action in {cel_list(FORWARD)})",
+            f"revision is required with the actions {', '.join(FORWARD)}: it names what was looked at",
+            lambda spec: spec.revision is not None or spec.action not in FORWARD,
         ),
         Rule(
             "!has(self.rollback) || self.action == 'Rollback'",
@@ -62,9 +62,9 @@ class RolloutRequestSpec(Spec):
             lambda spec: spec.rollback is None or spec.action == "Rollback",
         ),
         Rule(
-            f"!has(self.stage) || self.action in {cel_list(_OF_A_STAGE)}",
-            f"stage is only legal with action: {' or '.join(_OF_A_STAGE)}",
-            lambda spec: spec.stage is None or spec.action in _OF_A_STAGE,
+            f"!has(self.stage) || self.action in {cel_list(OF_A_STAGE)}",
+            f"stage is only legal with action: {' or '.join(OF_A_STAGE)}",
+            lambda spec: spec.stage is None or spec.action in OF_A_STAGE,
         ),
     )
 

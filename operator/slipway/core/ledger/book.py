@@ -14,7 +14,6 @@ from slipway.core.plan import Action, Archive, Create, Delete, ObjectKey, SetOwn
 LEDGER_LABEL = f"{GROUP}/ledger"
 """On each entry; its value is the uid of the rollout, so that one of the same name has a ledger of its own."""
 
-DECISION_LABEL = f"{GROUP}/decision"
 ENTRY = "entry.json"
 GONE = "RunNotFound"
 

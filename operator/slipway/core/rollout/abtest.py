@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 from slipway.api.v1alpha1.abtest import ABTest
-from slipway.api.v1alpha1.abtest_status import ABTestResult
+from slipway.api.v1alpha1.abtest_status import ABTestResult, primary_name
 from slipway.api.v1alpha1.gates import Gate
 from slipway.api.v1alpha1.references import LocalReference
 from slipway.api.v1alpha1.rollout_stages import Stage
@@ -18,7 +18,7 @@ from slipway.core.gates import Verdict
 from slipway.core.measures import Unit
 from slipway.core.primary import Primary, deciding
 from slipway.core.rollout.abtest_look import Case, Found, limit_of, look_at
-from slipway.core.rollout.abtest_plan import begun, planned, primary_name
+from slipway.core.rollout.abtest_plan import begun, planned
 from slipway.core.rollout.route import header_of, intent
 from slipway.core.rollout.turn import Turn
 from slipway.core.rollout.verdicts import Judged
@@ -65,7 +65,7 @@ def trial(turn: Turn, stage: Stage, split: Split | None) -> Trial | None:
     test, known = stage.ab_test, turn.status.ab_test
     if test is None or known is None:
         return None
-    before = next((gate for gate in turn.status.gates if gate.name == primary_name(stage)), None)
+    before = next((gate for gate in turn.status.gates if gate.name == primary_name(stage.name)), None)
     if known.ended_at is not None:
         return Trial(Judged(_GATE, before or _remembered(stage, known)), known, over=True)
     last = known.ends_at is not None and turn.now >= known.ends_at
@@ -85,7 +85,7 @@ def _remembered(stage: Stage, known: ABTestResult) -> GateResult:
     verdict: Verdict = "Pass" if known.verdict in WON else "Wait"
     message = f"{known.verdict} at the last look: {known.estimate or 'unknown'}, {known.low} to {known.high}"
     return GateResult(
-        name=primary_name(stage), metric=known.metric, verdict=verdict, message=message, since=known.ended_at
+        name=primary_name(stage.name), metric=known.metric, verdict=verdict, message=message, since=known.ended_at
     )
 
 
@@ -154,10 +154,10 @@ def _entry(
 ) -> GateResult:
     """A lost experiment stays lost, as a breach of any gate does: a later look would be a second chance."""
     metric = deciding(test, turn.snapshot.metrics)
-    unit: Unit = metric.unit if isinstance(metric, Primary) and test.effect.kind == "Absolute" else "share"
+    unit: Unit = metric.unit_of_effect(test) if isinstance(metric, Primary) else "share"
     same = before is not None and before.verdict == found.verdict
     return GateResult(
-        name=primary_name(stage), metric=result.metric, value=result.estimate, low=result.low, high=result.high,
+        name=primary_name(stage.name), metric=result.metric, value=result.estimate, low=result.low, high=result.high,
         bound=limit_of(test, unit), samples=result.exposures, stable_value=found.stable, verdict=found.verdict,
         message=found.message, since=before.since if same and before is not None else turn.now,
         breaches=1 if found.verdict == "Breach" or (before is not None and before.breaches) else 0,

@@ -57,8 +57,8 @@ class Case:
 
     @property
     def unit(self) -> Unit:
-        """That of an effect: a relative one is a share."""
-        return self.metric.unit if self.test.effect.kind == "Absolute" else "share"
+        """That of the effect."""
+        return self.metric.unit_of_effect(self.test)
 
     def sums(self) -> tuple[Moments, Moments] | None:
         """The deciding metric's sums of both arms."""
@@ -280,7 +280,7 @@ def _deltas(case: Case) -> Iterator[Delta]:
             continue
         value, base = ours.y / ours.n, theirs.y / theirs.n
         judged = sequence_of(effect_of(case.test, ours, theirs, metric.events), case.test, last=False)
-        unit = metric.unit if case.test.effect.kind == "Absolute" else "share"
+        unit = metric.unit_of_effect(case.test)
         yield Delta(
             name=metric.name, kind=metric.kind, better=metric.better,
             candidate=shown(value, metric.unit), stable=shown(base, metric.unit),

@@ -6,11 +6,11 @@ import hashlib
 import json
 
 from slipway.api.v1alpha1.abtest import ABTest
-from slipway.api.v1alpha1.abtest_status import ABTestResult
+from slipway.api.v1alpha1.abtest_status import ABTestResult, primary_name
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.scalars import Duration
 from slipway.core.evidence import Evidence
-from slipway.core.experiment import FOREVER, piloted, sized, whole_days
+from slipway.core.experiment import DAY_SECONDS, FOREVER, piloted, sized, whole_days
 from slipway.core.gates import shown
 from slipway.core.primary import Primary, deciding
 from slipway.core.rollout.route import fraction
@@ -18,7 +18,6 @@ from slipway.core.rollout.snapshot import variant
 from slipway.core.rollout.turn import Turn
 from slipway.statistics.duration import Arrivals, days_until
 
-DAY_SECONDS = 86_400.0
 LEAST_ENTITIES = 30.0
 UNDERPOWERED = "ABTestUnderpowered"
 
@@ -28,11 +27,6 @@ def design_hash(test: ABTest) -> str:
     more of."""
     fields = test.model_dump(mode="json", by_alias=True, exclude={"if_inconclusive"}, exclude_defaults=True)
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:10]
-
-
-def primary_name(stage: Stage) -> str:
-    """Of the entry of a stage's experiment among the gates; no gate of the spec can have a full stop in its name."""
-    return f"{stage.name}.primary"
 
 
 def changed(turn: Turn, stage: Stage) -> bool:
@@ -56,7 +50,7 @@ def begun(turn: Turn, stage: Stage) -> Turn:
     name = metric.name if isinstance(metric, Primary) else test.metric or ""
     ends = (turn.progress.since or turn.now) + test.at_most.timedelta
     result = ABTestResult(stage=stage.name, metric=name, design=design_hash(test), ends_at=ends, verdict="Running")
-    others = tuple(gate for gate in turn.status.gates if gate.name != primary_name(stage))
+    others = tuple(gate for gate in turn.status.gates if gate.name != primary_name(stage.name))
     return planned(turn.set(ab_test=result, gates=others), stage)
 
 
@@ -88,11 +82,10 @@ def _first(turn: Turn, test: ABTest, metric: Primary, evidence: Evidence, result
         size = sized(test, known, Arrivals(everyone / evidence.age * DAY_SECONDS), float(test.weight.fraction))
     except ValueError:
         return result
-    unit = metric.unit if test.effect.kind == "Absolute" else "share"
     fields = {
         "required": size.entities,
         "baseline": shown(float(known.mean), metric.unit),
-        "detectable": shown(size.detectable, unit),
+        "detectable": shown(size.detectable, metric.unit_of_effect(test)),
         "basis": f"{everyone:.0f} entities within {Duration.of(max(1, int(evidence.age)))}",
     }
     return result.model_copy(update=fields | _duration(test, size.entities, size.days, size.reachable))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slipway.api.v1alpha1.abtest_status import primary_name
 from slipway.core.rollout.abtest_plan import UNDERPOWERED
 from slipway.core.rollout.turn import Turn
 
@@ -14,7 +15,7 @@ def of_experiment(turn: Turn) -> dict[str, Statement]:
     if result is None or stage is None or stage.name != result.stage:
         return {}
     stated: dict[str, Statement] = {}
-    entry = next((gate for gate in turn.status.gates if gate.name == f"{result.stage}.primary"), None)
+    entry = next((gate for gate in turn.status.gates if gate.name == primary_name(result.stage)), None)
     if result.verdict == "Invalid" or (entry is not None and entry.verdict == "Invalid"):  # a lost one stays Worse
         message = entry.message if entry is not None else "its data are not valid"
         stated["ExperimentValid"] = ("False", "InvalidData", f"experiment {result.stage} decides nothing: {message}")

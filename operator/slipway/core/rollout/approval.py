@@ -8,7 +8,7 @@ from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import StageProgress, Variant
 from slipway.core.rollout.barriers import barrier, ceiling
 from slipway.core.rollout.passing import cut_short, go_on
-from slipway.core.rollout.presence import complaint, full
+from slipway.core.rollout.presence import not_ready
 from slipway.core.rollout.turn import TRAFFIC_STAGES, Turn
 
 NONE = ("", "0%")
@@ -52,9 +52,8 @@ def say_awaiting(turn: Turn, stage: Stage) -> Turn:
 def unmeasured(turn: Turn, stage: Stage) -> Turn:
     """A stage without traffic. One of a type that this version does not run is left by a request or by its skip."""
     over, stop = cut_short(turn, stage), barrier(turn)
-    missing, candidate = missing_approval(turn, stage), turn.variant("candidate")
-    waits = [("NotReady", f"the candidate is not ready: {complaint(turn, candidate)}")]
-    waits = [] if full(turn, candidate) else waits
+    missing, unready = missing_approval(turn, stage), not_ready(turn)
+    waits = [("NotReady", unready)] if unready else []
     if not over and ceiling(turn):
         waits.insert(0, ("CeilingReached", ceiling(turn)))
     if stop is not None:

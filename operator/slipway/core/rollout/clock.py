@@ -8,7 +8,7 @@ from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import Split
 from slipway.core.evidence import Evidence
 from slipway.core.plan import Unavailable
-from slipway.core.rollout.presence import answers, complaint, full
+from slipway.core.rollout.presence import answers, complaint, not_ready
 from slipway.core.rollout.route import RouteView, header_of, intent
 from slipway.core.rollout.turn import TICK, Turn
 from slipway.statistics.sketch import Distinct
@@ -49,13 +49,14 @@ def _percent(value: float) -> str:
 
 def standing(turn: Turn, route: RouteView, split: Split | None) -> str:
     """Why the clock may not run; empty when it may."""
-    candidate, stable, evidence = turn.variant("candidate"), turn.variant("stable"), turn.snapshot.evidence
+    stable, evidence = turn.variant("stable"), turn.snapshot.evidence
     if turn.stage is not None and turn.stage.withheld_since is not None:
         return "the candidate gets no traffic: it cannot answer"
     if not route.carried:
         return route.complaint or "the route is being changed"
-    if not full(turn, candidate):
-        return f"the candidate is not ready: {complaint(turn, candidate)}"
+    unready = not_ready(turn)
+    if unready:
+        return unready
     if not answers(turn, stable):
         return f"stable is not ready: {complaint(turn, stable)}"
     if isinstance(evidence, Unavailable):

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slipway.api.v1alpha1.rollout_commands import SkippedStage
-from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.api.v1alpha1.rollout_stages import REDESIGN, Stage
 from slipway.api.v1alpha1.rollout_status import Target
 from slipway.core.rollout.campaign import enter, promote
 from slipway.core.rollout.turn import Turn
-
-REDESIGN = "Redesign"
-"""The cause of a model that tells none: it passes the most stages."""
 
 
 def passed_over(target: Target, stage: Stage) -> str:

@@ -54,6 +54,12 @@ def full(turn: Turn, variant: Variant | None) -> bool:
     return ready and variant is not None and endpoints(turn, variant) >= size(turn, variant)
 
 
+def not_ready(turn: Turn) -> str:
+    """Why the candidate could not carry more than it does; empty when it could."""
+    candidate = turn.variant("candidate")
+    return "" if full(turn, candidate) else f"the candidate is not ready: {complaint(turn, candidate)}"
+
+
 def failure(turn: Turn, variant: Variant) -> Failure | None:
     """How a server ended that is not ready again; None where none has.
 

@@ -16,7 +16,7 @@ from slipway.core.rollout.barriers import Barrier, barrier, ceiling, stopped
 from slipway.core.rollout.campaign import enter, roll_back, share_of
 from slipway.core.rollout.clock import elapsed, expect_end, measured_split, remaining, run, standing
 from slipway.core.rollout.passing import cut_short, go_on, taken_out
-from slipway.core.rollout.presence import answers, complaint, full
+from slipway.core.rollout.presence import answers, complaint, full, not_ready
 from slipway.core.rollout.report import Measurements, report
 from slipway.core.rollout.route import RouteView, fraction
 from slipway.core.rollout.turn import Turn
@@ -156,7 +156,7 @@ def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
     counted = Measurements.of(evidence, judged, split, exposed=not turn.the("candidate").mirror)
     because = standing(turn, route, split)
     turn = expected_end(expect_end(run(turn, because), stage))
-    turn = _say_split(turn, split, because)
+    turn = _say_split(turn, split)
     lacks = _lacks(turn, stage, guards, counted, because)
     if seen is not None and stage.ab_test is not None:
         seen = settled(turn, stage.ab_test, seen, lacks)
@@ -253,18 +253,14 @@ def _hindrances(turn: Turn, bad: Judged | None) -> list[str]:
 def _dangers(turn: Turn, bad: Judged | None) -> list[str]:
     """What no command passes: a breach, and a candidate that could not carry more."""
     waits = [f"gate {bad.result.name}: Breach"] if bad is not None else []
-    candidate = turn.variant("candidate")
-    if not full(turn, candidate):
-        waits.append(f"the candidate is not ready: {complaint(turn, candidate)}")
-    return waits
+    return [*waits, *filter(None, (not_ready(turn),))]
 
 
-def _say_split(turn: Turn, split: object, because: str) -> Turn:
-    """SplitAgrees: in the words of the clock, without figures that change at every look."""
-    found = getattr(split, "agrees", None)
-    if found is None:
+def _say_split(turn: Turn, split: Split | None) -> Turn:
+    """SplitAgrees, without figures that change at every look."""
+    if split is None or split.agrees is None:
         return turn.say("SplitAgrees", "Unknown", "NotMeasured", "too little traffic was measured to compare the split")
-    if found:
+    if split.agrees:
         return turn.say("SplitAgrees", "True", "WithinInterval", "the split asked for lies in the measured interval")
     return turn.say("SplitAgrees", "False", "OutsideInterval", "the split asked for lies outside the measured interval")
 
