@@ -6,7 +6,6 @@ regular files that their digest names, never links.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -72,7 +71,7 @@ def read_layout(directory: Path) -> LayoutImage:
 def _document(directory: Path, digest: str) -> Any:
     with _open(directory, digest) as file:
         content = file.read(_LARGEST_DOCUMENT)
-    if "sha256:" + hashlib.sha256(content).hexdigest() != digest:
+    if sha256_digest(content) != digest:
         raise DigestMismatch(f"Blob {digest} of the layout has other bytes than its digest says")
     return json.loads(content)
 

@@ -13,6 +13,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -52,13 +53,20 @@ def layer_from_tree(
     by all, writable by its owner, and executable where its owner could execute it. Devices, sockets and pipes are
     left out: a container runtime makes its own.
     """
+    with packing(destination) as (archive, sink):
+        _add_parents(archive, prefix)
+        _add_tree(archive, root, prefix, exclude or (lambda _: False), preserve)
+    return Layer(sink.digest, sink.diff_id, sink.size, destination, created_by)
+
+
+@contextmanager
+def packing(destination: Path) -> Iterator[tuple[tarfile.TarFile, GzipSink]]:
+    """An archive that is packed into the file `destination`; its sink knows size and digests after the block."""
     with destination.open("wb") as file:
         sink = GzipSink(file)
         with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as archive:  # type: ignore[call-overload]
-            _add_parents(archive, prefix)
-            _add_tree(archive, root, prefix, exclude or (lambda _: False), preserve)
+            yield archive, sink
         sink.close()
-    return Layer(sink.digest, sink.diff_id, sink.size, destination, created_by)
 
 
 def _add_parents(archive: tarfile.TarFile, prefix: str) -> None:

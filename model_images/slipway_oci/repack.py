@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from slipway_oci.errors import UnsupportedImage
-from slipway_oci.layers import GzipSink, Layer
+from slipway_oci.layers import Layer, packing
 
 # Below these nothing is kept but the folders themselves.
 _EMPTIED = ("dev", "proc", "run", "sys", "tmp", "var/cache", "var/log", "var/tmp", "var/lib/apt/lists", "root/.cache")
@@ -36,18 +36,15 @@ def repack(
     content of regular files whose path is `wanted` (not many, they are held in memory). Raises UnsupportedImage.
     """
     noted: dict[str, bytes] = {}
-    with destination.open("wb") as file:
-        sink = GzipSink(file)
-        with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as target:  # type: ignore[call-overload]
-            try:
-                for entry, content in _entries(source):
-                    if entry.isreg() and wanted(entry.name) and content is not None:
-                        noted[entry.name] = content.read()
-                        content = io.BytesIO(noted[entry.name])
-                    target.addfile(entry, content)
-            except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
-                raise UnsupportedImage(f"A layer is no archive: {error}") from error
-        sink.close()
+    with packing(destination) as (target, sink):
+        try:
+            for entry, content in _entries(source):
+                if entry.isreg() and wanted(entry.name) and content is not None:
+                    noted[entry.name] = content.read()
+                    content = io.BytesIO(noted[entry.name])
+                target.addfile(entry, content)
+        except (tarfile.TarError, EOFError, zlib.error, ValueError) as error:
+            raise UnsupportedImage(f"A layer is no archive: {error}") from error
     return Layer(sink.digest, sink.diff_id, sink.size, destination, created_by), noted
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +75,3 @@ def matrix_model(directory: Path) -> Path:
     (directory / "slipway").mkdir()
     (directory / "slipway/profile.json").write_text(json.dumps(profile))
     return directory
-
-
-def check_pickle(path: Path) -> None:
-    """The estimator is a plain pickle that scikit-learn alone can read."""
-    with path.open("rb") as file:
-        assert hasattr(pickle.load(file), "predict")

@@ -138,7 +138,7 @@ ALL: tuple[Callable[[Case, Path, int], Contender], ...] = (ours, bare, fastapi, 
 def running(case: Case, home: Path) -> Iterator[list[Running]]:
     """All servers, from when they answer until the end."""
     if not BENCH.exists():
-        raise AssertionError("the rivals have no environment: make bench-image, or requirements/environment.sh bench")
+        raise AssertionError("the rivals have no environment: requirements/environment.sh bench .venv-bench")
     with ExitStack() as stack:
         started = []
         for make in ALL:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from slipway_serving.service.predictionlog.spool import rows_in
 
 from tests.bench_image.cases import KINDS, make_case, make_model
 from tests.bench_image.contenders import FASTAPI, MLFLOW, MLSERVER, OURS, Running, running
@@ -58,7 +59,7 @@ def turn(server: Running, request: Request, found: Figures) -> None:
 
 def stored(home: Path) -> int:
     """Rows in our log's store, by the names of its files."""
-    return sum(int(file.stem.rpartition("-")[2]) for file in home.rglob("lake/**/*.parquet"))
+    return sum(map(rows_in, home.rglob("lake/**/*.parquet")))
 
 
 def settle(home: Path, rows: int) -> None:

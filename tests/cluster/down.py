@@ -43,8 +43,8 @@ def clear(places: Places, processes: Processes) -> None:
     kill_pods(places)
     trim.registry(places)
     trim.layers(places)
-    unmount_below((places.state, places.containerd_root, *leftovers.scratch(places)))
-    leftovers.remove_scratch(places)
+    unmount_below((places.state, places.containerd_root))
+    remove_scratch(places)
     remove_killed_policy()
     network.remove(places.state / "sysctls.json")
     remove_cgroups()
@@ -113,6 +113,17 @@ def remove_cgroups() -> None:
             if not top.exists():
                 break
             time.sleep(0.05 * (attempt + 1))
+
+
+def remove_scratch(places: Places) -> None:
+    """Removes directories in which a killed `up` was making images, with what debootstrap has mounted below its own.
+
+    Only one `up` or `down` runs at a time, and it is this one. Raises ClusterError.
+    """
+    scratch = tuple(places.cache.glob("slipway-*-*"))
+    unmount_below(scratch)
+    for killed in scratch:
+        shutil.rmtree(killed, ignore_errors=True)
 
 
 def unmount_below(roots: tuple[Path, ...]) -> None:

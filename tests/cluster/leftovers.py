@@ -25,17 +25,6 @@ def note_fixed_directories(places: Places) -> None:
         note.write_text(json.dumps([str(path) for path in _FIXED if not path.exists()]))
 
 
-def scratch(places: Places) -> tuple[Path, ...]:
-    """Directories in which a killed `up` was making images; debootstrap may have mounts below its own."""
-    return tuple(places.cache.glob("slipway-*-*"))
-
-
-def remove_scratch(places: Places) -> None:
-    """Removes them; only one `up` runs at a time, and it is this one. What is mounted there has to go before."""
-    for killed in scratch(places):
-        shutil.rmtree(killed, ignore_errors=True)
-
-
 def remove(places: Places) -> None:
     """Removes ours, which the state still names; call it before the state goes."""
     tasks = places.containerd_state / "io.containerd.runtime.v2.task" / "k8s.io"

@@ -14,7 +14,7 @@ from tests.cluster.addons.addon import Context, deploy
 from tests.cluster.api import Api
 from tests.cluster.build import GoTools
 from tests.cluster.certificates import Authority
-from tests.cluster.down import clear, kill_pods
+from tests.cluster.down import clear, kill_pods, remove_scratch
 from tests.cluster.environment import Environment, Gateway
 from tests.cluster.images import Images
 from tests.cluster.kubectl import Kubectl
@@ -45,7 +45,7 @@ class EmbeddedCluster:
             self.places.make()
             self._forget_other_boot()
             leftovers.note_fixed_directories(self.places)
-            leftovers.remove_scratch(self.places)
+            remove_scratch(self.places)
             with _Builds(self.tools) as builds:
                 packages.install(self.progress, self.places.logs / "apt.log")
                 if network.ensure(self.places.state / "sysctls.json"):

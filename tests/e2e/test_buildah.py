@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.demo import view
-from tests.demo.kube import Cluster, Object, condition
+from tests.demo.kube import Cluster, condition
 from tests.demo.settings import Environment
 from tests.rows.image import Images
 from tests.rows.service import Service, canary
@@ -26,12 +26,6 @@ RUN mkdir -p /opt/template && chown 33:33 /opt/template && echo made > /opt/temp
 {% endblock %}
 """
 STAGES = [canary(50, seconds=3600)]
-
-
-def job_of(cluster: Cluster, service: Service) -> Object:
-    jobs = cluster.list("Job", service.namespace, labels=f"slipway.dev/rollout={service.name}")
-    (job,) = [job for job in jobs if job["metadata"]["name"].startswith(f"{service.name}-build-")]
-    return job
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,7 +81,8 @@ def test_inspect_shows_the_package_with_its_version(image: str) -> None:
 def test_no_step_has_root_or_capabilities_and_restricted_admits_the_pod(
     service: Service, cluster: Cluster, environment: Environment
 ) -> None:
-    pod = job_of(cluster, service)["spec"]["template"]["spec"]
+    (job,) = service.builds()
+    pod = job["spec"]["template"]["spec"]
     for container in (*pod["initContainers"], *pod["containers"]):
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert container["securityContext"]["allowPrivilegeEscalation"] is False

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +12,12 @@ from tests.cluster.script_image import script_image
 from tests.demo import view
 from tests.demo.kube import Cluster
 from tests.demo.settings import Environment
+from tests.rows.commands import run
 from tests.rows.service import Service, canary
+from tests.unit.serving.servers import EXAMPLE
 
 pytestmark = pytest.mark.timeout(600)
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLE = ROOT / "examples" / "own-image" / "server.py"
 # Ends at once when SIGTERM comes, whatever is in flight.
 HASTY = "import os, signal, uvicorn\nuvicorn.Server.handle_exit = lambda *_: os._exit(0)\n"
 # Writes where a confined pod may not.
@@ -29,14 +26,7 @@ UNTIDY = "open('/opt/here', 'w')\n"
 
 def conform(environment: Environment, *words: str) -> tuple[int, dict[str, Any], str]:
     """Exit code, the document of --output json, and what was said beside it."""
-    done = subprocess.run(
-        [str(ROOT / ".venv-cli/bin/python"), "-m", "slipway.cli", "conform", *words, "--output", "json"],
-        env={
-            **os.environ, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'model_images'}",
-            "KUBECONFIG": environment.kubeconfig,
-        },
-        capture_output=True, text=True, timeout=500, check=False,
-    )  # fmt: skip
+    done = run("conform", *words, "--output", "json", kubeconfig=environment.kubeconfig, seconds=500)
     assert done.returncode in (0, 1), done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,20 +13,17 @@ import pytest
 from tests.demo.data import Row
 from tests.demo.kube import Cluster, Object
 from tests.demo.settings import Environment
+from tests.rows.commands import run
 from tests.rows.service import SAYS_PHISHING, Service, canary
 
 pytestmark = pytest.mark.timeout(900)
 
-ROOT = Path(__file__).parents[2]
 LEDGER = "slipway.dev/ledger"
 
 
-def slipway(environment: Environment, *words: str) -> subprocess.CompletedProcess[str]:
-    """The command as its users run it."""
-    path = f"{ROOT / 'operator'}:{ROOT / 'model_images'}"
-    settings = {**os.environ, "KUBECONFIG": environment.kubeconfig, "PYTHONPATH": path}
-    command = [str(ROOT / ".venv-cli" / "bin" / "python"), "-m", "slipway.cli", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=settings)
+def slipway(environment: Environment, command: str, service: Service, *flags: str) -> subprocess.CompletedProcess[str]:
+    """A command about the rollout, as its users run it."""
+    return run(command, service.name, "-n", service.namespace, *flags, kubeconfig=environment.kubeconfig)
 
 
 def entries(cluster: Cluster, service: Service) -> list[tuple[Object, str]]:
@@ -79,20 +74,20 @@ def test_every_decision_stands_in_an_immutable_chain(ended: Service, cluster: Cl
 def test_history_shows_both_turns_and_verifies(
     ended: Service, environment: Environment, models: dict[str, str]
 ) -> None:
-    done = slipway(environment, "history", ended.name, "-n", ended.namespace, "--output", "json")
+    done = slipway(environment, "history", ended, "--output", "json")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["ledger"]["whole"] is True
     outcomes = {turn["version"]: turn["outcome"] for turn in found["turns"]}
     assert (outcomes[models["skewed"]], outcomes[models["better"]]) == ("RolledBack", "Promoted")
-    told = slipway(environment, "history", ended.name, "-n", ended.namespace)
+    told = slipway(environment, "history", ended)
     assert "the ledger is whole" in told.stdout
 
 
 def test_explain_says_who_serves_and_the_way_back(
     ended: Service, environment: Environment, models: dict[str, str]
 ) -> None:
-    told = slipway(environment, "explain", ended.name, "-n", ended.namespace)
+    told = slipway(environment, "explain", ended)
     assert told.returncode == 0, told.stderr
     assert f"Version {models['better']} serves all traffic" in told.stdout
     assert f"go back to version {models['first']} at once" in told.stdout
@@ -101,6 +96,6 @@ def test_explain_says_who_serves_and_the_way_back(
 def test_an_entry_that_somebody_deletes_is_missed(ended: Service, cluster: Cluster, environment: Environment) -> None:
     obj, _ = entries(cluster, ended)[1]
     cluster.delete("ConfigMap", obj["metadata"]["name"], ended.namespace)
-    done = slipway(environment, "history", ended.name, "-n", ended.namespace)
+    done = slipway(environment, "history", ended)
     assert done.returncode == 1
     assert "the ledger is BROKEN" in done.stdout

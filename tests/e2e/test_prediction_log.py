@@ -20,7 +20,7 @@ from tests.cluster import addresses
 from tests.cluster.places import Places, given_kubeconfig
 from tests.demo import view
 from tests.demo.data import Row
-from tests.demo.kube import Cluster, condition
+from tests.demo.kube import Cluster, Object, condition
 from tests.rows.service import Service, shadow
 from tests.stores.s3 import S3Server, new_server
 
@@ -109,30 +109,32 @@ def test_what_was_answered_is_stored_and_the_shadow_pairs_with_it(
     assert positives == tally.positives[stable]
 
 
-def test_a_store_that_is_away_is_told_and_no_request_fails(
-    store: S3Server, serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...], cluster: Cluster
-) -> None:
-    service = serve("prediction-log-away")
-    meta = {"name": "nowhere", "namespace": service.namespace}
-    away = {**store.secret_data(), "AWS_ENDPOINT_URL": f"http://{addresses.NODE}:9"}
-    cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": away})
-    log = {"uri": f"s3://{DIRECTORY}/away/", "secretRef": {"name": "nowhere"}, "rotate": {"every": "1s"}}
-    service.create(models["first"], [shadow(seconds=3600)], predictionLog=log)
-    with service.client(rows) as client:
-        told = service.wait(
-            lambda found: condition(found, "PredictionsLogged").get("reason") == "StoreUnreachable",
-            240, "the condition PredictionsLogged",
-        )  # fmt: skip
-    assert condition(told, "Ready")["status"] == "True"
-    assert client.read().failed == 0, client.read().failures
-
-
 def logging_to(service: Service, store: S3Server, cluster: Cluster, **changed: str | None) -> dict[str, Any]:
     """A log whose Secret differs from the right one."""
     meta = {"name": service.name, "namespace": service.namespace}
     data = {key: value for key, value in {**store.secret_data(), **changed}.items() if value is not None}
     cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data})
     return {"uri": f"s3://{DIRECTORY}/{service.name}/", "secretRef": {"name": service.name}, "rotate": {"every": "1s"}}
+
+
+def not_logged(service: Service, reason: str, seconds: float = 240) -> Object:
+    """The rollout once the condition says why rows are not stored."""
+    return service.wait(
+        lambda found: condition(found, "PredictionsLogged").get("reason") == reason,
+        seconds, f"PredictionsLogged says {reason}",
+    )  # fmt: skip
+
+
+def test_a_store_that_is_away_is_told_and_no_request_fails(
+    store: S3Server, serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...], cluster: Cluster
+) -> None:
+    service = serve("prediction-log-away")
+    log = logging_to(service, store, cluster, AWS_ENDPOINT_URL=f"http://{addresses.NODE}:9")
+    service.create(models["first"], [shadow(seconds=3600)], predictionLog=log)
+    with service.client(rows) as client:
+        told = not_logged(service, "StoreUnreachable")
+    assert condition(told, "Ready")["status"] == "True"
+    assert client.read().failed == 0, client.read().failures
 
 
 def test_wrong_keys_are_told_by_the_condition(
@@ -142,10 +144,7 @@ def test_wrong_keys_are_told_by_the_condition(
     log = logging_to(service, store, cluster, AWS_SECRET_ACCESS_KEY="not the one")
     service.create(models["first"], [shadow(seconds=3600)], predictionLog=log)
     with service.client(rows) as client:
-        told = service.wait(
-            lambda found: condition(found, "PredictionsLogged").get("reason") == "AccessDenied",
-            240, "the condition PredictionsLogged",
-        )  # fmt: skip
+        told = not_logged(service, "AccessDenied")
     assert f"Secret {service.name}" in condition(told, "PredictionsLogged")["message"]
     assert condition(told, "Ready")["status"] == "True"
     assert client.read().failed == 0, client.read().failures
@@ -170,10 +169,7 @@ def test_a_missing_key_is_told_by_the_condition_before_anything_serves(
     service.apply(models["first"], [shadow(seconds=3600)], predictionLog=log)
     service.wait(lambda found: bool(view.variant(found, "candidate")), 240, "an image that is proven, and its pod")
     try:
-        told = service.wait(
-            lambda found: condition(found, "PredictionsLogged").get("reason") == "Misconfigured",
-            180, "the condition PredictionsLogged",
-        )  # fmt: skip
+        told = not_logged(service, "Misconfigured", 180)
     except TimeoutError as error:
         raise AssertionError(f"{error}\nbelow it:\n{below(service)}") from error
     for kind in ("PredictionsLogged", "Progressing"):

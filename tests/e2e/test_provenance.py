@@ -33,12 +33,6 @@ def image(serve: Callable[[str], Service], trained: Object) -> str:
     return str(view.variant(serve("provenance").create(trained["version"], STAGES), "stable")["image"])
 
 
-def build_jobs(cluster: Cluster, service: Service) -> list[Object]:
-    """The Jobs that build; those that prove an image are others."""
-    jobs = cluster.list("Job", service.namespace, labels=f"slipway.dev/rollout={service.name}")
-    return [job for job in jobs if job["metadata"]["name"].startswith(f"{service.name}-build-")]
-
-
 def test_an_image_names_the_run_and_the_data_that_it_comes_from(image: str, trained: Object, namespace: str) -> None:
     provenance = Images().inspect(image)["provenance"]
     assert (provenance["model"], provenance["version"]) == ("phishing-tests", trained["version"])
@@ -59,9 +53,7 @@ def test_its_bill_of_materials_refers_to_it_and_lists_model_packages_and_base(im
     assert summary["components"]["deb"] > 20
 
 
-def test_the_same_image_is_served_without_a_build(
-    image: str, serve: Callable[[str], Service], cluster: Cluster
-) -> None:
+def test_the_same_image_is_served_without_a_build(image: str, serve: Callable[[str], Service]) -> None:
     digest = image.partition("@")[2]
     service = serve("provenance-image")
     source = {"type": "Image", "image": {"image": image}}
@@ -69,7 +61,7 @@ def test_the_same_image_is_served_without_a_build(
     stable = view.variant(rollout, "stable")
     assert (stable["image"], stable["digest"]) == (image, digest)
     assert condition(rollout, "Certified")["reason"] == "Waived"
-    assert build_jobs(cluster, service) == []
+    assert service.builds() == []
 
 
 def test_a_runs_model_is_built_once_its_secret_is_there(
@@ -99,6 +91,6 @@ def test_a_runs_model_is_built_once_its_secret_is_there(
     assert stable["digest"] == trained["modelDigest"]
     provenance = Images().inspect(stable["image"])["provenance"]
     assert (provenance["run"], "model" in provenance) == (trained["runId"], False)
-    (job,) = build_jobs(cluster, service)
+    (job,) = service.builds()
     assert job["metadata"]["name"].startswith("provenance-run-build-")
     cluster.delete("Secret", "provenance-push", namespace)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests.cluster.environment import Environment
 from tests.cluster.places import Places
+from tests.rows.commands import run
 
-ROOT = Path(__file__).resolve().parents[2]
 Object = dict[str, Any]
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
@@ -29,11 +26,7 @@ class Images:
         """What `slipway image inspect --output json` prints."""
         reference = image.replace(self._inside, self._outside, 1)
         words = ["image", "inspect", reference, "--output", "json", *(["--plain-http"] if self._plain else [])]
-        path = f"{ROOT / 'operator'}:{ROOT / 'model_images'}"
-        done = subprocess.run(
-            [str(ROOT / ".venv-cli/bin/python"), "-m", "slipway.cli", *words],
-            env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
+        done = run(*words)
         assert done.returncode == 0, done.stderr
         found: Object = json.loads(done.stdout)
         return found

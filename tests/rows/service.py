@@ -116,6 +116,11 @@ class Service:
         pods = self.cluster.list("Pod", self.namespace, labels=f"slipway.dev/revision={revision}")
         return [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
 
+    def builds(self) -> list[Object]:
+        """The Jobs that build its images; those that prove one are others."""
+        jobs = self.cluster.list("Job", self.namespace, labels=f"slipway.dev/rollout={self.name}")
+        return [job for job in jobs if job["metadata"]["name"].startswith(f"{self.name}-build-")]
+
     def client(self, rows: Sequence[Row], rate: float = 20.0, limit: int = 20_000) -> traffic.Traffic:
         return traffic.Traffic(self.target, rows, rate, limit)
 

@@ -49,6 +49,10 @@ class Requests:
     def path_v2(self) -> str:
         return f"/v2/models/{self.model}/infer"
 
+    def first(self, v2: bool) -> tuple[str, bytes]:
+        """Path and body of the first request in one of the protocols."""
+        return (self.path_v2, self.v2[0]) if v2 else (self.path_v1, self.v1[0])
+
     @property
     def size(self) -> int:
         """How many instances the first request holds."""
@@ -107,9 +111,8 @@ def _nested(flat: Sequence[Any], shape: Sequence[int]) -> Any:
 
 def check_answers(connection: Connection, requests: Requests, folder: Path) -> None:
     """Asks once by each protocol. Raises Unproven for what no client could use."""
-    asked = ((requests.path_v1, requests.v1[0], wrong_v1), (requests.path_v2, requests.v2[0], wrong_v2))
-    for path, body, check in asked:
-        name = path.split("/")[1].upper()
+    for name, v2, check in (("V1", False, wrong_v1), ("V2", True, wrong_v2)):
+        path, body = requests.first(v2)
         try:
             answer = connection.ask(path, body)
         except (OSError, http.client.HTTPException) as error:

@@ -1,15 +1,12 @@
 """FastAPI: named columns, typed by pydantic."""
 
-import os
-import pickle
-
 import pandas as pd
 from fastapi import FastAPI
+from pickled import load
 from pydantic import BaseModel
 
 app = FastAPI()
-with open(os.environ["BENCH_MODEL"], "rb") as file:
-    model = pickle.load(file)
+model = load()
 
 
 class Row(BaseModel):

@@ -1,15 +1,12 @@
 """FastAPI: rows of numbers, typed by pydantic. Served by uvicorn[standard], so with uvloop and httptools."""
 
-import os
-import pickle
-
 import numpy as np
 from fastapi import FastAPI
+from pickled import load
 from pydantic import BaseModel
 
 app = FastAPI()
-with open(os.environ["BENCH_MODEL"], "rb") as file:
-    model = pickle.load(file)
+model = load()
 
 
 class Request(BaseModel):

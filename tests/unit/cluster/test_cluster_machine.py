@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import addresses, preflight
+from tests.cluster import addresses, down, preflight
 from tests.cluster.errors import ClusterError
 from tests.cluster.lock import exclusive
 from tests.cluster.packages import remove_killed_policy, services_stay_off
@@ -141,3 +141,15 @@ def test_a_step_says_how_long_it_took_and_why_it_failed() -> None:
         "[   1.0 s] building etcd …",
         "[   3.5 s] building etcd: failed after 2.5 s: no disk",
     ]
+
+
+def test_what_a_killed_up_left_goes_with_its_mounts_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = Places(tmp_path / "state", tmp_path / "cache")
+    killed, kept = places.cache / "slipway-base-x1", places.cache / "layers"
+    for directory in (killed / "proc", kept):
+        directory.mkdir(parents=True)
+    unmounted: list[tuple[tuple[Path, ...], bool]] = []
+    monkeypatch.setattr(down, "unmount_below", lambda roots: unmounted.append((roots, killed.exists())))
+    down.remove_scratch(places)
+    assert unmounted == [((killed,), True)], "before anything below it is removed"
+    assert (killed.exists(), kept.exists()) == (False, True)

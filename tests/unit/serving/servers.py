@@ -86,24 +86,24 @@ def serving(model: Path, home: Path, module: str = "slipway_serving.service", **
         "BENTOML_HOME": str(home / "bentoml"),
         **environment,
     }
-    log = home / "server.log"
-    with log.open("wb") as sink:
-        command = [sys.executable, "-m", module]
-        process = subprocess.Popen(command, env={**os.environ, **own}, stdout=sink, stderr=sink)
-    try:
-        yield Served(port, process, log)
-    finally:
-        process.kill() if process.poll() is None else None
-        process.wait(20)
+    with _started([sys.executable, "-m", module], own, home, port) as served:
+        yield served
 
 
 @contextmanager
 def example(home: Path) -> Iterator[Served]:
     """The server that docs/own-image.md shows, in a process of its own."""
-    port, log = free_port(), home / "server.log"
+    port = free_port()
     own = {"SLIPWAY_PORT": str(port), "SLIPWAY_REVISION": "r1"}
+    with _started([sys.executable, str(EXAMPLE)], own, home, port) as served:
+        yield served
+
+
+@contextmanager
+def _started(command: list[str], own: dict[str, str], home: Path, port: int) -> Iterator[Served]:
+    log = home / "server.log"
     with log.open("wb") as sink:
-        process = subprocess.Popen([sys.executable, str(EXAMPLE)], env={**os.environ, **own}, stdout=sink, stderr=sink)
+        process = subprocess.Popen(command, env={**os.environ, **own}, stdout=sink, stderr=sink)
     try:
         yield Served(port, process, log)
     finally:

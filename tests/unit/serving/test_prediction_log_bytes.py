@@ -56,7 +56,7 @@ def test_rows_of_a_mebibyte_are_written_in_groups_of_few_and_in_files_of_the_siz
 
 def test_rows_that_grow_within_a_file_end_it_before_they_fill_the_memory(tmp_path: Path) -> None:
     files = written(tmp_path, [*(text(40) for _ in range(300)), *(text() for _ in range(30))], 64 * MIB)
-    assert [file.num_rows for file in files][:1] != [330]
+    assert len(files) > 1
     assert sum(file.num_rows for file in files) == 330
     assert max(size for file in files for size in groups(file)) <= 10 * MIB
 

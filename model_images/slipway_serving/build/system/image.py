@@ -31,14 +31,13 @@ def with_system(request: BuildRequest, base: Base) -> Base:
         return base
     registry = request.registry(request.dependencies)
     target = request.dependencies.tagged(system.key(base.image.digest))
-    digest = registry.head_manifest(target.repository, target.tag)
-    if not digest:
-        digest = _push(request, system, base)
-        manifest = registry.manifest(target.repository, digest).document
-        components = inventory.base_components(registry, target.at(digest), manifest["layers"])
+    known = registry.head_manifest(target.repository, target.tag)
+    digest = known or _push(request, system, base)
+    layers = registry.manifest(target.repository, digest).document["layers"]
+    if not known:
+        components = inventory.base_components(registry, target.at(digest), layers)
         publish(registry, target, digest, "system", components)
-    manifest = registry.manifest(target.repository, digest).document
-    return Base(registry, target.at(digest), manifest["layers"])
+    return Base(registry, target.at(digest), layers)
 
 
 def _push(request: BuildRequest, system: SystemRequest, base: Base) -> str:

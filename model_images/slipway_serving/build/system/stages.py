@@ -40,8 +40,9 @@ def fetch(request: BuildRequest) -> dict[str, Any]:
             write_layout(registry, request.base.repository, manifest, system.base, BASE_NAME)
     except OciError as error:
         raise BuildFault("base", error.reason, str(error), error.transient) from error
-    (system.base / _PLAN).write_text(json.dumps({"key": key, "known": known or ""}))
-    return {"key": key, "known": known or ""}
+    plan = {"key": key, "known": known or ""}
+    (system.base / _PLAN).write_text(json.dumps(plan))
+    return plan
 
 
 def install(request: BuildRequest) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def predict_v2(subject: Subject) -> str:
 
 def revision(subject: Subject) -> str:
     for v2 in (False, True):
-        said, wanted = subject.predict(v2).headers.get(REVISION_HEADER, ""), subject.revision
+        said, wanted = subject.predict(v2).headers.get(REVISION_HEADER, ""), subject.asked.revision
         if not said:
             return f"{_protocol(v2)} answers have none"
         if wanted and said != wanted:

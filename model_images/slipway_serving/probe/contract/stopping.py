@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from slipway_serving.probe.contract.subject import Process, Skip, Subject
-from slipway_serving.probe.smoke import Requests
 
 _PAUSE_SECONDS = 0.3
 _END_SECONDS = 40.0
@@ -96,7 +95,7 @@ def stop(subject: Subject) -> str:
     """What went wrong with requests that had begun before SIGTERM came. Raises Skip."""
     process = process_of(subject)
     requests = subject.requests
-    held = [_Held(subject, path, body) for path, body in _pairs(requests)]
+    held = [_Held(subject, path, body) for path, body in map(requests.first, (False, True))]
     time.sleep(_PAUSE_SECONDS)
     try:
         process.terminate()
@@ -107,10 +106,6 @@ def stop(subject: Subject) -> str:
     wrong = [each.finish() for each in held]
     subject.answered += requests.size * wrong.count("")
     return "; ".join(filter(None, wrong))
-
-
-def _pairs(requests: Requests) -> tuple[tuple[str, bytes], ...]:
-    return (requests.path_v1, requests.v1[0]), (requests.path_v2, requests.v2[0])
 
 
 def process_of(subject: Subject) -> Process:

@@ -57,7 +57,6 @@ class Subject:
         self.asked = asked
         self.answered = 0
         self.terminated = False
-        self.revision = asked.revision
         self._requests: Requests | None = None
 
     def ask(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
@@ -81,9 +80,8 @@ class Subject:
 
     def predict(self, v2: bool = False, headers: Mapping[str, str] | None = None) -> Answer:
         """A valid request's answer. Raises as `ask` and `requests` do."""
-        requests = self.requests
-        path, body = (requests.path_v2, requests.v2[0]) if v2 else (requests.path_v1, requests.v1[0])
+        path, body = self.requests.first(v2)
         answer = self.ask(path, body, headers)
         if answer.status == 200:
-            self.answered += requests.size
+            self.answered += self.requests.size
         return answer
