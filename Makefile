@@ -11,6 +11,9 @@ PYTEST := $(PYTHON) -m pytest --durations=10
 # Runs one named step and says how long it took, also when it fails.
 step = @started=$$SECONDS; echo "== $(1)"; { $(2); }; code=$$?; echo "== $(1): $$((SECONDS - started)) s"; exit $$code
 
+# Of sweeps a third, another one with each commit: `make faults` runs them whole.
+sample = SLIPWAY_SWEEP=3 SLIPWAY_SEED=$$(git rev-parse --short HEAD 2>/dev/null)
+
 # A test that lacks a program is skipped by `make check`; on the embedded cluster's machine all are there afterwards.
 whole = $(if $(KUBECONFIG),,SLIPWAY_NO_SKIPS=1) $(PYTEST)
 
@@ -38,13 +41,13 @@ unit: environments
 
 # Servers, builders and Jobs as whole processes, and the kill at every write: minutes, of which `make check` has two.
 processes: environments
-	$(call step,unit tests of whole processes,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m long tests/unit)
+	$(call step,unit tests of whole processes,$(sample) $(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m long tests/unit)
 
 test: check processes programs stores controlplane install e2e lifecycle readme ## Everything: check, then tests on a real API server, then on a whole cluster
 
 # What takes minutes on a cold machine is made before the tests that need it, whose time limits it would break.
 programs: environments
-	$(call step,programs of the control plane,$(PYTHON) -c 'from tests.cluster.bare import control_plane_binaries; control_plane_binaries()')
+	$(call step,programs of the control plane,$(PYTHON) -m tests.cluster.bare)
 	$(call step,the S3 server of the tests,$(PYTHON) -m tests.stores)
 
 stores: environments
@@ -56,7 +59,7 @@ controlplane: environments
 
 # With the unit tests once more that need promtool or docker-registry, which came with the cluster.
 e2e: environments
-	$(call step,cluster tests side by side,$(whole) -n 3 --dist loadfile -m "not alone" $(CLUSTER_TESTS))
+	$(call step,cluster tests side by side,$(sample) $(whole) -n 3 --dist loadfile -m "not alone" $(CLUSTER_TESTS))
 	$(call step,cluster tests one by one,$(whole) -m alone $(CLUSTER_TESTS))
 	$(call step,unit tests with the cluster's programs,$(whole) -m programs tests/unit)
 
@@ -96,8 +99,10 @@ bench-image: environments ## Measure images: their server beside MLServer, FastA
 	@requirements/environment.sh bench .venv-bench
 	$(call step,bench of images,$(PYTEST) -s tests/bench_image)
 
-faults: environments ## Kill, delete and cut off things while models are served, on the cluster
-	$(call step,faults,$(PYTEST) $(wildcard tests/e2e/test_faults_*.py))
+faults: environments ## Kill, delete and cut off things while models are served, on the cluster; every sweep whole; properties on new cases
+	$(call step,properties on new cases,SLIPWAY_EXPLORE=1 $(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m "not long" tests/unit)
+	$(call step,sweeps,$(PYTEST) -n auto --maxprocesses 4 -m sweep tests/unit)
+	$(call step,faults,$(PYTEST) $(wildcard tests/e2e/test_faults_*.py) tests/e2e/test_flavours.py)
 
 locks: environments ## Renew requirements/*.txt
 	@PATH="$$PWD/.venv/bin:$$PATH" requirements/compile.sh

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
+import random
 import socket
 import subprocess
 import threading
@@ -12,19 +16,37 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+def answering(handler: type[BaseHTTPRequestHandler], host: str = "127.0.0.1") -> Iterator[str]:
     """A server of this process; gives host:port, where nobody listens any more afterwards."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with ThreadingHTTPServer((host, 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_port}"
+        yield f"{host}:{server.server_port}"
         server.shutdown()
 
 
+_FIRST, _BLOCK, _BLOCKS = 23_000, 1000, 7
+"""Above the ports of the local cluster, below those of NodePorts and those that the kernel gives to connections."""
+_drawn = itertools.count(random.SystemRandom().randrange(_BLOCK))
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody listens on, and that no test beside this one is given.
+
+    Until a server listens on it seconds pass: each worker of pytest has a block of its own, and goes round in it. One
+    that the kernel chose could be another worker's by then, and the test would talk to the other's server.
+    """
+    for _ in range(_BLOCK):
+        port = _FIRST + _block() * _BLOCK + next(_drawn) % _BLOCK
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise AssertionError(f"no port of block {_block()} is free")
+
+
+def _block() -> int:
+    """The last one is for who runs alone."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return int(worker.removeprefix("gw")) % (_BLOCKS - 1) if worker else _BLOCKS - 1
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 20, host: str = "127.0.0.1") -> None:

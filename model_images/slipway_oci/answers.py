@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -31,6 +32,18 @@ def checked(answer: requests.Response, host: str, has_credentials: bool) -> requ
     if status in (401, 403):
         raise errors.RegistryDenied(said, _denied(host, has_credentials))
     raise errors.RegistryRefused(said)
+
+
+def document_of(answer: requests.Response, host: str) -> dict[str, Any]:
+    """The JSON object of an answer. Raises RegistryRefused for what is none: a page to log in at, of a proxy."""
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    if isinstance(found, dict):
+        return found
+    said = f"{host} answered {answer.status_code} and no JSON object: {answer.text[:100].strip()!r}"
+    raise errors.RegistryRefused(said, "Check that this is the address of a registry, and that no proxy answers for it")
 
 
 def _denied(host: str, has_credentials: bool) -> str:

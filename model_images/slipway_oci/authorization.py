@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import requests
 
-from slipway_oci.answers import unreachable
+from slipway_oci.answers import document_of, unreachable
 from slipway_oci.errors import InvalidCredentials, RegistryDenied, RegistryUnavailable
+from slipway_oci.hub import registry_of
 
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
@@ -28,10 +29,13 @@ class Credentials:
 
 
 def credentials_from_docker_config(content: str, host: str) -> Credentials | None:
-    """Reads the entry of `host` in a Docker `config.json`; None where there is none. Raises InvalidCredentials."""
+    """Reads the entry of `host` (docker.io for Docker Hub) in a Docker `config.json`; None where there is none.
+
+    Raises InvalidCredentials.
+    """
     try:
         entries = json.loads(content).get("auths", {})
-        entry = entries.get(host) or entries.get(f"https://{host}") or entries.get(f"http://{host}")
+        entry = entries.get(host) or next((entries[key] for key in entries if registry_of(key) == host), None)
         if not entry:
             return None
         if "auth" in entry:
@@ -96,5 +100,5 @@ class Authorizer:
         if answer.status_code != 200:
             remedy = f"Check the credentials of {host}: user name and password"
             raise RegistryDenied(f"The token service of {host} answered {answer.status_code}", remedy)
-        body = answer.json()
+        body = document_of(answer, f"The token service of {host}")
         return str(body.get("token") or body.get("access_token"))

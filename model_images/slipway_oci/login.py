@@ -10,6 +10,7 @@ from pathlib import Path
 
 from slipway_oci.authorization import Credentials, credentials_from_docker_config
 from slipway_oci.errors import InvalidCredentials
+from slipway_oci.hub import HUB, HUB_LOGIN
 
 
 def docker_login(host: str) -> Credentials | None:
@@ -22,8 +23,9 @@ def docker_login(host: str) -> Credentials | None:
     if not path.is_file():
         return None
     content = path.read_text()
-    helper = _helper(content, host)
-    return _ask(helper, host) if helper else credentials_from_docker_config(content, host)
+    name = HUB_LOGIN if host == HUB else host
+    helper = _helper(content, name)
+    return _ask(helper, name) if helper else credentials_from_docker_config(content, host)
 
 
 def _helper(content: str, host: str) -> str:

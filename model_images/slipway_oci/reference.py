@@ -1,7 +1,7 @@
-"""Names of images: `host[:port]/repository[:tag][@digest]`.
+"""Names of images: `[host[:port]/]repository[:tag][@digest]`.
 
-The grammar is the one of the OCI Distribution Specification 1.1, "Pulling manifests". There is no default
-registry: a name without a host would mean a different image on another machine.
+The grammar is the one of the OCI Distribution Specification 1.1, "Pulling manifests". A name without a host is one of
+Docker Hub, as Kubernetes reads it, and is written with its host from here on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from slipway_oci.errors import InvalidReference
+from slipway_oci.hub import HUB
 
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
@@ -27,12 +28,14 @@ class ImageReference:
 
     @classmethod
     def parse(cls, text: str) -> ImageReference:
-        """Reads `host/repository[:tag][@sha256:…]`. Raises InvalidReference naming the part that is wrong."""
+        """Reads `[host/]repository[:tag][@sha256:…]`. Raises InvalidReference naming the part that is wrong."""
         name, _, digest = text.partition("@")
         host, slash, path = name.partition("/")
         if not slash or not ("." in host or ":" in host or host == "localhost"):
-            raise InvalidReference(f"{text!r} names no registry", "Write host[:port]/repository:tag or …@sha256:…")
+            host, path = HUB, name
         repository, _, tag = path.partition(":")
+        if host == HUB and repository and "/" not in repository:
+            repository = f"library/{repository}"
         for part, pattern, value in (("repository", _REPOSITORY, repository), ("tag", _TAG, tag or "x")):
             if not pattern.fullmatch(value):
                 raise InvalidReference(f"{text!r} has an illegal {part} {value!r}", f"It must match {pattern.pattern}")

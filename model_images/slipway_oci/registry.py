@@ -17,8 +17,9 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from slipway_oci import errors
-from slipway_oci.answers import checked, unreachable
+from slipway_oci.answers import checked, document_of, unreachable
 from slipway_oci.authorization import Authorizer, Credentials
+from slipway_oci.hub import api_host
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
@@ -76,7 +77,7 @@ class Registry:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.host = host
-        self._url = f"{'http' if plain_http else 'https'}://{host}"
+        self._url = f"{'http' if plain_http else 'https'}://{api_host(host)}"
         self._session = requests.Session()
         # Said with each request: an environment's REQUESTS_CA_BUNDLE would win over the session's own.
         self._verify: str | bool = str(ca) if ca else True
@@ -93,7 +94,7 @@ class Registry:
         return digest or self.manifest(repository, identifier).digest
 
     def manifest(self, repository: str, identifier: str) -> Manifest:
-        """One manifest or index. Raises ImageNotFound, DigestMismatch."""
+        """One manifest or index. Raises ImageNotFound, DigestMismatch, RegistryRefused for what is none."""
         answer = self._request("GET", repository, f"manifests/{identifier}", headers=_accepting())
         if answer is None:
             raise errors.ImageNotFound(f"{self.host}/{repository} has no {identifier}", "Check the image's name")
@@ -101,7 +102,7 @@ class Registry:
         if identifier.startswith("sha256:") and digest != identifier:
             raise errors.DigestMismatch(f"{self.host}/{repository} answered {digest} when asked for {identifier}")
         media_type = answer.headers.get("Content-Type", "").split(";")[0]
-        return Manifest(digest, answer.json().get("mediaType") or media_type, answer.content)
+        return Manifest(digest, document_of(answer, self.host).get("mediaType") or media_type, answer.content)
 
     def push_manifest(self, repository: str, identifier: str, content: bytes, media_type: str) -> str:
         """Stores a manifest under a tag (or its own digest when `identifier` is empty); returns its digest."""
@@ -140,15 +141,19 @@ class Registry:
         return content
 
     def stream_blob(self, repository: str, digest: str) -> Iterator[bytes]:
-        """The bytes of a blob in chunks. Raises DigestMismatch after the last one where they were others."""
+        """The bytes of a blob in chunks. Raises RegistryUnavailable where they break off, DigestMismatch after the last
+        one where they were others."""
         answer = self._request("GET", repository, f"blobs/{digest}", stream=True)
         if answer is None:
             raise errors.ImageNotFound(f"{self.host}/{repository} has no blob {digest}")
         measured = hashlib.sha256()
         with answer:
-            for chunk in answer.iter_content(_CHUNK):
-                measured.update(chunk)
-                yield chunk
+            try:
+                for chunk in answer.iter_content(_CHUNK):
+                    measured.update(chunk)
+                    yield chunk
+            except (requests.RequestException, OSError) as error:
+                raise unreachable(self.host, error) from error
         if "sha256:" + measured.hexdigest() != digest:
             raise errors.DigestMismatch(
                 f"Blob {digest} of {self.host}/{repository} has other bytes than its digest says"
@@ -225,7 +230,7 @@ class Registry:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def _authorized(self, method: str, url: str, scope: str, **arguments: Any) -> requests.Response:
-        own_host = urlsplit(url).netloc == self.host
+        own_host = urlsplit(url)[:2] == urlsplit(self._url)[:2]  # by its own scheme: no password on a wire in clear
         given = arguments.pop("headers", {})
         try:
             for _ in range(2):

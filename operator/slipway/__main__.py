@@ -33,7 +33,7 @@ def controllers() -> list[Controller[Any]]:
 
 async def run(chosen: options.Options) -> int:
     """Runs the operator; returns the exit code."""
-    from slipway.runtime.application import Application  # kopf is heavy, and --help should not wait for it
+    from slipway.application import Application  # kopf is heavy, and --help should not wait for it
 
     install = None
     if chosen.webhook_cert:

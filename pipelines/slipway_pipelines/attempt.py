@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slipway_pipelines import record
-from slipway_pipelines.acquire import Acquired, acquire
-from slipway_pipelines.calibrate import fit_calibration
-from slipway_pipelines.estimators import build_estimator
-from slipway_pipelines.evaluate import Evaluation, Frozen, evaluate, freeze
+from slipway_pipelines.context import Context, estimator_of
+from slipway_pipelines.data.page import page
+from slipway_pipelines.data.prepare import Prepared, prepare
+from slipway_pipelines.data.report import data_report
+from slipway_pipelines.data.workspace import Workspace
 from slipway_pipelines.faults import DataFault, Fault
-from slipway_pipelines.fit import build_pipeline, fit
-from slipway_pipelines.model_directory import save
+from slipway_pipelines.modelling import modelled
 from slipway_pipelines.request import TrainingRequest, read_request
-from slipway_pipelines.rules import check_answers
-from slipway_pipelines.split import Splits, split
 from slipway_pipelines.steps import Steps
 from slipway_pipelines.threads import threads_for
-from slipway_pipelines.threshold import DEFAULT
 from slipway_pipelines.tracking import Tracking
-from slipway_pipelines.validate import validate
 
-_MOST_BYTES = 1 << 30  # of a source after gunzip; the table takes a few times that in memory
-
-
-@dataclass
-class _Context:
-    """What the steps share."""
-
-    request: TrainingRequest
-    tracking: Tracking
-    steps: Steps
-    estimator: Any
-    run: str = ""
-    warnings: tuple[str, ...] = field(default=())
+if TYPE_CHECKING:
+    from slipway_pipelines.function.client import Code
 
 
 def attempt(environment: Mapping[str, str], steps: Steps) -> dict[str, Any]:
@@ -52,28 +34,43 @@ def attempt(environment: Mapping[str, str], steps: Steps) -> dict[str, Any]:
         done = _registered_before(context)
         if done is not None:
             return done
-        context.run = context.tracking.start(*record.run_identity(context.request))
+        if not context.request.pod:
+            context.run = context.tracking.start(*record.run_identity(context.request, context.code))
     try:
-        with steps.step("acquire"):
-            most = int(environment.get("SLIPWAY_MOST_BYTES", _MOST_BYTES))
-            source = acquire(context.request.uri, context.request.columns, most)
-        return _from_data(context, source)
+        prepared = prepare(context.request, environment, steps)
+        if context.run:
+            with steps.step("report"):
+                _report(context, prepared)
+        with threads_for(prepared.parts.train):
+            done = modelled(context, prepared)
     except BaseException as error:
         _close(context, "KILLED" if getattr(error, "reason", "") == "Terminated" else "FAILED")
         raise
+    if not context.request.pod:  # the others only help, and the first one may still need what it has kept
+        Workspace.of(environment, context.request.uid).remove()
+    return done
 
 
-def _context(environment: Mapping[str, str], steps: Steps) -> _Context:
+def _context(environment: Mapping[str, str], steps: Steps) -> Context:
     request = read_request(environment)
-    parameters = dict(request.spec.parameters)
-    estimator = build_estimator(request.task.type, request.estimator, parameters, request.seeds.estimator)
+    code = _code(request, environment)
+    estimator = estimator_of(request, code, dict(request.spec.parameters))
     uri = environment.get("MLFLOW_TRACKING_URI", "")
     if not uri:
         raise DataFault("MLflowNotConfigured", "MLFLOW_TRACKING_URI is not set: the installation names no MLflow")
-    return _Context(request, Tracking(uri), steps, estimator)
+    return Context(request, Tracking(uri), steps, estimator, code)
 
 
-def _registered_before(context: _Context) -> dict[str, Any] | None:
+def _code(request: TrainingRequest, environment: Mapping[str, str]) -> Code | None:
+    """The user's function, tried with the parameters as given before any row is read; None with a built-in one."""
+    if request.entrypoint is None:
+        return None
+    from slipway_pipelines.function.client import Code
+
+    return Code.connect(environment, request.entrypoint)
+
+
+def _registered_before(context: Context) -> dict[str, Any] | None:
     register = context.request.spec.registration
     if register is None:
         return None
@@ -87,65 +84,15 @@ def _registered_before(context: _Context) -> dict[str, Any] | None:
     return {**report, "version": version}
 
 
-def _from_data(context: _Context, source: Acquired) -> dict[str, Any]:
-    request, steps = context.request, context.steps
-    columns = request.columns
-    with steps.step("validate"):
-        table = validate(source.table, columns, request.task.type, request.task.label.positive)
-    with steps.step("split"):
-        parts = split(table, columns, request.split_plan)
-    with threads_for(table):
-        with steps.step("train"):
-            pipeline = build_pipeline(columns, context.estimator)
-            context.warnings = fit(pipeline, parts.train, columns)
-            model = _decided(request, pipeline, parts)
-        with steps.step("evaluate"):
-            model = freeze(model, parts.validation, request.criteria)
-            evaluation = evaluate(model, parts.validation, parts.test, request.criteria, request.seeds.bootstrap)
-    return _kept(context, source, parts, model, evaluation)
+def _report(context: Context, prepared: Prepared) -> None:
+    """The data report is there before a model is, so that a failed training leaves it."""
+    report = data_report(prepared, context.request)
+    context.tracking.upload_documents(context.run, {"data/report.json": report, "data/report.html": page(report)})
 
 
-def _decided(request: TrainingRequest, pipeline: Any, parts: Splits) -> Frozen:
-    """The fitted pipeline with its rules and its calibration; the threshold is still to be chosen."""
-    task, columns = request.task, request.columns
-    classes = () if task.type == "Regression" else tuple(str(name) for name in pipeline.classes_)
-    check_answers(request.rules, classes)
-    if task.type != "BinaryClassification" or task.label.positive is None:
-        return Frozen(pipeline, columns, task.type, classes, None, None, rules=request.rules)
-    positive, calibration, by_time = task.label.positive, None, request.spec.data.split.by == "Time"
-    if task.calibration is not None:
-        calibration = fit_calibration(task.calibration.method, pipeline, parts.train, columns, positive, by_time)
-    return Frozen(pipeline, columns, task.type, classes, positive, DEFAULT, calibration, request.rules)
-
-
-def _kept(context: _Context, source: Acquired, parts: Splits, model: Frozen, evaluation: Evaluation) -> dict[str, Any]:
-    """Logs, uploads and registers. The version comes last: one that exists is complete."""
-    request, tracking, steps = context.request, context.tracking, context.steps
-    with tempfile.TemporaryDirectory() as scratch:
-        with steps.step("log"):
-            directory = Path(scratch) / "model"
-            profile = record.profile(request, parts, model, evaluation)
-            decision = record.decision(request, model).document()
-            digest = save(model.pipeline, directory, request.columns, request.task.type, profile, decision)
-            report = record.report(context.run, request, source, evaluation, digest)
-            tracking.log(
-                context.run,
-                record.params(request, source, parts, model, context.warnings),
-                record.metrics(evaluation, steps.seconds),
-            )
-            tracking.upload(context.run, directory, report)
-        register = request.spec.registration
-        with steps.step("register"):
-            if register is not None:
-                tags = record.version_tags(request, evaluation, digest, decision["digest"])
-                report["version"] = tracking.register(context.run, register.model, tags)
-                if evaluation.passed:
-                    tracking.set_alias(register.model, register.alias, report["version"])
-            tracking.end(context.run, "FINISHED")
-    return record.with_steps(report, steps.seconds)
-
-
-def _close(context: _Context, status: str) -> None:
+def _close(context: Context, status: str) -> None:
+    if not context.run:
+        return
     try:
         context.tracking.end(context.run, status)
     except Fault as fault:  # the fault that brought us here is the one to tell

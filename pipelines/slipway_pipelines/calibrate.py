@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +10,12 @@ from slipway.features.decision import Calibration
 
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.faults import DataFault
+from slipway_pipelines.folds import AUTO, folds
 from slipway_pipelines.metrics.base import Bools, Floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FOLDS = 5
 _FEWEST = 30  # rows of each class: below, a curve shows the noise of single rows
 
 
@@ -47,7 +46,7 @@ def _out_of_fold(
 
     inputs, label = train[list(columns.features)], train[columns.label]
     positions, scores = [], []
-    for fit, held in _folds(train, columns, by_time):
+    for fit, held in folds(train, columns, by_time, AUTO):
         if label.iloc[fit].nunique() < 2:
             continue  # the first days of a rare class: nothing to learn from yet
         model = clone(pipeline).fit(inputs.iloc[fit], label.iloc[fit])
@@ -56,29 +55,6 @@ def _out_of_fold(
     if not positions:
         return np.empty(0, np.intp), np.empty(0)
     return np.concatenate(positions), np.concatenate(scores)
-
-
-def _folds(train: pd.DataFrame, columns: Columns, by_time: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
-    label = train[columns.label]
-    if by_time:
-        yield from _forward(train[columns.timestamp])
-    elif columns.entity is not None:
-        splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
-        yield from splitter.split(train, label, train[columns.entity])
-    elif label.value_counts().min() >= FOLDS:
-        yield from StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(train, label)
-
-
-def _forward(instants: pd.Series) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of equal size by time, each scored by all before it; rows of one instant share the earlier block."""
-    rank = instants.rank(method="min").to_numpy() - 1
-    block = np.floor(rank * (FOLDS + 1) / len(rank)).astype(int)
-    for number in range(1, FOLDS + 1):
-        fit, held = np.flatnonzero(block < number), np.flatnonzero(block == number)
-        if len(fit) and len(held):
-            yield fit, held
 
 
 def _isotonic(score: Floats, truth: Bools) -> Calibration:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from slipway.features.windows import Window
+
 
 @dataclass(frozen=True)
 class Columns:
     """Columns by role. Absent roles are None.
 
-    `numeric` and `categorical` are names of features; `sources` names the data's column where it differs from the
-    feature. `split` is the column of an explicit split.
+    `numeric`, `categorical` and `text` are names of features; `sources` names the data's column where it differs from
+    the feature. `windows` are those of `numeric` that are computed from earlier rows; `expressions` are computed from
+    other features within the model, so that no request carries them. `split` is the column of an explicit split.
+    `slices` and `annotators` are read, and are no inputs of a model.
     """
 
     numeric: tuple[str, ...]
@@ -22,11 +26,16 @@ class Columns:
     timestamp: str | None = None
     split: str | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    text: tuple[str, ...] = ()
+    windows: Mapping[str, Window] = field(default_factory=dict)
+    expressions: Mapping[str, str] = field(default_factory=dict)
+    slices: tuple[str, ...] = ()
+    annotators: tuple[str, ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:
         """Model inputs, in the order of the signature."""
-        return self.numeric + self.categorical
+        return self.numeric + self.categorical + self.text
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -38,12 +47,31 @@ class Columns:
     def texts(self) -> tuple[str, ...]:
         """Columns read as text: names and labels are no numbers, even where they look like some ("007")."""
         kept = tuple(name for name in self.roles if name != self.timestamp)
-        return tuple(self.source(name) for name in self.categorical) + kept
+        return tuple(self.source(name) for name in self.categorical + self.text) + kept
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Features that the data holds; the others are computed."""
+        return tuple(name for name in self.features if name not in self.windows)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Columns of the data that are numbers."""
+        summed = (window.column for window in self.windows.values() if window.needs_numbers)
+        named = (*(self.source(name) for name in self.numeric if name not in self.windows), *summed)
+        return tuple(dict.fromkeys(name for name in named if name and name not in self.texts))
 
     @property
     def required(self) -> tuple[str, ...]:
         """Every column that the data must have, each once."""
-        return tuple(dict.fromkeys((*(self.source(name) for name in self.features), *self.roles)))
+        windowed = (window.column for window in self.windows.values())
+        named = (*(self.source(name) for name in self.read), *self.roles, *windowed, *self.annotators)
+        return tuple(dict.fromkeys(name for name in named if name))
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Every column that is read where it is there: slices may also be made from the timestamp."""
+        return tuple(dict.fromkeys((*self.required, *self.slices)))
 
     def source(self, feature: str) -> str:
         """The data's column that a feature is read from."""

@@ -1,4 +1,8 @@
-"""Acceptance criteria: `metric op bound [at metric op bound] [with confidence c]`, and when one is met."""
+"""Acceptance criteria: `metric op bound [at metric op bound] [with confidence c]`, and when one is met.
+
+A bound is a number, or the same metric of a reference: `rules.recall`, `linear.recall`. Then the difference on the same
+rows is judged, by its own confidence bound.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +16,33 @@ from slipway_pipelines.faults import DataFault
 
 _CONFIDENCE = 0.95
 _NUMBER = r"-?\d+(?:\.\d+)?%?"
-_PART = rf"(?P<{{0}}metric>[a-z][a-z0-9_]*)\s*(?P<{{0}}op>>=|<=|>|<)\s*(?P<{{0}}bound>{_NUMBER})"
+_PART = r"(?P<{0}metric>[a-z][a-z0-9_]*)\s*(?P<{0}op>>=|<=|>|<)\s*(?P<{0}bound>{1})"
+_BOUND = rf"{_NUMBER}|(?:rules|linear)\.[a-z][a-z0-9_]*"
 _GRAMMAR = re.compile(
-    rf"\s*{_PART.format('')}(?:\s+at\s+{_PART.format('at_')})?(?:\s+with\s+confidence\s+(?P<confidence>{_NUMBER}))?\s*"
+    rf"\s*{_PART.format('', _BOUND)}(?:\s+at\s+{_PART.format('at_', _NUMBER)})?"
+    rf"(?:\s+with\s+confidence\s+(?P<confidence>{_NUMBER}))?\s*"
 )
 
 
 @dataclass(frozen=True)
 class Part:
-    """One comparison, such as recall >= 0.95."""
+    """One comparison, such as recall >= 0.95.
+
+    `against` names the reference whose metric is the bound; what is compared with `bound`, 0, is then the difference.
+    """
 
     metric: str
     op: str
     bound: float
+    against: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.metric} {self.op} {f'{self.against}.{self.metric}' if self.against else f'{self.bound:.6g}'}"
+
+    @property
+    def key(self) -> str:
+        """The name under which its estimate is found: `recall`, or `recall - rules.recall`."""
+        return f"{self.metric} - {self.against}.{self.metric}" if self.against else self.metric
 
     @property
     def wants_more(self) -> bool:
@@ -63,10 +81,11 @@ class PartResult:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a criterion is met, part by part; the first part is the lead."""
+    """Whether a criterion is met, part by part; the first part is the lead. `note` adds what a person should know."""
 
     criterion: Criterion
     results: tuple[PartResult, ...]
+    note: str = ""
 
     @property
     def met(self) -> bool:
@@ -89,7 +108,8 @@ def parse(name: str, expression: str, metrics: Sequence[str]) -> Criterion:
     if match is None:
         message = (
             f"criterion {name!r} is {expression!r}; this version evaluates "
-            "'metric op number [at metric op number] [with confidence number]', op one of >= <= > <"
+            "'metric op bound [at metric op number] [with confidence number]', op one of >= <= > <, bound a number, or "
+            "rules.metric or linear.metric with the same metric"
         )
         raise DataFault("CriterionUnsupported", message)
     at = _part(match, "at_") if match["at_metric"] else None
@@ -101,6 +121,10 @@ def parse(name: str, expression: str, metrics: Sequence[str]) -> Criterion:
         if part.metric not in metrics:
             message = f"criterion {name!r} uses {part.metric!r}; this version measures {', '.join(metrics)}"
             raise DataFault("CriterionUnsupported", message)
+    named = match["bound"].partition(".")[2]
+    if criterion.lead.against and named != criterion.lead.metric:
+        message = f"criterion {name!r} compares {criterion.lead.metric} with {match['bound']}: name the same metric"
+        raise DataFault("CriterionUnsupported", message)
     return criterion
 
 
@@ -112,13 +136,15 @@ def judge(criteria: Sequence[Criterion], estimates: Mapping[str, Estimate]) -> t
 
 
 def _result(part: Part, estimates: Mapping[str, Estimate], confidence: float) -> PartResult:
-    found = estimates[part.metric]
+    found = estimates[part.key]
     proved = found.lower(confidence) if part.wants_more else found.upper(confidence)
     return PartResult(part, found.value, proved)
 
 
 def _part(match: re.Match[str], prefix: str) -> Part:
-    return Part(match[f"{prefix}metric"], match[f"{prefix}op"], _number(match[f"{prefix}bound"]))
+    bound = match[f"{prefix}bound"]
+    against = bound.partition(".")[0] if bound[0].isalpha() else ""
+    return Part(match[f"{prefix}metric"], match[f"{prefix}op"], 0.0 if against else _number(bound), against)
 
 
 def _number(text: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,15 +78,44 @@ def estimate(rows: Rows, metrics: Mapping[str, Metric], clusters: np.ndarray, se
         clusters: a code per row, 0 to count - 1, in the order of `rows`. Rows of a cluster are resampled together,
             since rows of one entity repeat each other; without entities every row is its own cluster.
     """
-    once = np.ones((1, len(rows)))
+    once, drawn = np.ones((1, len(rows))), _draws(rows, metrics, clusters, seed)
+    return {
+        name: _summary(
+            name, float(metric.compute(rows, once)[0]), drawn[name], _units(rows, metric, clusters), metric.best
+        )
+        for name, metric in metrics.items()
+    }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rows with one model's answers, and the clusters of these rows in their order."""
+
+    rows: Rows
+    clusters: np.ndarray
+
+
+def differences(one: Judged, other: Judged, metrics: Mapping[str, Metric], seed: int) -> dict[str, Estimate]:
+    """One model's metric minus another's on the same events: both are measured on the same resamples.
+
+    The rows of both may be in another order, since each is sorted by its own scores.
+    """
+    once = np.ones((1, len(one.rows)))
+    mine, theirs = (_draws(each.rows, metrics, each.clusters, seed) for each in (one, other))
+    found = {}
+    for name, metric in metrics.items():
+        value = float(metric.compute(one.rows, once)[0]) - float(metric.compute(other.rows, once)[0])
+        units = min(_units(each.rows, metric, each.clusters) for each in (one, other))
+        found[name] = _summary(name, value, mine[name] - theirs[name], units, None)
+    return found
+
+
+def _draws(rows: Rows, metrics: Mapping[str, Metric], clusters: np.ndarray, seed: int) -> dict[str, Floats]:
     found: dict[str, list[Floats]] = {name: [] for name in metrics}
     for weights in _resamples(clusters, seed):
         for name, metric in metrics.items():
             found[name].append(metric.compute(rows, weights))
-    return {
-        name: _summary(metric, float(metric.compute(rows, once)[0]), found[name], _units(rows, metric, clusters))
-        for name, metric in metrics.items()
-    }
+    return {name: np.concatenate(blocks) for name, blocks in found.items()}
 
 
 def points(rows: Rows, metrics: Mapping[str, Metric]) -> dict[str, float]:
@@ -111,7 +140,6 @@ def _units(rows: Rows, metric: Metric, clusters: np.ndarray) -> int:
     return min(len(np.unique(clusters[mask])) for mask in metric.support(rows))
 
 
-def _summary(metric: Metric, value: float, blocks: Sequence[Floats], units: int) -> Estimate:
-    draws = np.concatenate(blocks)
+def _summary(name: str, value: float, draws: Floats, units: int, best: float | None) -> Estimate:
     kept = np.sort(draws[np.isfinite(draws)])
-    return Estimate(metric.name, value, kept, len(kept) / len(draws), units, metric.best)
+    return Estimate(name, value, kept, len(kept) / len(draws), units, best)

@@ -32,10 +32,11 @@ _MODULES: Mapping[str, Mapping[str, str]] = {
 _CLASSIFIER_NAMES = {
     "Linear": "LogisticRegression", "RandomForest": "RandomForestClassifier", "NaiveBayes": "GaussianNB",
     "GradientBoosting": "HistGradientBoostingClassifier", "NearestNeighbours": "KNeighborsClassifier",
+    "NeuralNetwork": "MLPClassifier",
 }  # fmt: skip
 _REGRESSOR_NAMES = {
     "Linear": "Ridge", "RandomForest": "RandomForestRegressor", "GradientBoosting": "HistGradientBoostingRegressor",
-    "NearestNeighbours": "KNeighborsRegressor",
+    "NearestNeighbours": "KNeighborsRegressor", "NeuralNetwork": "MLPRegressor",
 }  # fmt: skip
 # Labels are text, so a parameter that means a class must stay text although it looks like a number.
 _CLASS_NAMES = frozenset({"constant"})
@@ -64,13 +65,13 @@ def build_estimator(task_type: str, name: str, parameters: Mapping[str, str], se
     known = estimator.get_params(deep=False)
     for unknown in sorted(set(parameters) - set(known)):
         raise DataFault("ParameterUnknown", f"{found} has no parameter {unknown!r}; it has {', '.join(sorted(known))}")
-    chosen = {key: _value(key, text, task_type) for key, text in parameters.items()}
+    chosen = {key: parameter_value(key, text, task_type) for key, text in parameters.items()}
     if "random_state" in known:
         chosen.setdefault("random_state", seed)
     return _checked(estimator.set_params(**chosen), found)
 
 
-def _value(key: str, text: str, task_type: str) -> Any:
+def parameter_value(key: str, text: str, task_type: str) -> Any:
     """A Python or JSON literal where the text is one, else the text itself."""
     if key in _CLASS_NAMES and task_type != "Regression":
         return text

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from slipway.features.calibration import calibrated
@@ -12,12 +12,14 @@ from slipway.features.decision import Calibration
 from slipway.features.rules import NO_RULE, Rule
 
 from slipway_pipelines.columns import Columns
-from slipway_pipelines.criteria import Criterion, Verdict, judge
-from slipway_pipelines.estimate import Estimate, estimate, points
+from slipway_pipelines.criteria import Criterion, PartResult, Verdict, judge
+from slipway_pipelines.estimate import Estimate, Judged, differences, estimate, points
 from slipway_pipelines.metrics import METRICS, Metric, Rows
 from slipway_pipelines.metrics.base import Floats
 from slipway_pipelines.metrics.binary import sorted_by_score
 from slipway_pipelines.rules import deciding_rules, rule_codes
+from slipway_pipelines.slices import Slice, SlicePlan, measure, worst
+from slipway_pipelines.split import Splits
 from slipway_pipelines.threshold import choose_threshold
 
 if TYPE_CHECKING:
@@ -70,19 +72,62 @@ class Frozen:
         return Rows(truth, np.where(called, positive, 1 - positive), scores, positive)
 
 
+class Answers(Protocol):
+    """A model, or what stands beside it: something that answers rows."""
+
+    @property
+    def columns(self) -> Columns:
+        """Columns by role."""
+
+    @property
+    def task_type(self) -> str:
+        """Type of the task."""
+
+    def rows(self, table: pd.DataFrame) -> Rows:
+        """The answers to a table, beside the truth."""
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """What held-out rows say. `rows` are those of the test, for the reference of predictions."""
+    """What held-out rows say.
+
+    Attributes:
+        test: metrics of the test rows; empty where these were not opened.
+        novel: metrics of the test rows that equal none that there was to learn from.
+        missed_by_rules: recall of the positives that no rule catches; None where there are no rules or no positives.
+        differences: model minus reference on the test rows, by `recall - linear.recall`.
+        rows: those whose predictions are the reference of the served model's.
+    """
 
     test: Mapping[str, Estimate]
     validation: Mapping[str, float]
     verdicts: tuple[Verdict, ...]
     rows: Rows
+    novel: Mapping[str, float] = field(default_factory=dict)
+    novel_rows: int = 0
+    missed_by_rules: Estimate | None = None
+    differences: Mapping[str, Estimate] = field(default_factory=dict)
+    slices: tuple[Slice, ...] = ()
 
     @property
     def passed(self) -> bool:
         """All criteria are met; a task without criteria passes nothing."""
         return bool(self.verdicts) and all(verdict.met for verdict in self.verdicts)
+
+    def gaps(self) -> dict[str, float]:
+        """Validation minus test of each metric: how much of what chose the model was luck of the validation rows."""
+        return {name: self.validation[name] - one.value for name, one in self.test.items() if name in self.validation}
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """What is asked of the test rows. `wanted` metrics are compared with the references and by slice."""
+
+    criteria: tuple[Criterion, ...]
+    seed: int
+    wanted: tuple[str, ...] = ()
+    references: Mapping[str, Answers] = field(default_factory=dict)
+    slices: SlicePlan | None = None
 
 
 def freeze(model: Frozen, validation: pd.DataFrame, criteria: tuple[Criterion, ...]) -> Frozen:
@@ -98,25 +143,94 @@ def freeze(model: Frozen, validation: pd.DataFrame, criteria: tuple[Criterion, .
     return replace(model, threshold=choose_threshold(score, rows.is_positive, criteria))
 
 
-def evaluate(
-    model: Frozen, validation: pd.DataFrame, test: pd.DataFrame, criteria: tuple[Criterion, ...], seed: int
-) -> Evaluation:
+def judged(answers: Answers, table: pd.DataFrame, columns: Columns) -> Judged:
+    """The answers to a table with the clusters of its rows, binary ones sorted by their scores."""
+    return _in_order(answers, table, columns)[0]
+
+
+def _in_order(answers: Answers, table: pd.DataFrame, columns: Columns) -> tuple[Judged, np.ndarray]:
+    """And the positions in the table of the sorted rows."""
+    rows, clusters = answers.rows(table), _clusters(table, columns)
+    if rows.positive is None:
+        return Judged(rows, clusters), np.arange(len(table))
+    rows, order = sorted_by_score(rows)
+    return Judged(rows, clusters[order]), order
+
+
+def evaluate(model: Frozen, parts: Splits, plan: EvaluationPlan) -> Evaluation:
     """Every metric of the task's type on the test rows with bootstrap intervals, then the criteria."""
     metrics: Mapping[str, Metric] = METRICS[model.task_type]
-    rows = model.rows(test)
-    clusters = _clusters(test, model.columns)
-    if model.positive is not None:
-        rows, order = sorted_by_score(rows)
-        clusters = clusters[order]
-    estimates = estimate(rows, metrics, clusters, seed)
-    return Evaluation(estimates, _validation(model, validation, metrics), judge(criteria, estimates), rows)
+    part, order = _in_order(model, parts.test, model.columns)
+    estimates = estimate(part.rows, metrics, part.clusters, plan.seed)
+    compared = _compared(model, part, parts.test, plan)
+    verdicts = judge(plan.criteria, {**estimates, **compared})
+    slices: tuple[Slice, ...] = ()
+    if plan.slices is not None:
+        asked = {name: metrics[name] for name in _asked(plan) if name in metrics}
+        slices = measure(plan.slices, parts.test, model.columns, part, order, asked, plan.seed)
+        if plan.slices.worst is not None:
+            verdicts = (*verdicts, worst(plan.slices.worst, slices, plan.slices.minimum_rows))
+    novel = parts.novel[order] if len(parts.novel) else np.zeros(len(order), bool)
+    return Evaluation(
+        estimates, validation_points(model, parts.validation), verdicts, part.rows,
+        points(part.rows.where(novel), metrics) if novel.any() else {}, int(novel.sum()),
+        _missed_by_rules(part, order, parts.test, plan), compared, slices,
+    )  # fmt: skip
 
 
-def _validation(model: Frozen, table: pd.DataFrame, metrics: Mapping[str, Metric]) -> dict[str, float]:
-    if table.empty:
-        return {}
-    rows = model.rows(table)
-    return points(sorted_by_score(rows)[0] if model.positive is not None else rows, metrics)
+def unopened(model: Frozen, parts: Splits, plan: EvaluationPlan, notes: Mapping[str, str]) -> Evaluation:
+    """What is told where a proof is out of reach: validation alone. `notes` say why, by the criterion's name."""
+    validation = validation_points(model, parts.validation)
+    nothing = float("nan")
+    verdicts = tuple(
+        Verdict(
+            one,
+            tuple(PartResult(part, validation.get(part.metric, nothing), nothing) for part in one.parts),
+            notes.get(one.name, "the test rows stay closed, since another criterion cannot be proved"),
+        )
+        for one in plan.criteria
+    )
+    return Evaluation({}, validation, verdicts, judged(model, parts.validation, model.columns).rows)
+
+
+def validation_points(model: Answers, table: pd.DataFrame) -> dict[str, float]:
+    """Every metric on the validation rows; empty where there are none."""
+    return points(judged(model, table, model.columns).rows, METRICS[model.task_type]) if len(table) else {}
+
+
+def _asked(plan: EvaluationPlan) -> tuple[str, ...]:
+    """The metrics that slices and references are compared by."""
+    floor = plan.slices.worst.parts if plan.slices is not None and plan.slices.worst is not None else ()
+    relative = (part.metric for one in plan.criteria for part in one.parts if part.against)
+    return tuple(dict.fromkeys((*plan.wanted, *relative, *(part.metric for part in floor))))
+
+
+def _compared(model: Frozen, part: Judged, test: pd.DataFrame, plan: EvaluationPlan) -> dict[str, Estimate]:
+    """Model minus reference, by the key of a criterion's part; a reference that there is not proves nothing."""
+    metrics = {name: one for name, one in METRICS[model.task_type].items() if name in _asked(plan)}
+    found: dict[str, Estimate] = {}
+    for name, reference in plan.references.items():
+        other = judged(reference, test, model.columns)
+        measured = differences(part, other, metrics, plan.seed)
+        found |= {f"{metric} - {name}.{metric}": value for metric, value in measured.items()}
+    for one in plan.criteria:
+        if one.lead.against:
+            found.setdefault(one.lead.key, Estimate(one.lead.metric, float("nan"), np.empty(0), 0.0, 0, None))
+    return found
+
+
+def _missed_by_rules(part: Judged, order: np.ndarray, test: pd.DataFrame, plan: EvaluationPlan) -> Estimate | None:
+    """Recall of the positives that the rules alone do not call positive: what a model is for."""
+    rules = plan.references.get("rules")
+    if rules is None or part.rows.positive is None:
+        return None
+    alone = rules.rows(test)
+    missed = (alone.is_positive & ~alone.called_positive)[order]
+    if not missed.any():
+        return None
+    codes = np.unique(part.clusters[missed], return_inverse=True)[1]
+    metrics = {name: METRICS["BinaryClassification"][name] for name in ("recall",)}
+    return estimate(part.rows.where(missed), metrics, codes, plan.seed)["recall"]
 
 
 def _clusters(table: pd.DataFrame, columns: Columns) -> np.ndarray:

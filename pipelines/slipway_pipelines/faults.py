@@ -27,7 +27,19 @@ class DataFault(Fault):
     """The data or the manifest is wrong: trying again gives the same answer."""
 
 
+class LostFault(DataFault):
+    """What the run needs to go on is gone: nothing that comes after can succeed either."""
+
+
 class TransientFault(Fault):
     """A machine, a network or a server is away: the same step may succeed later."""
 
     retryable = True
+
+
+def fault_of(error: Exception) -> Fault:
+    """Anything unforeseen: the operating system may recover, a bug will not."""
+    if isinstance(error, Fault):
+        return error
+    kind = TransientFault if isinstance(error, OSError) else DataFault
+    return kind("InternalError", f"{type(error).__name__}: {error}")

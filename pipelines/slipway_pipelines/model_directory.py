@@ -6,15 +6,24 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import slipway
+import slipway.features
 from slipway.features.decision import DECISION
 
 from slipway_pipelines.columns import Columns
+from slipway_pipelines.function.travelling import copied, requirements
+
+if TYPE_CHECKING:
+    from slipway_pipelines.function.client import Built
 
 PROFILE = "slipway/profile.json"
+_MODEL = "model.pkl"  # as MLflow calls it
 # What loading needs, at the versions that fitted: a pickle is only good for the versions that wrote it.
 _REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "scikit-learn", "scipy")
 
@@ -26,29 +35,57 @@ def save(
     task_type: str,
     profile: Mapping[str, Any],
     decision: Mapping[str, Any],
+    code: tuple[Path, Built] | None = None,
 ) -> str:
     """Writes the directory and returns its digest, which covers the decision layer: what was judged is what is served.
 
     The format is pickle: skops refuses to load scikit-learn's own trees without a list of trusted types that is read
     from the same file, so it would protect from nothing here. Only this Job writes these files, and only a pod without
     credentials loads them (docs/decisions/0007-training.md).
+
+    `code` is the user's and the model that their process has pickled: its bytes are stored, and never loaded here.
     """
     import mlflow.sklearn
 
     logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)  # the warning about pickle, answered above
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # that pip is absent from the image
-    mlflow.sklearn.save_model(
-        pipeline,
-        str(directory),
-        serialization_format="pickle",
-        signature=_signature(columns, task_type),
-        # Given, not inferred: MLflow would load the model in a second process to find out.
-        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS],
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        mlflow.sklearn.save_model(
+            pipeline,
+            str(directory),
+            serialization_format="pickle",
+            signature=_signature(columns, task_type),
+            # Given, not inferred: MLflow would load the model in a second process to find out.
+            pip_requirements=_requirements(code),
+            code_paths=_code(Path(scratch), bool(columns.expressions), code) or None,
+        )
+    if code is not None:
+        (directory / _MODEL).write_bytes(code[1].model)
     (directory / PROFILE).parent.mkdir()
     for name, document in ((PROFILE, profile), (DECISION, decision)):
         (directory / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
     return digest(directory)
+
+
+def _requirements(code: tuple[Path, Built] | None) -> list[str]:
+    own = requirements(code[1].imported) if code is not None else []
+    return sorted({*own, *(f"{name}=={importlib.metadata.version(name)}" for name in _REQUIREMENTS)})
+
+
+def _code(scratch: Path, expressions: bool, code: tuple[Path, Built] | None) -> list[str]:
+    """What a fitted Pipeline imports: the user's modules; with expressions ours, which served images have and which
+    MLflow elsewhere finds here."""
+    own = [str(path) for path in copied(code[0], code[1].modules, scratch / "code")] if code is not None else []
+    return own + ([str(_features(scratch))] if expressions else [])
+
+
+def _features(scratch: Path) -> Path:
+    package = scratch / "slipway"
+    package.mkdir()
+    shutil.copyfile(Path(slipway.__file__), package / "__init__.py")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(slipway.features.__file__).parent, package / "features", ignore=ignored)
+    return package
 
 
 def digest(directory: Path) -> str:
@@ -66,5 +103,5 @@ def _signature(columns: Columns, task_type: str) -> Any:
     from mlflow.types import ColSpec, Schema
 
     inputs = [ColSpec("double", name) for name in columns.numeric]
-    inputs += [ColSpec("string", name) for name in columns.categorical]
+    inputs += [ColSpec("string", name) for name in columns.categorical + columns.text]
     return ModelSignature(Schema(inputs), Schema([ColSpec("double" if task_type == "Regression" else "string")]))

@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
-import platform
+import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from slipway.features.decision import Decision, RuleText
 
-from slipway_pipelines.acquire import Acquired
-from slipway_pipelines.evaluate import Evaluation, Frozen
+from slipway_pipelines.choosing import Chosen
+from slipway_pipelines.context import Context
+from slipway_pipelines.data.prepare import Prepared
+from slipway_pipelines.data.said import conditions
+from slipway_pipelines.environment import environment
+from slipway_pipelines.estimate import Estimate
+from slipway_pipelines.evaluate import Answers, Evaluation, Frozen, validation_points
+from slipway_pipelines.plots import line_plot
 from slipway_pipelines.profile import feature_references, prediction_reference, slice_values
-from slipway_pipelines.report import criterion_entries, metric_entries, step_entries
+from slipway_pipelines.reference import Justification
+from slipway_pipelines.report import criterion_entries, metric_entries, number, step_entries
 from slipway_pipelines.request import TrainingRequest
 from slipway_pipelines.split import Splits
+from slipway_pipelines.stopping import Fitted
+
+if TYPE_CHECKING:
+    from slipway_pipelines.function.client import Code
 
 PASSED, FAILED = "passed", "failed"
-_LIBRARIES = ("scikit-learn", "numpy", "pandas", "scipy", "mlflow-skinny")
+STOPPED = "stopped"
+"""No model was trained, since the rules alone meet the criteria."""
+
+_LONGEST_MESSAGE = 500
 
 
-def run_identity(request: TrainingRequest) -> tuple[str, str, dict[str, str]]:
+@dataclass(frozen=True)
+class Told:
+    """What an attempt found beside the model: whether one is needed, and how often its test rows have been opened."""
+
+    justified: Justification
+    openings: int
+    chosen: Chosen
+    fitted: Fitted
+
+
+def run_identity(request: TrainingRequest, made_by: Code | None) -> tuple[str, str, dict[str, str]]:
     """Experiment, run name and run tags."""
-    return f"{request.namespace}/{request.spec.task_ref.name}", request.name, _tags(request)
+    return experiment(request), request.name, _tags(request) | (made_by.origin.tags() if made_by is not None else {})
+
+
+def experiment(request: TrainingRequest) -> str:
+    """MLflow's experiment of a task."""
+    return f"{request.namespace}/{request.spec.task_ref.name}"
 
 
 def _tags(request: TrainingRequest) -> dict[str, str]:
@@ -44,31 +73,84 @@ def version_tags(request: TrainingRequest, evaluation: Evaluation, digest: str, 
     return _tags(request) | digests | {"slipway.evaluation": _verdict(evaluation)}
 
 
-def params(
-    request: TrainingRequest, source: Acquired, parts: Splits, model: Frozen, warnings: tuple[str, ...]
-) -> dict[str, Any]:
-    """All hyperparameters, defaults included, and all else that repeats the run: data, rows, seeds, versions."""
-    seeds = request.seeds
+def params(context: Context, prepared: Prepared, model: Frozen, fitted: Fitted) -> dict[str, Any]:
+    """All hyperparameters, defaults included, and all else that repeats the run: code, data, rows, seeds, versions."""
+    request = context.request
+    seeds, source, parts = request.seeds, prepared.source, prepared.parts
     known = {
-        "estimator": request.estimator,
+        "estimator": request.estimator or model.pipeline[-1].name,
         "seed": request.spec.seed,
         "seed.split": seeds.split,
         "seed.estimator": seeds.estimator,
         "seed.bootstrap": seeds.bootstrap,
+        "seed.search": seeds.search,
         "data.uri": source.uri,
         "data.digest": source.digest,
         "data.bytes": source.size,
-        "data.rows": len(source.table),
-        "data.rows_without_label": len(source.table) - sum(parts.rows.values()),
+        "data.rows": prepared.rows,
+        "data.rows_left_out": prepared.rows - sum(parts.rows.values()),
         "split.by": request.spec.data.split.by,
         "threshold": model.threshold,
         "calibration": model.calibration.method if model.calibration is not None else None,
-        "python": platform.python_version(),
+        "code.image": request.image,
+        **environment(),
     }
+    if "labels.digest" in prepared.record.facts:
+        known["data.labels.digest"] = prepared.record.facts["labels.digest"]
+    known |= {f"data.source.{one.name}.origin": one.origin or "undeclared" for one in request.sources}
+    known |= {f"data.source.{one.name}.exposure": one.exposure_note for one in request.sources if one.exposure_note}
     known |= {f"split.{name}.rows": rows for name, rows in parts.rows.items()}
-    known |= {f"version.{name}": importlib.metadata.version(name) for name in _LIBRARIES}
-    known |= {f"warning.{number}": text for number, text in enumerate(warnings)}
+    known |= {f"warning.{number}": text for number, text in enumerate(fitted.warnings)}
+    known |= {"iterations": fitted.iterations} if fitted.iterations is not None else {}
+    if context.code is not None:
+        known |= context.code.params(model.pipeline[-1].parameters)
     return known | _hyperparameters(model.pipeline)
+
+
+def choice(request: TrainingRequest, chosen: Chosen) -> dict[str, Any]:
+    """How the parameters were chosen."""
+    primary, known = request.task.metrics.primary, {"folds": chosen.folds}
+    if chosen.search is None or request.spec.tuning is None:
+        return {**known, "search.trials": 0}
+    tuning = request.spec.tuning
+    return {
+        **known,
+        "search.algorithm": tuning.algorithm,
+        "search.metric": primary,
+        "search.trials": len(chosen.search.trials),
+        "search.parallelism": tuning.parallelism,
+        "search.reproducible": tuning.parallelism == 1,
+        "search.best_trial": chosen.search.best.number,
+    }
+
+
+def search_metrics(chosen: Chosen) -> dict[str, float]:
+    """What folds and search measured: the primary metric on rows that the fits have not seen."""
+    if chosen.search is not None:
+        found = chosen.search
+        out = {"search.default": found.default.value, "search.best": found.best.value, "search.gain": found.gain}
+    else:
+        out = {"cross_validation.mean": chosen.value}
+        out |= {f"cross_validation.fold.{number}": value for number, value in enumerate(chosen.values)}
+    return {name: value for name, value in out.items() if math.isfinite(value)}
+
+
+def _searched(request: TrainingRequest, chosen: Chosen) -> dict[str, Any]:
+    """What the operator is told of a search."""
+    found, tuning = chosen.search, request.spec.tuning
+    if found is None or tuning is None:
+        return {}
+    told = {
+        "algorithm": tuning.algorithm,
+        "runs": len(found.trials) - 1,
+        "folds": chosen.folds,
+        "done": len(found.trials),
+        "default": number(found.default.value),
+        "best": number(found.best.value),
+        "gain": number(found.gain),
+        "parameters": dict(found.best.parameters),
+    }
+    return {"search": told}
 
 
 def _hyperparameters(pipeline: Any) -> dict[str, Any]:
@@ -77,14 +159,44 @@ def _hyperparameters(pipeline: Any) -> dict[str, Any]:
     return {name: value for name, value in pipeline.get_params().items() if isinstance(value, plain)}
 
 
-def metrics(evaluation: Evaluation, seconds: Mapping[str, float]) -> dict[str, float]:
-    """Numbers for MLflow: metrics with their 95% intervals, and the seconds of the steps so far."""
-    out = {f"seconds.{name}": value for name, value in seconds.items()}
+def seconds(steps: Mapping[str, float]) -> dict[str, float]:
+    """The seconds of the steps so far, as MLflow's metrics."""
+    return {f"seconds.{name}": value for name, value in steps.items()}
+
+
+def metrics(
+    evaluation: Evaluation, references: Mapping[str, Answers], parts: Splits, steps: Mapping[str, float]
+) -> dict[str, float]:
+    """Numbers for MLflow: metrics with their 95% intervals, beside them those of the references, of novel rows and of
+    slices; validation minus test; and the seconds of the steps so far."""
+    out = seconds(steps)
     out |= {f"validation.{name}": value for name, value in evaluation.validation.items()}
+    out |= {f"gap.{name}": value for name, value in evaluation.gaps().items()}
+    out |= {f"novel.{name}": value for name, value in evaluation.novel.items()}
+    for name, reference in references.items():
+        seen = validation_points(reference, parts.validation)
+        out |= {f"{name}.validation.{metric}": value for metric, value in seen.items()}
     for name, found in evaluation.test.items():
-        low, high = found.interval()
-        out |= {f"test.{name}": found.value, f"test.{name}.low": low, f"test.{name}.high": high}
+        out |= _interval(f"test.{name}", found)
+    for name, found in evaluation.differences.items():
+        metric, _, other = name.partition(" - ")
+        out |= _interval(f"test.{metric}-minus-{other.partition('.')[0]}", found)
+    if evaluation.missed_by_rules is not None:
+        out |= _interval("test.recall-missed-by-rules", evaluation.missed_by_rules)
+    for one in evaluation.slices:
+        for name, found in one.metrics.items():
+            out |= _interval(f"slice.{_legal(one.name)}.{name}", found)
     return {name: value for name, value in out.items() if math.isfinite(value)}
+
+
+def _interval(name: str, found: Estimate) -> dict[str, float]:
+    low, high = found.interval()
+    return {name: found.value, f"{name}.low": low, f"{name}.high": high}
+
+
+def _legal(text: str) -> str:
+    """MLflow takes letters, digits and `_-. /:` in the name of a metric."""
+    return re.sub(r"[^A-Za-z0-9_. /:-]", ":", text)[:150]
 
 
 def profile(request: TrainingRequest, parts: Splits, model: Frozen, evaluation: Evaluation) -> dict[str, Any]:
@@ -112,15 +224,67 @@ def decision(request: TrainingRequest, model: Frozen) -> Decision:
     return Decision(model.threshold, model.calibration, rules)
 
 
-def report(run: str, request: TrainingRequest, source: Acquired, evaluation: Evaluation, digest: str) -> dict[str, Any]:
+def stopped(run: str, request: TrainingRequest, prepared: Prepared, justified: Justification) -> dict[str, Any]:
+    """What the operator is told where no model was trained."""
+    told = {"runId": run, "version": "", **_of_data(request, prepared), "evaluation": STOPPED}
+    return told | {"justified": _justified(justified)}
+
+
+def helped(pod: int, steps: Mapping[str, float]) -> dict[str, Any]:
+    """What a pod tells that only shared the search."""
+    return with_steps({"pod": pod}, steps)
+
+
+def curves(told: Told) -> dict[str, list[tuple[int, float]]]:
+    """Learning curves, step by step, by the name of their metric in MLflow."""
+    curve = told.fitted.curve
+    found = {
+        f"curve.{side}.{curve.metric}": [(point[0], point[1 + index]) for point in curve.points]
+        for index, side in enumerate(("train", "validation"))
+    }
+    if told.chosen.search is not None:
+        found["curve.search"] = [(one.number, one.value) for one in told.chosen.search.trials]
+    return {name: kept for name, points in found.items() if (kept := [p for p in points if math.isfinite(p[1])])}
+
+
+def pictures(told: Told) -> dict[str, str]:
+    """The curves as pictures, by the path of the artifact."""
+    curve = told.fitted.curve
+    sides = {side: [(p[0], p[1 + index]) for p in curve.points] for index, side in enumerate(("train", "validation"))}
+    found = {"plots/learning_curve.svg": line_plot("Learning curve", curve.unit, curve.metric, sides)}
+    if told.chosen.search is not None:
+        tried = {"trials": [(one.number, one.value) for one in told.chosen.search.trials]}
+        found["plots/search.svg"] = line_plot("Search", "trial", "primary metric", tried)
+    return found
+
+
+def _justified(found: Justification) -> dict[str, str]:
+    return {"status": found.status, "reason": found.reason, "message": found.message[:_LONGEST_MESSAGE]}
+
+
+def _of_data(request: TrainingRequest, prepared: Prepared) -> dict[str, Any]:
+    return {
+        "dataDigest": prepared.source.digest,
+        "rows": {"read": prepared.rows, **prepared.parts.rows, "novel": int(prepared.parts.novel.sum())},
+        "conditions": conditions(prepared, request.task),
+        "noise": str(prepared.record.facts.get("noise", "")),
+    }
+
+
+def report(
+    run: str, request: TrainingRequest, prepared: Prepared, evaluation: Evaluation, digest: str, told: Told
+) -> dict[str, Any]:
     """What the operator is told; version and steps are added once they exist."""
     wanted = request.task.metrics
     return {
         "runId": run,
         "version": "",
         "modelDigest": digest,
-        "dataDigest": source.digest,
+        **_of_data(request, prepared),
         "evaluation": _verdict(evaluation),
+        "openings": told.openings,
+        "justified": _justified(told.justified),
+        **_searched(request, told.chosen),
         "criteria": criterion_entries(evaluation.verdicts),
         "metrics": metric_entries(evaluation.test, evaluation.validation, (wanted.primary, *wanted.also)),
     }

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slipway_pipelines.criteria import PartResult, Verdict
 from slipway_pipelines.estimate import Estimate
 from slipway_pipelines.faults import Fault
+from slipway_pipelines.termination import LIMIT, compact, leave
 
-LIMIT = 4096  # bytes; the kubelet cuts a longer message, and half a JSON document is none
-_LONGEST_TEXT = 1500  # bytes; quotes and line ends may double them in JSON
+_LONGEST_TEXT = 1500  # bytes; quotes may double them in JSON
+_SHORT_NOTE = 60  # characters of what is said beside a criterion, where there is no room for more
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+Report = dict[str, Any]
 
 
 def number(value: float) -> str:
@@ -44,14 +46,14 @@ def criterion_entries(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
         {"name": one.criterion.name, "met": one.met}
         | _part(one.results[0])
         | ({"at": _part(one.results[1])} if len(one.results) > 1 else {})
+        | ({"note": one.note} if one.note else {})
         for one in verdicts
     ]
 
 
 def _part(result: PartResult) -> dict[str, str]:
     part = result.part
-    bound = f"{part.metric} {part.op} {number(part.bound)}"
-    return {"value": number(result.value), "low": number(result.proved), "bound": bound}
+    return {"value": number(result.value), "low": number(result.proved), "bound": str(part)}
 
 
 def step_entries(seconds: Mapping[str, float]) -> list[dict[str, str]]:
@@ -61,29 +63,46 @@ def step_entries(seconds: Mapping[str, float]) -> list[dict[str, str]]:
 
 def error_report(fault: Fault, step: str, seconds: Mapping[str, float]) -> dict[str, Any]:
     """What is told of a run that could not finish."""
-    message = fault.message.encode()[:_LONGEST_TEXT].decode(errors="ignore")
+    plain = _CONTROL.sub(" ", fault.message)  # each of these would be six bytes of JSON
+    message = plain.encode()[:_LONGEST_TEXT].decode(errors="ignore")
     error = {"step": step, "reason": fault.reason, "message": message, "retryable": fault.retryable}
     return {"error": error, "steps": step_entries(seconds)}
 
 
 def encoded(report: Mapping[str, Any]) -> str:
-    """The report as JSON within the limit: metrics go first, from the last, since MLflow has them all."""
-    report = dict(report)
-    text = _compact(report)
-    while len(text.encode()) > LIMIT and report.get("metrics"):
-        report["metrics"] = report["metrics"][:-1]
-        text = _compact(report)
-    return text
+    """The report as JSON within the limit: metrics go first, from the last, since MLflow has them all.
+
+    Of the criteria those that are met go last of all, so that what is left says no better than the whole.
+    """
+    found = dict(report)
+    for shorter in (_fewer("metrics"), _fewer("conditions"), _shorter_notes, _fewer_differences, _fewer_criteria):
+        while len(compact(found).encode()) > LIMIT and (less := shorter(found)) is not None:
+            found = less
+    return compact(found)
 
 
-def _compact(report: Mapping[str, Any]) -> str:
-    return json.dumps(report, separators=(",", ":"), ensure_ascii=False)
+def _fewer(part: str) -> Callable[[Report], Report | None]:
+    return lambda report: {**report, part: report[part][:-1]} if report.get(part) else None
 
 
-def write(report: Mapping[str, Any], path: Path) -> None:
-    """Writes the termination message; a path that cannot be written (no container) is no reason to fail."""
-    text = encoded(report)
-    try:
-        path.write_text(text)
-    except OSError as error:
-        print(f"{path}: {error.strerror}; the report was {text}", flush=True)
+def _shorter_notes(report: Report) -> Report | None:
+    notes = [one.get("note", "") for one in report.get("criteria") or ()]
+    if all(len(note) <= _SHORT_NOTE for note in notes):
+        return None
+    criteria = [one | ({"note": one["note"][:_SHORT_NOTE]} if "note" in one else {}) for one in report["criteria"]]
+    return {**report, "criteria": criteria}
+
+
+def _fewer_differences(report: Report) -> Report | None:
+    told = report.get("reproduction") or {}
+    return {**report, "reproduction": {**told, "differs": told["differs"][:-1]}} if told.get("differs") else None
+
+
+def _fewer_criteria(report: Report) -> Report | None:
+    criteria = sorted(report.get("criteria") or (), key=lambda one: bool(one["met"]))
+    return {**report, "criteria": criteria[:-1]} if len(criteria) > 1 else None
+
+
+def write(report: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    """Writes the termination message."""
+    leave(encoded(report), environment)

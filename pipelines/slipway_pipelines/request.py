@@ -10,17 +10,24 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
+from slipway.api.v1alpha1.scalars import Duration
 from slipway.api.v1alpha1.trainingrun import TrainingRunSpec
 from slipway.features.rules import Rule
 
 from slipway_pipelines.columns import Columns
+from slipway_pipelines.columns_of_task import columns_of
 from slipway_pipelines.criteria import Criterion, parse
+from slipway_pipelines.data.contract import VARIABLE as CONTRACT
+from slipway_pipelines.data.source import LABELS, Source, read_source
 from slipway_pipelines.faults import DataFault
 from slipway_pipelines.metrics import METRICS
-from slipway_pipelines.rules import serving_rules
+from slipway_pipelines.rules import read_rules, serving_rules
+from slipway_pipelines.slices import WORST, SlicePlan
 from slipway_pipelines.split import SplitPlan
 
 VARIABLE = "SLIPWAY_TRAINING"
+POD_INDEX = "JOB_COMPLETION_INDEX"
+"""Set by Kubernetes in the pods of an indexed Job."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +37,22 @@ class Seeds:
     split: int
     estimator: int
     bootstrap: int
+    search: int
 
     @classmethod
     def derived(cls, seed: int) -> Seeds:
         """The same numbers on every machine (numpy's SeedSequence is specified to be stable)."""
-        return cls(*(int(word) for word in np.random.SeedSequence(seed).generate_state(3)))
+        return cls(*(int(word) for word in np.random.SeedSequence(seed).generate_state(4)))
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
     """One attempt. `uid` is that of the TrainingRun: a retried pod recognises by it what an earlier one has done.
 
-    `criteria` include those of the calibration; `rules` are those that answer before the model.
+    `labels` is where labels come from that are not in the data; `contract` is the text of the contract of the data,
+    empty for none. `criteria` include those of the calibration; `rules` are all of the task, served or not.
+    `task_uid` is that of the ModelTask, whose test ledger it keys; `slices` are those judged by themselves.
+    `pods` share the search for parameters, of which `pod` is this one's number. `image` is that of this pod.
     """
 
     name: str
@@ -49,11 +60,23 @@ class TrainingRequest:
     uid: str
     task: ModelTaskSpec
     spec: TrainingRunSpec
-    uri: str
+    sources: tuple[Source, ...]
+    labels: Source | None
+    contract: str
     columns: Columns
     criteria: tuple[Criterion, ...]
     rules: tuple[Rule, ...]
     seeds: Seeds
+    task_uid: str = ""
+    slices: SlicePlan | None = None
+    pods: int = 1
+    pod: int = 0
+    image: str = ""
+
+    @property
+    def served_rules(self) -> tuple[Rule, ...]:
+        """The rules that answer before the model."""
+        return serving_rules(self.task, self.rules)
 
     @property
     def run(self) -> str:
@@ -65,13 +88,28 @@ class TrainingRequest:
         """The division of the rows."""
         split = self.spec.data.split
         shares = {"train": split.train, "validation": split.validation, "test": split.test}
-        return SplitPlan(split.by, {name: float(share.fraction) for name, share in shares.items()}, self.seeds.split)
+        fractions = {name: float(share.fraction) for name, share in shares.items()}
+        return SplitPlan(split.by, fractions, self.seeds.split, self._embargo)
 
     @property
-    def estimator(self) -> str:
-        """Name of the built-in estimator."""
-        assert self.spec.trainer.built_in is not None  # by the union rule, once type is BuiltIn
-        return self.spec.trainer.built_in.estimator
+    def _embargo(self) -> float:
+        """Seconds between the parts of a split by Time. Auto: the label's maturity plus the longest window."""
+        asked = self.spec.data.split.embargo
+        if asked != "Auto":
+            return Duration(asked).seconds
+        maturity = self.task.label.maturity
+        longest = max((window.seconds for window in self.columns.windows.values()), default=0.0)
+        return longest + (maturity.p95.seconds if maturity is not None else 0.0)
+
+    @property
+    def estimator(self) -> str | None:
+        """Name of the built-in estimator; None where the user's function makes one."""
+        return self.spec.trainer.built_in.estimator if self.spec.trainer.built_in is not None else None
+
+    @property
+    def entrypoint(self) -> str | None:
+        """Module and function of the user's; None where an estimator is built in."""
+        return self.spec.trainer.function.entrypoint if self.spec.trainer.function is not None else None
 
 
 def read_request(environment: Mapping[str, str]) -> TrainingRequest:
@@ -84,18 +122,41 @@ def read_request(environment: Mapping[str, str]) -> TrainingRequest:
         raw: dict[str, Any] = json.loads(environment[VARIABLE])
         task, spec = ModelTaskSpec.model_validate(raw["task"]), TrainingRunSpec.model_validate(raw["spec"])
         name, namespace, uid = str(raw["name"]), str(raw["namespace"]), str(raw["uid"])
+        task_uid, pods = str(raw.get("taskUid", "")), int(raw.get("pods", 1))
+        pod, image = int(environment.get(POD_INDEX, 0)), str(raw.get("image", ""))
     except KeyError as error:
         raise DataFault("RequestInvalid", f"{VARIABLE} is not set or has no key {error}") from error
     except (ValidationError, ValueError) as error:
         raise DataFault("RequestInvalid", f"{VARIABLE}: {_first_line(error)}") from error
-    if spec.trainer.type != "BuiltIn":
-        raise DataFault("TrainerUnsupported", f"trainer type {spec.trainer.type}: this version trains BuiltIn only")
+    if spec.trainer.type not in ("BuiltIn", "Function"):
+        message = f"trainer type {spec.trainer.type}: this version trains BuiltIn and Function only"
+        raise DataFault("TrainerUnsupported", message)
     if task.type not in METRICS:
         message = f"this version trains {', '.join(METRICS)}; the task's type is {task.type}"
         raise DataFault("TaskTypeUnsupported", message)
-    columns, seeds = _columns(task, spec), Seeds.derived(spec.seed)
-    rules = serving_rules(task, columns)
-    return TrainingRequest(name, namespace, uid, task, spec, _uri(spec), columns, _criteria(task), rules, seeds)
+    if task.metrics.primary not in METRICS[task.type]:
+        message = f"metrics.primary is {task.metrics.primary!r}; this version measures {', '.join(METRICS[task.type])}"
+        raise DataFault("MetricUnsupported", message)
+    columns, seeds = columns_of(task, spec), Seeds.derived(spec.seed)
+    return TrainingRequest(
+        name, namespace, uid, task, spec,
+        tuple(read_source(one, place, environment) for place, one in enumerate(spec.data.sources)),
+        _labels(task, environment), environment.get(CONTRACT, ""), columns, _criteria(task),
+        read_rules(task, columns), seeds, task_uid, _slices(task), pods, pod, image,
+    )  # fmt: skip
+
+
+def _slices(task: ModelTaskSpec) -> SlicePlan | None:
+    asked = task.slices
+    if asked is None:
+        return None
+    floor = parse(WORST, asked.worst, tuple(METRICS[task.type])) if asked.worst is not None else None
+    if floor is not None and floor.lead.against:
+        message = (
+            f"spec.slices.worst of the task is {asked.worst!r}: slices are compared with a number, not a reference"
+        )
+        raise DataFault("CriterionUnsupported", message)
+    return SlicePlan(asked.columns, asked.minimum_rows, floor)
 
 
 def _criteria(task: ModelTaskSpec) -> tuple[Criterion, ...]:
@@ -105,29 +166,14 @@ def _criteria(task: ModelTaskSpec) -> tuple[Criterion, ...]:
     return tuple(parse(name, expression, tuple(METRICS[task.type])) for name, expression in wanted)
 
 
-def _uri(spec: TrainingRunSpec) -> str:
-    sources = spec.data.sources
-    if len(sources) != 1 or sources[0].uri is None:
-        raise DataFault("SourceUnsupported", "this version reads exactly one source, given by its uri")
-    return sources[0].uri
-
-
-def _columns(task: ModelTaskSpec, spec: TrainingRunSpec) -> Columns:
-    """Features of type Text stay out until they are encoded; those without a type are declared numeric by the API."""
-    categorical = tuple(f.name for f in task.features if f.type == "Categorical")
-    numeric = tuple(f.name for f in task.features if f.type in (None, "Numeric"))
-    if not numeric + categorical:
-        raise DataFault("NoFeatures", "this version trains on Numeric and Categorical features; the task has neither")
-    return Columns(
-        numeric=numeric,
-        categorical=categorical,
-        label=task.label.column,
-        id=task.id,
-        entity=task.entity,
-        timestamp=task.timestamp,
-        split=spec.data.split.column if spec.data.split.by == "Column" else None,
-        sources={f.name: f.column for f in task.features if f.column is not None},
-    )
+def _labels(task: ModelTaskSpec, environment: Mapping[str, str]) -> Source | None:
+    """Where labels come from that are not in the data."""
+    declared = task.label.source
+    if declared is None:
+        return None
+    keys = {name.removeprefix(LABELS): value for name, value in environment.items() if name.startswith(LABELS)}
+    query = declared.sql.query if declared.sql is not None else ""
+    return Source("labels", declared.uri or "", query, credentials=keys)
 
 
 def _first_line(error: Exception) -> str:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def serving_rules(task: ModelTaskSpec, columns: Columns) -> tuple[Rule, ...]:
-    """The rules that answer before the model; none with `serve: ModelOnly`.
+def read_rules(task: ModelTaskSpec, columns: Columns) -> tuple[Rule, ...]:
+    """The task's rules, whether they are served or a baseline only.
 
     Raises:
         DataFault: a rule cannot be read, or a regression's rule predicts no number.
     """
-    if task.rules is None or task.rules.serve != "Hybrid":
+    if task.rules is None:
         return ()
     kinds = dict.fromkeys(columns.numeric, "number") | dict.fromkeys(columns.categorical, "text")
     try:
@@ -35,6 +35,11 @@ def serving_rules(task: ModelTaskSpec, columns: Columns) -> tuple[Rule, ...]:
         raise DataFault("RuleInvalid", f"spec.rules of the task: {error}") from error
     except ValueError as error:
         raise DataFault("RuleInvalid", f"spec.rules of the task: predict must be a number: {error}") from error
+
+
+def serving_rules(task: ModelTaskSpec, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Those that answer before the model; none with `serve: ModelOnly`."""
+    return rules if task.rules is not None and task.rules.serve == "Hybrid" else ()
 
 
 def _answer(text: str, task_type: str) -> str | float:

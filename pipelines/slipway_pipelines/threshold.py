@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slipway_pipelines.criteria import Criterion
+from slipway_pipelines.wilson import wilson_lower
 
 DEFAULT = 0.5
-_Z = 1.6448536269514722  # one-sided 95%
 Floats = NDArray[np.float64]
 
 
@@ -50,11 +50,4 @@ def _lower(name: str, score: Floats, is_positive: NDArray[np.bool_], cuts: Float
         "specificity": (len(negatives) - fp, np.full_like(fp, len(negatives))),
     }[name]
     share = hits / np.maximum(of, 1)
-    return np.where(of > 0, _wilson_lower(share, np.maximum(of, 1)), 0.0)
-
-
-def _wilson_lower(share: Floats, of: NDArray[np.int64]) -> Floats:
-    """Lower limit of Wilson's score interval (Wilson 1927)."""
-    centre = share + _Z**2 / (2 * of)
-    spread = _Z * np.sqrt(share * (1 - share) / of + _Z**2 / (4 * of**2))
-    return np.asarray((centre - spread) / (1 + _Z**2 / of))
+    return np.where(of > 0, wilson_lower(share, np.maximum(of, 1)), 0.0)

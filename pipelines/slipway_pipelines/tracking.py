@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from slipway_pipelines.faults import DataFault, TransientFault
+from slipway_pipelines.openings import Opening, TestSet, counted
+from slipway_pipelines.request import TrainingRequest
 
 T = TypeVar("T")
 MODEL_PATH = "model"
 REPORT_PATH = "report.json"
+_TASK_UID, _WITHDRAWN = "slipway.task-uid", "slipway.withdrawn"
 _PATIENCE_SECONDS = 20  # then the Job waits, whose status people see
-_PARAMS_AT_ONCE = 100  # limits of MLflow's log-batch
+_PARAMS_AT_ONCE, _METRICS_AT_ONCE = 100, 1000  # limits of MLflow's log-batch
 _LONGEST_PARAM = 6000
 # MLflow answers these to a request that will never succeed; everything else may be a server that restarts.
 _FINAL = frozenset(
@@ -76,14 +79,48 @@ class Tracking:
         now = int(time.time() * 1000)
         rows = [Metric(name, value, now, 0) for name, value in metrics.items() if value == value]
         texts = [Param(name, str(value)[:_LONGEST_PARAM]) for name, value in params.items()]
-        self._patiently(lambda: self._client.log_batch(run_id, metrics=rows))
+        for numbers in _chunks(rows, _METRICS_AT_ONCE):
+            self._patiently(lambda numbers=numbers: self._client.log_batch(run_id, metrics=numbers))  # type: ignore[misc]
         for part in _chunks(texts, _PARAMS_AT_ONCE):
             self._patiently(lambda part=part: self._client.log_batch(run_id, params=part))  # type: ignore[misc]
+
+    def log_curve(self, run_id: str, name: str, points: Sequence[tuple[int, float]]) -> None:
+        """One metric at many steps."""
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        for part in _chunks([Metric(name, value, now, step) for step, value in points], _METRICS_AT_ONCE):
+            self._patiently(lambda part=part: self._client.log_batch(run_id, metrics=part))  # type: ignore[misc]
+
+    def log_text(self, run_id: str, path: str, text: str) -> None:
+        """A text as an artifact."""
+        self._patiently(lambda: self._client.log_text(run_id, text, path))
+
+    def params(self, run_id: str) -> dict[str, str]:
+        """All parameters of a run."""
+        return dict(self._patiently(lambda: self._client.get_run(run_id)).data.params)
+
+    def text(self, run_id: str, path: str) -> str:
+        """An artifact that `log_text` has kept."""
+        return Path(self._patiently(lambda: self._client.download_artifacts(run_id, path))).read_text()
+
+    def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Sets tags of a run."""
+        from mlflow.entities import RunTag
+
+        for part in _chunks([RunTag(name, value) for name, value in tags.items()], _PARAMS_AT_ONCE):
+            self._patiently(lambda part=part: self._client.log_batch(run_id, tags=part))  # type: ignore[misc]
 
     def upload(self, run_id: str, model: Path, report: Mapping[str, Any]) -> None:
         """The model directory, then the report, so that a report proves that the model is complete."""
         self._patiently(lambda: self._client.log_artifacts(run_id, str(model), MODEL_PATH))
         self._patiently(lambda: self._client.log_dict(run_id, dict(report), REPORT_PATH))
+
+    def upload_documents(self, run_id: str, documents: Mapping[str, Any]) -> None:
+        """Texts as they are and all else as JSON, each under its path among the run's artifacts."""
+        for path, document in documents.items():
+            text = document if isinstance(document, str) else json.dumps(document, indent=1, allow_nan=False)
+            self._patiently(lambda text=text, path=path: self._client.log_text(run_id, text, path))  # type: ignore[misc]
 
     def register(self, run_id: str, model: str, tags: Mapping[str, str]) -> str:
         """Creates the version, or finds the one whose answer was lost; returns its number."""
@@ -95,8 +132,68 @@ class Tracking:
 
         return str(self._patiently(create).version)
 
+    def check_openings(self, request: TrainingRequest, test_set: TestSet) -> None:
+        """Refuses what `open_test` would refuse by now, before any fit. Raises DataFault."""
+        earlier = [one for one in self._openings(request) if one.uid != request.uid]
+        _permit(counted(test_set, earlier), request)
+
+    def open_test(self, run_id: str, request: TrainingRequest, test_set: TestSet) -> int:
+        """Claims a look at test rows, and returns how often rows of theirs have been looked at, this time included.
+
+        An opening is a version of a registered model: version numbers are the one thing that MLflow hands out
+        atomically. Of two runs that claim at once the one with the higher number sees the other.
+
+        Raises:
+            DataFault: they were opened more often than `spec.allow.testReuse` allows; the claim is then withdrawn.
+        """
+        number = self._claim(run_id, request, test_set)
+        earlier = [one for one in self._openings(request) if one.number < number and one.uid != request.uid]
+        found = counted(test_set, earlier)
+        try:
+            _permit(found, request)
+        except DataFault:
+            name = _ledger(request)
+            self._patiently(lambda: self._client.set_model_version_tag(name, str(number), _WITHDRAWN, "true"))
+            raise
+        return len(found) + 1
+
+    def _claim(self, run_id: str, request: TrainingRequest, test_set: TestSet) -> int:
+        """The number of the run's claim: one that an earlier pod made, or whose answer was lost, is found again."""
+        source = f"{self._patiently(lambda: self._client.get_run(run_id)).info.artifact_uri}/{MODEL_PATH}"
+        tags = {"slipway.run": request.run, "slipway.uid": request.uid, _TASK_UID: request.task_uid, **test_set.tags()}
+
+        def claim() -> int:
+            mine = next((one for one in self._openings(request) if one.uid == request.uid), None)
+            return mine.number if mine else int(self._version(_ledger(request), source, run_id, tags).version)
+
+        return self._patiently(claim)
+
+    def _openings(self, request: TrainingRequest) -> list[Opening]:
+        """Those of this task that were not withdrawn, by number."""
+        found = self._patiently(lambda: list(self._versions(_ledger(request))))
+        kept = [one for one in found if one.tags.get(_TASK_UID) == request.task_uid and _WITHDRAWN not in one.tags]
+        openings = [
+            Opening(int(one.version), one.tags["slipway.run"], one.tags["slipway.uid"], TestSet.of_tags(one.tags))
+            for one in kept
+        ]
+        return sorted(openings, key=lambda one: one.number)
+
+    def runs(self, experiment: str, query: str) -> list[Any]:
+        """All runs of an experiment that a query of MLflow finds."""
+        number = self._patiently(lambda: self._experiment(experiment))
+        return self._patiently(lambda: list(self._found(number, query)))
+
+    def child(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+        """Begins a run beside the attempt's."""
+        number = self._patiently(lambda: self._experiment(experiment))
+        run = self._patiently(lambda: self._client.create_run(number, run_name=name, tags=dict(tags)))
+        return str(run.info.run_id)
+
     def set_alias(self, model: str, alias: str, version: str) -> None:
-        """Moves the alias to the version."""
+        """Moves the alias to the version; never back from a newer one, which another run has registered since."""
+        held = self._patiently(lambda: self._client.get_registered_model(model)).aliases.get(alias)
+        if held is not None and int(held) >= int(version):
+            return
         self._patiently(lambda: self._client.set_registered_model_alias(model, alias, version))
 
     def end(self, run_id: str, status: str) -> None:
@@ -108,6 +205,24 @@ class Tracking:
         if known is not None:
             return str(known.experiment_id)
         return str(_unless_exists(lambda: self._client.create_experiment(name)) or self._experiment(name))
+
+    def _found(self, experiment: str, query: str) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self._client.search_runs([experiment], query, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _versions(self, model: str) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self._client.search_model_versions(f"name = '{model}'", page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
 
     def _version(self, model: str, source: str, run_id: str, tags: Mapping[str, str]) -> Any:
         _unless_exists(lambda: self._client.create_registered_model(model))
@@ -129,6 +244,22 @@ class Tracking:
                 print(f"MLflow does not answer, again in {pause:.0f} s: {error}", flush=True)
             self._sleep(pause)
             pause = min(2 * pause, 15)
+
+
+def _ledger(request: TrainingRequest) -> str:
+    """The registered model whose versions are the openings of a task's test rows."""
+    return f"{request.namespace}.{request.spec.task_ref.name}.test-openings"
+
+
+def _permit(found: Sequence[Opening], request: TrainingRequest) -> None:
+    allowed = request.spec.allow.test_reuse
+    if len(found) > allowed:
+        by = ", ".join(one.run for one in found[-3:])
+        message = (
+            f"rows of this test set have been opened {len(found)} times before, last by {by}; allowed are {allowed}. "
+            "Test on newer rows, or set spec.allow.testReuse, which is recorded"
+        )
+        raise DataFault("TestSetOpened", message)
 
 
 def _filter(model: str, uid: str) -> str:

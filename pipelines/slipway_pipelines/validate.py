@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from slipway.features.spelling import as_category
 
 from slipway_pipelines.columns import Columns
+from slipway_pipelines.data.source import ORIGIN
 from slipway_pipelines.faults import DataFault
 
 if TYPE_CHECKING:
@@ -16,36 +18,62 @@ if TYPE_CHECKING:
 _EXAMPLES = 3
 
 
-def validate(table: pd.DataFrame, columns: Columns, task_type: str, positive: str | None) -> pd.DataFrame:
-    """The rows that have a label, the columns that the task names, in their types.
+def validate(
+    table: pd.DataFrame,
+    columns: Columns,
+    task_type: str,
+    positive: str | None,
+    available: Sequence[str] = (),
+    silence: bool = False,
+) -> pd.DataFrame:
+    """All rows with the columns that the task names, in their types.
 
-    Numeric features become float64, categorical ones text with None for missing, the timestamp a UTC instant, the label
-    text of one canonical spelling (a number for Regression). Rows without a label are left out; the caller can tell
-    their number from the lengths.
+    Numeric features become float64 (what is no finite number is missing), categorical and text ones text with None for
+    missing, the timestamp a UTC instant, the label text of one canonical spelling (a number for Regression), missing
+    where it is. Columns that are read and are no inputs have the name that `carried` gives.
+
+    Args:
+        available: all columns of the sources, for the message about one that is absent.
+        silence: rows without a label may turn out to be negative, so that none needs to be called so.
 
     Raises:
         DataFault: a column is absent, of another type than declared, or the label has values that the task cannot mean.
     """
     import pandas as pd
 
-    _require_columns(table, columns)
-    table = table[list(columns.required)]
-    table = table[table[columns.label].notna()].reset_index(drop=True)
-    if table.empty:
-        raise DataFault("NoLabelledRows", f"no row has a value in the label column {columns.label!r}")
-    features = {name: _numeric(table[columns.source(name)], name) for name in columns.numeric}
-    features |= {name: _text(table[columns.source(name)]) for name in columns.categorical}
-    return pd.DataFrame(_roles(table, columns, task_type, positive) | features)
+    _require_columns(table, columns, available or [str(name) for name in table.columns])
+    features = {name: _numeric(table[columns.source(name)], name) for name in columns.numeric if name in columns.read}
+    features |= {name: _text(table[columns.source(name)]) for name in columns.categorical + columns.text}
+    beside = {carried(name): _carried(table[name], name, columns) for name in _read_beside(table, columns)}
+    kept = {ORIGIN: table[ORIGIN]} if ORIGIN in table else {}
+    labels = _label(table[columns.label], columns.label, task_type, positive, silence)
+    return pd.DataFrame(_roles(table, columns, labels) | features | beside | kept)
 
 
-def _roles(table: pd.DataFrame, columns: Columns, task_type: str, positive: str | None) -> dict[str, pd.Series]:
+def carried(column: str) -> str:
+    """The name of a column that is read and is no input: no feature can have it."""
+    return f"slipway:{column}"
+
+
+def _read_beside(table: pd.DataFrame, columns: Columns) -> list[str]:
+    """Columns that windows sum up, annotators, and slices that the data holds."""
+    windowed = [window.column for window in columns.windows.values() if window.column is not None]
+    named = dict.fromkeys([*windowed, *columns.annotators, *columns.slices])
+    return [name for name in named if name in table.columns]
+
+
+def _carried(values: pd.Series, name: str, columns: Columns) -> pd.Series:
+    return _numeric(values, name) if name in columns.numbers else _text(values)
+
+
+def _roles(table: pd.DataFrame, columns: Columns, labels: pd.Series) -> dict[str, pd.Series]:
     clash = sorted(set(columns.features) & set(columns.roles))
     if clash:
         message = (
             f"{_listed(clash)} names a feature and the id, entity, timestamp, label or split: a model may not see those"
         )
         raise DataFault("ColumnRoles", message)
-    out = {columns.label: _label(table[columns.label], columns.label, task_type, positive)}
+    out = {columns.label: labels}
     if columns.timestamp:
         out[columns.timestamp] = _instant(table[columns.timestamp], columns.timestamp)
     for name in (columns.id, columns.entity, columns.split):
@@ -54,10 +82,10 @@ def _roles(table: pd.DataFrame, columns: Columns, task_type: str, positive: str 
     return out
 
 
-def _require_columns(table: pd.DataFrame, columns: Columns) -> None:
+def _require_columns(table: pd.DataFrame, columns: Columns, available: Sequence[str]) -> None:
     missing = [name for name in columns.required if name not in table.columns]
     if missing:
-        found = _listed([str(name) for name in table.columns], limit=30)
+        found = _listed(available, limit=30)
         raise DataFault("ColumnMissing", f"the data has no column {_listed(missing)}; it has {found}")
 
 
@@ -68,7 +96,8 @@ def _numeric(values: pd.Series, name: str) -> pd.Series:
     bad = values[numbers.isna() & values.notna()]
     if len(bad):
         raise DataFault("ColumnType", f"column {name!r} is declared Numeric, but {_shown(bad)}")
-    return numbers.astype("float64")
+    floats = numbers.astype("float64")
+    return floats.where(np.isfinite(floats))  # an infinite amount is a fault of a division, and no estimator takes it
 
 
 def _text(values: pd.Series) -> pd.Series:
@@ -92,14 +121,18 @@ def _instant(values: pd.Series, name: str) -> pd.Series:
     bad = values[instants.isna()]
     if len(bad):
         raise DataFault("ColumnType", f"column {name!r} is the timestamp, but {_shown(bad)}")
-    return instants
+    return instants.astype("datetime64[ns, UTC]")  # Parquet may know microseconds only
 
 
-def _label(values: pd.Series, name: str, task_type: str, positive: str | None) -> pd.Series:
+def _label(values: pd.Series, name: str, task_type: str, positive: str | None, silence: bool) -> pd.Series:
+    if values.isna().all():
+        raise DataFault("NoLabelledRows", f"no row has a value in the label column {name!r}")
     if task_type == "Regression":
         return _numeric(values, name)
     labels = canonical(values)
-    classes = sorted(labels.unique())
+    classes = sorted(labels.dropna().unique())
+    if silence and classes == [positive] and labels.isna().any():
+        return labels
     if len(classes) < 2:
         raise DataFault(
             "LabelValues", f"the label {name!r} has the one value {classes[0]!r}: there is nothing to learn"
@@ -120,7 +153,8 @@ def _check_binary(classes: Sequence[str], name: str, positive: str | None) -> No
 def canonical(labels: pd.Series) -> pd.Series:
     """Labels as text, each class spelled once; "1.0" is "1" where every label is an integer."""
     texts = _text(labels).str.strip()
-    return texts.str.replace(r"\.0*$", "", regex=True) if texts.str.fullmatch(r"-?\d+(\.0*)?").all() else texts
+    whole = texts.dropna().str.fullmatch(r"-?\d+(\.0*)?").all()
+    return texts.str.replace(r"\.0*$", "", regex=True) if whole else texts
 
 
 def _shown(bad: pd.Series) -> str:

@@ -11,6 +11,7 @@ from slipway.statistics.hypotheses import Verdict
 
 from tests.bench_decisions.decisions import METHODS, SIZE, Outcome, Outcomes, Pilot, simulate
 from tests.bench_decisions.peeking import peeking_table
+from tests.bench_decisions.restarts import restarts_table
 from tests.bench_decisions.streams import HOURS, STREAMS, Stream
 
 LARGEST_FALSE_PROMOTION = 0.05
@@ -53,6 +54,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"seed {options.seed}, {options.runs} runs each, {HOURS} hourly looks, horizon {SIZE} fixed sizes\n")
     print(peeking_table(np.random.default_rng([options.seed, 99]), options.runs), flush=True)
+    print("\n" + restarts_table(np.random.default_rng([options.seed, 98]), options.runs, upper), flush=True)
     heads = (
         "stream", "method", "promoted, no effect", "its upper bound", "upper bound at -MDE", "rolled back, no effect",
         "its upper bound",

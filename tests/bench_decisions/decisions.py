@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from slipway.statistics.estimates import Estimate, arms, relative
+from slipway.statistics.first_passage import closing_bound
 from slipway.statistics.group_sequential import boundaries, obrien_fleming
-from slipway.statistics.horizon import closing_bound
 from slipway.statistics.hypotheses import Hypothesis, Verdict, judge
 from slipway.statistics.ratios import Moments
 from slipway.statistics.sequential import Design, interval, radius
@@ -78,7 +78,7 @@ def sequence(design: Design) -> Multiples:
 def closed(design: Design) -> Multiples:
     """The same with a closing interval at the end, interpolated between lengths of the horizon."""
     lengths = np.geomspace(0.05, 8, 16)
-    closings = [closing_bound(float(length), design, HOURS) for length in lengths]
+    closings = [closing_bound(float(length), design) for length in lengths]
 
     def multiples(estimate: Estimate) -> NDArray[np.float64]:
         fractions = estimate.information / design.information

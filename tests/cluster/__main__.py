@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.cluster.down import down
 from tests.cluster.environment import Environment
-from tests.cluster.errors import ClusterError
+from tests.cluster.errors import exit_code
 from tests.cluster.external.describe import describe
 from tests.cluster.lock import exclusive
 from tests.cluster.places import Places, given_kubeconfig
@@ -37,14 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name, meaning in _COMMANDS.items():
         commands.add_parser(name, help=meaning)
     command = parser.parse_args(arguments).command
-    try:
-        return _run(command, Places.of_environment(), Progress())
-    except ClusterError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
+    return exit_code(lambda: _run(command, Places.of_environment(), Progress()))
 
 
 def _run(command: str, places: Places, progress: Progress) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import socket
+import sys
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -14,12 +15,13 @@ from tests.cluster.api import Api
 from tests.cluster.apiserver import ControlPlaneAddresses, etcd, kube_apiserver
 from tests.cluster.build import GoTools
 from tests.cluster.certificates import Authority, Identity
-from tests.cluster.errors import ClusterError
+from tests.cluster.errors import ClusterError, exit_code
 from tests.cluster.kubeconfigs import write_kubeconfig
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.places import Places
 from tests.cluster.processes import Processes
 from tests.cluster.progress import Progress
+from tests.loopback import free_port
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,30 @@ class ControlPlaneBinaries:
 
 
 def control_plane_binaries(progress: Progress | None = None) -> ControlPlaneBinaries:
-    """Their paths, built where they are missing (minutes, once per machine). Raises ClusterError."""
-    tools = GoTools(Places.of_environment().cache, progress or Progress())
-    kubernetes = tools.ensure("kubernetes")
+    """Their paths, built where they are missing (minutes, once per machine). Raises ClusterError.
+
+    KUBEBUILDER_ASSETS, as `setup-envtest` sets it, names a directory with three of them, which are used instead.
+    """
+    tools, assets = GoTools(Places.of_environment().cache, progress or Progress()), _assets()
+    kubernetes = assets or tools.ensure("kubernetes")
     return ControlPlaneBinaries(
-        etcd=tools.ensure("etcd") / "etcd",
+        etcd=(assets or tools.ensure("etcd")) / "etcd",
         kube_apiserver=kubernetes / "kube-apiserver",
         kubectl=kubernetes / "kubectl",
         helm=tools.ensure("helm") / "helm",
     )
+
+
+def _assets() -> Path | None:
+    """The directory of KUBEBUILDER_ASSETS, where it is set. Raises ClusterError for a program that it lacks."""
+    given = os.environ.get("KUBEBUILDER_ASSETS", "")
+    missing = [one for one in ("etcd", "kube-apiserver", "kubectl") if not os.access(Path(given, one), os.X_OK)]
+    if given and missing:
+        raise ClusterError(
+            f"KUBEBUILDER_ASSETS is {given}, and has no {', '.join(missing)}",
+            "name a directory that `setup-envtest use -p path` prints, or unset it: they are built then",
+        )
+    return Path(given) if given else None
 
 
 class ControlPlane:
@@ -107,7 +124,7 @@ class ControlPlane:
     def _start(self, binaries: ControlPlaneBinaries) -> None:
         for name in ("pki", "log", "run"):
             (self._directory / name).mkdir()
-        port, etcd_port, peer_port = _free_ports(3)
+        port, etcd_port, peer_port = (free_port() for _ in range(3))
         addresses = ControlPlaneAddresses("127.0.0.1", port, etcd_port, peer_port)
         self.url = addresses.url
         authority = Authority(self._directory / "pki")
@@ -120,7 +137,7 @@ class ControlPlane:
         extra = ("--disable-admission-plugins=ServiceAccount", *self._extra)
         server = kube_apiserver(binaries.kube_apiserver, authority, addresses, self._directory / "pki", extra)
         self._processes.ensure(server)
-        self._processes.wait(server.name, Api(self.kubeconfig).ready, 60)
+        self._processes.wait(server.name, Api(self.kubeconfig).ready, 240)
 
     def _stop(self) -> None:
         if self._processes is not None:
@@ -129,13 +146,5 @@ class ControlPlane:
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
-def _free_ports(count: int) -> list[int]:
-    """Held open together while they are chosen, so that no two are the same."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+if __name__ == "__main__":
+    sys.exit(exit_code(control_plane_binaries))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,19 @@ class Kubectl:
     def get(self, *arguments: str) -> Any:
         """The parsed JSON of `kubectl get …`."""
         return json.loads(self.run("get", *arguments, "-o", "json"))
+
+    def await_kinds(self, *plurals: str, seconds: float = 60.0) -> None:
+        """Waits until kinds that were defined just now are served: Established is said a moment before, and whoever
+        creates an object in that moment is told that there is no such kind. Raises ClusterError."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                self.run("get", ",".join(plurals), "--all-namespaces", "--output=name")
+                return
+            except ClusterError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def apply(self, manifests: str) -> str:
         """Server-side, so that large CRDs fit and a second call changes nothing."""

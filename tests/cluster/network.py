@@ -31,7 +31,12 @@ _CHAINS = {
     "filter": (
         "SLIPWAY-FORWARD",
         "FORWARD",
-        (f"-i {BRIDGE} -j ACCEPT", f"-o {BRIDGE} -j ACCEPT"),
+        # Pods ask whom they like, and are answered; nobody on the machine's other networks reaches them.
+        (
+            f"-i {BRIDGE} -j ACCEPT",
+            f"-o {BRIDGE} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            f"-o {BRIDGE} -j DROP",
+        ),
     ),
 }
 

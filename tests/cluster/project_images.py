@@ -43,11 +43,15 @@ class ProjectImage:
 
 
 # What served images share with training; the builder copies it into them.
-_FEATURES = (("operator/slipway/__init__.py", "slipway/__init__.py"), ("operator/slipway/features", "slipway/features"))
+_SHARED = (
+    ("operator/slipway/__init__.py", "slipway/__init__.py"),
+    ("operator/slipway/features", "slipway/features"),
+    ("operator/slipway/files", "slipway/files"),
+)
 _BUILDER = (
     ("model_images/slipway_serving", "slipway_serving"),
     ("model_images/slipway_oci", "slipway_oci"),
-    *_FEATURES,
+    *_SHARED,
     # What the prober computes with, the standard library alone.
     ("operator/slipway/statistics/__init__.py", "slipway/statistics/__init__.py"),
     ("operator/slipway/statistics/quantiles.py", "slipway/statistics/quantiles.py"),
@@ -61,7 +65,7 @@ IMAGES = (
         "slipway_pipelines",
         (
             ("pipelines/slipway_pipelines", "slipway_pipelines"),
-            *_FEATURES,
+            *_SHARED,
             ("operator/slipway/api", "slipway/api"),
             ("operator/slipway/statistics", "slipway/statistics"),
         ),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from slipway.api.v1alpha1 import GROUP, KINDS
 
 from tests.cluster.bare import ControlPlane, ControlPlaneBinaries
 from tests.cluster.errors import ClusterError
@@ -34,9 +35,10 @@ class Release:
         return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=timeout, check=False)
 
     def install(self, *arguments: str, chart: Path = CHART) -> str:
-        """`helm install slipway`; returns the notes."""
+        """`helm install slipway`; returns the notes, once the kinds are served."""
         done = self.helm("install", "slipway", str(chart), "--create-namespace", *arguments)
         assert done.returncode == 0, done.stderr
+        self.plane.kubectl.await_kinds(*(f"{kind.plural}.{GROUP}" for kind in KINDS))
         return done.stdout
 
     def upgrade(self, *arguments: str, chart: Path = CHART) -> str:
@@ -63,7 +65,7 @@ class Release:
         return self.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
 
 
-def eventually(check: Callable[[], None], seconds: float = 20.0) -> None:
+def eventually(check: Callable[[], None], seconds: float = 60.0) -> None:
     """Until `check` raises nothing: what the API server learns from its own watches takes a moment."""
     until = time.monotonic() + seconds
     while True:

@@ -6,7 +6,6 @@ import base64
 import json
 import ssl
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,18 +41,7 @@ class Kinds:
         self._client = _client(control_plane.kubeconfig)
         text = "\n---\n".join(path.read_text(encoding="utf-8") for path in sorted((REPOSITORY / "crds").glob("*.yaml")))
         self.kubectl.apply(text)
-        names = [f"crd/{kind.plural}.{GROUP}" for kind in KINDS]
-        self.kubectl.run("wait", "--for=condition=Established", "--timeout=30s", *names)
-        self._wait_until_served()
-
-    def _wait_until_served(self) -> None:
-        """Established is said a moment before the last kind is served."""
-        deadline = time.monotonic() + 30
-        while any(
-            self._client.get(f"/apis/{GROUP}/{VERSION}/{plural}").status_code != 200 for plural in PLURAL.values()
-        ):
-            assert time.monotonic() < deadline, "the kinds are established, but not served after 30 s"
-            time.sleep(0.1)
+        self.kubectl.await_kinds(*(f"{plural}.{GROUP}" for plural in PLURAL.values()))
 
     def create(self, manifest: dict[str, Any], dry_run: bool = False) -> Answer:
         """POST, with unknown fields refused, as kubectl asks for."""

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.errors import ClusterError
-from tests.controlplane.charted import NAMESPACE, ROOT, Release, eventually, rollout
+from tests.controlplane.charted import NAMESPACE, ROOT, Release, rollout
 
 pytest_plugins = ("tests.controlplane.chart_fixtures",)
 pytestmark = pytest.mark.controlplane
@@ -61,18 +61,15 @@ def populate(release: Release) -> None:
     """Two rollouts with finalizers, their services and route, and an InferenceService of somebody else."""
     release.create(crd("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices"))
     release.create(crd("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"))
+    release.plane.kubectl.await_kinds("inferenceservices.serving.kserve.io", "httproutes.gateway.networking.k8s.io")
     release.kubectl("create", "namespace", "team-a")
     for name, finalizers in (("fraud", [OURS]), ("churn", [OURS, THEIRS])):
         manifest = rollout("team-a", name)
         manifest["metadata"]["finalizers"] = finalizers
         release.create(manifest)
-    eventually(lambda: _ignore(release.create(served("fraud-0123456789", True, [OURS]))))
+    release.create(served("fraud-0123456789", True, [OURS]))
     release.create(served("foreign", False, [OURS]))
-    eventually(lambda: _ignore(release.create(route("fraud"))))
-
-
-def _ignore(_: object) -> None:
-    return None
+    release.create(route("fraud"))
 
 
 @contextmanager
@@ -136,8 +133,11 @@ def test_what_serves_stays_and_nothing_is_held(blank: Release) -> None:
     assert finalizers(blank, "inferenceservice", "fraud-0123456789") == []
     assert finalizers(blank, "inferenceservice", "foreign") == [OURS]
     assert blank.get("httproute", "fraud", "-n", "team-a")["metadata"]["name"] == "fraud"
-    for kind in ("deployment", "serviceaccount", "job", "secret", "role", "rolebinding"):
+    for kind in ("deployment", "serviceaccount", "job", "role", "rolebinding"):
         assert blank.get(kind, "-n", NAMESPACE)["items"] == [], kind
+    # With a new key every rollout that names a Secret would get a new revision.
+    kept = [each["metadata"]["name"] for each in blank.get("secret", "-n", NAMESPACE)["items"]]
+    assert kept == ["slipway-digest-key"]
     ours = ("clusterrole,clusterrolebinding,validatingwebhookconfiguration,validatingadmissionpolicy", "-A")
     assert "slipway" not in blank.kubectl("get", *ours, "-o", "name")
     blank.kubectl("delete", "modelrollout", "fraud", "-n", "team-a", "--timeout=5s")

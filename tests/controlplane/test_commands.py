@@ -24,7 +24,7 @@ pytest_plugins = ("tests.controlplane.chart_fixtures",)
 pytestmark = pytest.mark.controlplane
 PYTHON = ROOT / ".venv-cli" / "bin" / "python"
 PATIENCE = 120
-FLAGS = ("--resync=5", "--lease-duration=60", "--lease-renew-deadline=40")  # a busy machine must cost no lease
+FLAGS = ("--resync=5",)
 PEOPLE = {"ada": (), "rita": ("risk",), "eve": ()}
 EXAMPLES = sorted((ROOT / "examples" / "commands").glob("*.yaml"))
 DOCUMENTS = [document for path in EXAMPLES for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))]

@@ -10,7 +10,7 @@ from slipway.cli.conform_cluster import KubernetesPods
 from slipway.cli.conform_pod import CannotRun, Order, pod
 from slipway.core.agreement import policy_agrees
 from slipway.core.desired.names import Identity
-from slipway.core.desired.network_policy import Reachable, network_policy
+from slipway.core.desired.network_policy import Reachable, serving_policy
 
 from tests.cluster.bare import ControlPlane
 from tests.controlplane.namespaces import namespace
@@ -53,9 +53,9 @@ def test_a_policy_comes_back_as_it_was_written_so_that_it_is_written_once(trials
         )
     ]
     identity = Identity("trials", "fraud", "4d9a1b1e-0000-4000-8000-000000000001")
-    wanted = network_policy(identity, rules, None, Reachable())
+    wanted = serving_policy(identity, rules, None, Reachable())
     trials.kubectl.apply(json.dumps(wanted))
     live = json.loads(trials.kubectl.run("get", "networkpolicy", "fraud-serving", "-n", "trials", "-o", "json"))
     assert policy_agrees(live, wanted), live["spec"]
-    narrower = network_policy(identity, rules[1:], None, Reachable())
+    narrower = serving_policy(identity, rules[1:], None, Reachable())
     assert not policy_agrees(live, narrower)

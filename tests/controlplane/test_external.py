@@ -71,7 +71,7 @@ class Kind(ControlPlane):
             for name in ("kserve", "g", "mon", "ml")
         ]
         self.kubectl.apply(yaml.safe_dump_all([*DEFINITIONS, *namespaces]))
-        self.kubectl.run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        self.kubectl.await_kinds(*(one["metadata"]["name"] for one in DEFINITIONS))
         self.kubectl.apply(yaml.safe_dump_all(OBJECTS))
         architecture = json.dumps({"status": {"nodeInfo": {"architecture": "amd64"}}})
         self.kubectl.run(

@@ -1,8 +1,7 @@
-"""What is not acted on yet (Unfreeze, MetricTemplates) is answered by the real operator, with the chart's rights."""
+"""Unfreeze of no policy, and MetricTemplates: answered by the real operator, with the chart's rights."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +10,15 @@ from typing import Any
 import pytest
 
 from tests.cluster.bare import ControlPlaneBinaries
-from tests.cluster.errors import ClusterError
 from tests.controlplane.bench import Audited, Write
 from tests.controlplane.charted import CHART, OPERATOR, Release, eventually, rollout
-from tests.controlplane.real_operator import certificate, operator, send_to
+from tests.controlplane.real_operator import certificate, operator
 from tests.controlplane.wrong_manifests import good
 
 pytest_plugins = ("tests.controlplane.chart_fixtures",)
 pytestmark = pytest.mark.controlplane
 
-# A machine that is busy with other tests must cost no lease, and may take its time.
-FLAGS, PATIENCE = ("--resync=2", "--lease-duration=60", "--lease-renew-deadline=40"), 120
+FLAGS, PATIENCE = ("--resync=2",), 120
 REQUEST, TEMPLATE = ("rolloutrequest", "card-fraud-unfreeze"), ("metrictemplate", "queue-depth")
 
 
@@ -47,9 +44,11 @@ def conditions(release: Release, kind: str, name: str) -> dict[str, tuple[str, s
 
 
 def answered(release: Release) -> None:
-    """Both say NotYetActive."""
-    assert conditions(release, *REQUEST).get("Refused") == ("True", "NotYetActive")
-    assert conditions(release, *TEMPLATE).get("Ready") == ("False", "NotYetActive")
+    """The request says NotFound; the template is usable, though no Prometheus is set that could answer."""
+    assert conditions(release, *REQUEST).get("Refused") == ("True", "NotFound")
+    template = conditions(release, *TEMPLATE)
+    assert template.get("Ready") == ("True", "Usable")
+    assert template.get("Reachable") == ("False", "PrometheusUnavailable")
 
 
 def writes(plane: Audited, since: int = 0) -> list[Write]:
@@ -71,8 +70,8 @@ def test_they_are_answered_once_and_for_all(audited: tuple[Release, Audited], tm
     assert sorted(write.resource for write in first) == ["events", "metrictemplates/status", "rolloutrequests/status"]
     assert {write.code for write in first} <= {200, 201}
     status = release.get(*REQUEST)["status"]
-    assert (status["phase"], status["reason"]) == ("Refused", "NotYetActive")
-    assert "nothing freezes a RetrainPolicy" in status["message"]
+    assert (status["phase"], status["reason"]) == ("Refused", "NotFound")
+    assert "there is no RetrainPolicy" in status["message"]
     assert status["at"] == status["conditions"][0]["lastTransitionTime"]
     columns = release.kubectl("get", "rolloutrequests").splitlines()
     assert "PHASE" in columns[0]
@@ -81,26 +80,6 @@ def test_they_are_answered_once_and_for_all(audited: tuple[Release, Audited], tm
 
 def _all_is_said(plane: Audited) -> None:
     assert "events" in [write.resource for write in writes(plane)]  # written last, after the status of the request
-
-
-def test_whoever_asks_is_warned_at_once(blank: Release, tmp_path: Path) -> None:
-    blank.install()
-    files = certificate(tmp_path)
-    with operator(blank, files, tmp_path / "log", *FLAGS) as running:
-        send_to(blank, running, files)
-        for name, warning in (
-            ("rolloutrequest-unfreeze", r"spec\.action: accepted, but not acted on by this version: nothing freezes"),
-            ("metrictemplate-queue-depth", r"spec\.value: accepted, but not acted on by this version: bare numbers"),
-        ):
-            eventually(lambda name=name, warning=warning: _warned(blank, name, warning), PATIENCE)
-
-
-def _warned(release: Release, name: str, warning: str) -> None:
-    manifest = good(name)[0]
-    if manifest["kind"] == "RolloutRequest":
-        manifest["spec"]["requester"] = "admin"
-    with pytest.raises(ClusterError, match=f"Warning: {warning}"):
-        release.kubectl("create", "--dry-run=server", "--warnings-as-errors", "-f", "-", stdin=json.dumps(manifest))
 
 
 def test_a_cluster_without_these_kinds_lacks_nothing_and_one_that_gets_them_later_has_them(
@@ -114,7 +93,7 @@ def test_a_cluster_without_these_kinds_lacks_nothing_and_one_that_gets_them_late
         eventually(lambda: _told(blank), PATIENCE)
         for plural in ("rolloutrequests", "metrictemplates"):
             blank.kubectl("apply", "-f", str(CHART / "files" / "crds" / f"{plural}.yaml"))
-            blank.kubectl("wait", "--for=condition=Established", f"crd/{plural}.slipway.dev")
+        blank.plane.kubectl.await_kinds("rolloutrequests.slipway.dev", "metrictemplates.slipway.dev")
         create(blank, "rolloutrequest-unfreeze")
         create(blank, "metrictemplate-queue-depth")
         eventually(lambda: answered(blank), PATIENCE)

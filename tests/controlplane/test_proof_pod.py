@@ -10,7 +10,7 @@ from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.desired.inference_service import Served, predictor_template
 from slipway.core.desired.names import Identity
 from slipway.core.desired.proof_job import ProofRun, proof_job
-from slipway.core.proof import load_of
+from slipway.core.proof import demand_of, load_of
 
 from tests.cluster.bare import ControlPlane
 from tests.controlplane.namespaces import namespace
@@ -24,7 +24,7 @@ def test_the_pod_of_a_proof_is_taken_in_a_namespace_of_level_restricted(control_
     resources = {"requests": {"cpu": "50m", "memory": "160Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
     predictor = Predictor.model_validate({"resources": resources, "env": [{"name": "THREADS", "value": "2"}]})
     template = predictor_template(ME, Served("aaaa", "2", "registry/fraud@sha256:" + "a" * 64), predictor)
-    load = load_of(Latency.model_validate({"p99": "100ms", "concurrency": 8}))
+    load = load_of(demand_of(Latency.model_validate({"p99": "100ms", "concurrency": 8})))
     job = proof_job(ME, ProofRun("key", template, "registry/builder:1", 7200.0, load))
     control_plane.kubectl.apply(json.dumps(job))
     metadata = {"name": "proof", "namespace": "proofs", "labels": job["metadata"]["labels"]}

@@ -48,7 +48,7 @@ def widget(**spec: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def plane(control_plane: ControlPlane) -> ControlPlane:
     control_plane.kubectl.apply(WIDGETS)
-    control_plane.kubectl.run("wait", "--for=condition=Established", "crd/widgets.slipway.dev")
+    control_plane.kubectl.await_kinds("widgets.slipway.dev")
     control_plane.kubectl.apply("{apiVersion: v1, kind: Namespace, metadata: {name: client}}")
     return control_plane
 

@@ -6,11 +6,12 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.controlplane.bench import WIDGETS, Audited, eventually, running
+from tests.controlplane.bench import WIDGETS, Audited, Operator, eventually, running
 
 pytestmark = pytest.mark.controlplane
 
@@ -20,7 +21,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     with Audited(tmp_path_factory.mktemp("audit")) as control_plane:
         control_plane.kubectl.apply(WIDGETS)
         control_plane.namespace("slipway-system")
-        control_plane.kubectl.run("wait", "--for=condition=Established", "crd/widgets.slipway.dev")
+        control_plane.kubectl.await_kinds("widgets.slipway.dev")
         yield control_plane
 
 
@@ -36,7 +37,7 @@ def test_a_leader_that_slept_changes_nothing_when_it_wakes(plane: Audited, tmp_p
             eventually(lambda: min(plane.steps(namespace).values()) > 3)
             a.send(signal.SIGSTOP)  # in the midst of its writes
             b.lead()
-            eventually(lambda: min(plane.steps(namespace).values()) > 20, 60)
+            eventually(lambda: min(plane.steps(namespace).values()) > 20)
             since = len(plane.writes())
             a.send(signal.SIGCONT)
             assert a.process.wait(10) == 70
@@ -55,24 +56,36 @@ def test_a_leader_that_slept_changes_nothing_when_it_wakes(plane: Audited, tmp_p
             assert shown == sorted(shown), "no weight went back"
 
 
-def test_a_killed_leader_is_followed_and_a_stopped_one_at_once(plane: Audited, tmp_path: Path) -> None:
-    config = plane.administrator("heir")
-    with running(config, tmp_path, "first") as first, running(config, tmp_path, "second") as second:
-        eventually(lambda: first.says("leading as") or second.says("leading as"), 30)
-        leader, heir = (first, second) if first.says("leading as") else (second, first)
-        eventually(lambda: heir.says("primed"), 30)
+def test_a_killed_leader_is_followed_once_its_lease_has_run_out(plane: Audited, tmp_path: Path) -> None:
+    with pair(plane, tmp_path) as (leader, heir):
         leader.send(signal.SIGKILL)
         began = time.monotonic()
         heir.lead()
-        assert 1.0 < time.monotonic() - began < 3 + 2 * 0.5 + 1.5
-        with running(config, tmp_path, "third") as third:
-            eventually(lambda: third.says("primed"), 30)
-            time.sleep(1)
-            assert not third.says("leading as")
-            began = time.monotonic()
-            assert heir.stop() == 0
-            third.lead()
-            assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began > 2.0
+
+
+def test_a_stopped_leader_is_followed_at_once(plane: Audited, tmp_path: Path) -> None:
+    """Its Lease would last so long that no busy machine can be taken for it; the heir gives it back to later tests."""
+    lasting = 90
+    with pair(plane, tmp_path, f"--lease-duration={lasting}", "--lease-renew-deadline=60") as (leader, heir):
+        time.sleep(1)
+        assert not heir.says("leading as")
+        began = time.monotonic()
+        assert leader.stop() == 0
+        heir.lead()
+        assert time.monotonic() - began < lasting / 3
+        assert heir.stop() == 0
+
+
+@contextmanager
+def pair(plane: Audited, tmp_path: Path, *flags: str) -> Iterator[tuple[Operator, Operator]]:
+    """The one that leads, and the other, which is ready to."""
+    config = plane.administrator("heir")
+    with running(config, tmp_path, "first", *flags) as first, running(config, tmp_path, "second", *flags) as second:
+        eventually(lambda: first.says("leading as") or second.says("leading as"))
+        leader, heir = (first, second) if first.says("leading as") else (second, first)
+        eventually(lambda: heir.says("primed"))
+        yield leader, heir
 
 
 def test_an_api_server_that_is_away_ends_the_leader_and_nothing_is_lost(plane: Audited, tmp_path: Path) -> None:
@@ -89,7 +102,7 @@ def test_an_api_server_that_is_away_ends_the_leader_and_nothing_is_lost(plane: A
                 time.sleep(5)
                 assert after.process.poll() is None
                 plane.freeze(signal.SIGCONT)
-                eventually(lambda: set(plane.steps(namespace).values()) == {30}, 60)
+                eventually(lambda: set(plane.steps(namespace).values()) == {30})
                 assert after.stop() == 0
         finally:
             plane.freeze(signal.SIGCONT)
@@ -100,7 +113,7 @@ def test_followers_are_ready_and_do_not_write(plane: Audited, tmp_path: Path) ->
     with running(plane.administrator("leads"), tmp_path, "leads") as leader:
         leader.lead()
         with running(plane.administrator("follows"), tmp_path, "follows") as follower:
-            eventually(lambda: follower.says("primed"), 30)
+            eventually(lambda: follower.says("primed"))
             plane.widgets(namespace, a={"steps": 3})
             eventually(lambda: plane.steps(namespace) == {"a": 3})
             assert '"primed": true, "lease": true' in follower.url("/readyz")

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from slipway.application import Application
 from slipway.core.plan import Action, Apply, Create, Notice, ObjectKey, Plan
 from slipway.runtime import logs, options
-from slipway.runtime.application import Application
 from slipway.runtime.kinds import API_VERSION, MANAGED, Kind
 from slipway.runtime.world import Object, World
 

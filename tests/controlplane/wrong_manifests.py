@@ -72,10 +72,12 @@ def changed(manifest: Mapping[str, Any], path: str, value: Any) -> dict[str, Any
 _TASK, _RUN, _ROLLOUT = "modeltask-card-fraud", "trainingrun-function", "modelrollout-card-fraud"
 _SMALL, _POLICY, _ABORT = "modelrollout-phishing", "retrainpolicy-card-fraud", "rolloutrequest-abort"
 _GATE = {"name": "g", "op": "<=", "bound": "1"}
+_TIMED = _GATE | {"template": {"name": "queue-depth"}, "bound": "100ms"}
 _PAIRS = _GATE | {"metric": "agreement", "op": ">="}
 _AGAIN = _GATE | {"name": "errors", "metric": "error_rate"}
 _APPROVAL = {"name": "s", "type": "Approval", "approval": {"groups": ["risk"]}}
 _DIGITS = "4" * 40
+_DIFFERENCE = {"configMapRef": {"name": "d"}, "digest": f"sha256:{'4' * 64}"}
 
 TASKS = (
     Wrong("no goal", _TASK, "spec/goal", ABSENT, ("spec.goal", "Required value")),
@@ -167,6 +169,19 @@ RUNS = (
         ("builtIn.estimator", '"Linear"'),
     ),
     Wrong("branch", _RUN, "spec/trainer/function/git/commit", "main", ("function.git.commit", "hex digits")),
+    Wrong("no commit", _RUN, "spec/trainer/function/git/commit", ABSENT, ("function.git", "slipway train FILE")),
+    Wrong("commit and branch", _RUN, "spec/trainer/function/git/ref", "main", ("function.git", "slipway train FILE")),
+    Wrong("git by ssh", _RUN, "spec/trainer/function/git/url", "git@example.com:f", ("function.git.url", "http(s)")),
+    Wrong(
+        "password in a URL",
+        _RUN,
+        "spec/trainer/function/git/url",
+        "https://a:b@example.com/f",
+        ("git.url", "secretRef"),
+    ),
+    Wrong(
+        "dirty tree", _RUN, "spec/trainer/function/git/difference", _DIFFERENCE, ("difference needs allow.dirtyTree",)
+    ),
     Wrong("entrypoint", _RUN, "spec/trainer/function/entrypoint", "build", ("function.entrypoint", "module:function")),
     Wrong("folds", _RUN, "spec/folds", "Many", ("spec.folds", "Auto", "from 2 to 50")),
     Wrong("one fold", _RUN, "spec/folds", 1, ("spec.folds", "from 2 to 50")),
@@ -307,6 +322,7 @@ GATES = (
     Wrong("share above all", _SMALL, "spec/gates/0/bound", "150%", ("gates[0]", "share from 0% to 100%")),
     Wrong("time of a share", _SMALL, "spec/gates/0/bound", "100ms", ("gates[0]", "only with a latency metric")),
     Wrong("share of a time", _SMALL, "spec/gates/2", {**_GATE, "metric": "latency_p99", "bound": "5%"}, ("gates[2]",)),
+    Wrong("time of a template", _SMALL, "spec/gates/2", _TIMED, ("gates[2]", "only with a latency metric")),
     Wrong("class", _SMALL, "spec/gates/0/class", "1", ("gates[0]", "only legal with metric: class_share")),
     Wrong("pairs everywhere", _SMALL, "spec/gates/0/metric", "agreement", ("spec.gates", "Shadow stage")),
     Wrong("pairs in a canary", _SMALL, "spec/stages/1/gates", [_PAIRS], ("spec.stages[1]", "type Shadow or Backtest")),

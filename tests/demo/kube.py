@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import ssl
 import time
@@ -15,6 +16,7 @@ import yaml
 Object = dict[str, Any]
 
 FIELD_MANAGER = "slipway-demo"
+_PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between attempts
 
 # kind → (path of its group and version, plural, namespaced)
 KINDS: Mapping[str, tuple[str, str, bool]] = {
@@ -111,20 +113,36 @@ class Cluster:
 
     def text(self, url: str, params: Mapping[str, str] | None = None) -> str:
         """A raw path of the API server, such as a pod's log or a proxied Service."""
-        answer = self._http.get(url, params=params)
+        answer = self._send("GET", url, params=params)
         if answer.is_error:
             raise Refused(answer.status_code, answer.text[:500])
         return answer.text
 
-    def _call(self, method: str, url: str, **options: Any) -> Object:
-        for attempt in range(5):
-            try:
+    def put(self, url: str, body: str) -> None:
+        """A body for a raw path of the API server, such as a proxied pod."""
+        answer = self._send("PUT", url, content=body)
+        if answer.is_error:
+            raise Refused(answer.status_code, answer.text[:500])
+
+    def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """What is answered at last: also after an idle connection that the server closed, or while it restarts.
+
+        An answer with Retry-After is one that the server itself asks to try again, as every client of Kubernetes does.
+        Raises ConnectionError, an OSError, where nothing is answered.
+        """
+        for pause in _PAUSES:
+            with contextlib.suppress(httpx.TransportError):
                 answer = self._http.request(method, url, **options)
-                break
-            except httpx.TransportError:  # an idle connection that the server closed, or a server that restarts
-                if attempt == 4:
-                    raise
-                time.sleep(0.5 * 2**attempt)
+                if answer.is_success or "retry-after" not in answer.headers:
+                    return answer
+            time.sleep(pause)
+        try:
+            return self._http.request(method, url, **options)
+        except httpx.TransportError as fault:
+            raise ConnectionError(f"{method} {url}: {type(fault).__name__}: {fault}") from fault
+
+    def _call(self, method: str, url: str, **options: Any) -> Object:
+        answer = self._send(method, url, **options)
         if answer.is_error:
             try:
                 message = str(answer.json().get("message", answer.text))

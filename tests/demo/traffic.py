@@ -64,15 +64,25 @@ class Tally:
 class Traffic:
     """A paced, bounded client: at most `rate` requests a second and `limit` in all, over kept connections.
 
-    It never retries: what fails is counted as failed.
+    It never retries: what fails is counted as failed. `seen` is told of each answer, in the client's threads: the
+    revision, the prediction, and who asked.
     """
 
-    def __init__(self, target: Target, rows: Sequence[Row], rate: float, limit: int, positive: str = "1") -> None:
+    def __init__(
+        self,
+        target: Target,
+        rows: Sequence[Row],
+        rate: float,
+        limit: int,
+        positive: str = "1",
+        seen: Callable[[str, str, str], None] = lambda revision, prediction, visitor: None,
+    ) -> None:
         self._target = target
         self._rows = tuple(rows)
         self._rate = rate
         self._limit = limit
         self._positive = positive
+        self._seen = seen
         self._random = random.Random(17)
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -145,6 +155,7 @@ class Traffic:
                 self._failed(f"{type(fault).__name__}: {fault}")
             else:
                 self._answered(revision, prediction, time.monotonic() - started)
+                self._seen(revision, prediction, visitor)
         if connection is not None:
             connection.close()
 

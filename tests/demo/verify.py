@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tests.demo import view
@@ -16,6 +17,8 @@ from tests.demo.story import ORDINALS, ROLLOUT, Record, policy_runs
 from tests.demo.traffic import Tally
 
 MEMORY_LIMIT = 150  # MiB
+TRIGGER, SHIFTED = "inputs", "popup_window"
+"""The trigger of the policy, and the feature that the client shifts."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Facts:
     runs: list[Object]
     policy: Object
     retrained: list[Object]
+    events: list[Object]
     tally: Tally
     record: Record
     seconds: int
@@ -82,6 +86,7 @@ def gather(cluster: Cluster, prometheus: Prometheus, namespace: str, tally: Tall
         runs=cluster.list("TrainingRun", namespace),
         policy=cluster.get("RetrainPolicy", ROLLOUT, namespace) or {},
         retrained=policy_runs(cluster, namespace),
+        events=cluster.list("Event", namespace),
         tally=tally,
         record=record,
         seconds=max(1, int(time.time() - record.began)),
@@ -205,11 +210,32 @@ def weightless(facts: Facts) -> Claim:
 def retrained(facts: Facts) -> Claim:
     """The shift of the inputs, and nothing else, made the policy train."""
     names = [run["metadata"]["name"] for run in facts.retrained]
-    features = facts.policy.get("status", {}).get("features") or []
-    drifted = [f"{item['name']} PSI {item.get('psi')}" for item in features if item.get("verdict") == "Drifted"]
-    holds = len(names) == 1
-    found = f"{', '.join(names) or 'none'}; {', '.join(drifted[:3]) or 'no feature drifts at this moment'}"
-    return Claim("the shifted inputs made the policy create one TrainingRun", holds, found, "TrainingRuns, status")
+    told = [event.get("message", "") for event in facts.events if _of_the_policy(facts, event)]
+    last = facts.policy.get("status", {}).get("lastRun") or {}
+    holds = (
+        len(names) == 1
+        and _made_by_the_policy(facts, facts.retrained[0])
+        and (last.get("name"), last.get("causes")) == (names[0], [TRIGGER])
+        and any(SHIFTED in message and names[0] in message for message in told)
+    )
+    found = f"{', '.join(names) or 'none'}; {told[-1] if told else 'the policy ordered none'}"
+    what = "the shifted inputs made the policy create one TrainingRun"
+    return Claim(what, holds, found, "TrainingRuns, status, Events")
+
+
+def _of_the_policy(facts: Facts, event: Object) -> bool:
+    return event.get("reason") == "TrainingRunOrdered" and event["involvedObject"].get("uid") == _uid(facts.policy)
+
+
+def _uid(obj: Object) -> str:
+    return str(obj.get("metadata", {}).get("uid", ""))
+
+
+def _made_by_the_policy(facts: Facts, run: Object) -> bool:
+    """By its controller reference, and after the inputs had shifted; the API server writes whole seconds."""
+    owners = {owner["uid"] for owner in run["metadata"].get("ownerReferences") or [] if owner.get("controller")}
+    made = datetime.fromisoformat(run["metadata"]["creationTimestamp"]).timestamp()
+    return owners == {_uid(facts.policy)} and made >= int(facts.record.shifted_at) > 0
 
 
 def memory(facts: Facts) -> Claim:

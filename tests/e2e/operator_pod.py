@@ -47,13 +47,13 @@ def kill(cluster: Cluster) -> None:
         os.kill(pid, signal.SIGKILL)
     for _, name in victims:  # else kubelet waits longer before each restart: 10 s, 20 s, … five minutes
         cluster.delete("Pod", name, NAMESPACE, grace=0)
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         ready = [pod for pod in pods(cluster) if _ready(pod)]
         if ready and {pod["metadata"]["uid"] for pod in ready}.isdisjoint(uid for uid, _ in victims):
             return
         time.sleep(0.5)
-    raise TimeoutError("the operator did not come back within 90 s")
+    raise TimeoutError("the operator did not come back within 240 s")
 
 
 def _leaving(pod: Object) -> bool:

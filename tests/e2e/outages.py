@@ -21,18 +21,24 @@ def scaled_away(cluster: Cluster, namespace: str, name: str) -> Iterator[None]:
     """A Deployment without pods; it comes back with its data."""
     cluster.patch("Deployment", name, namespace, {"spec": {"replicas": 0}})
     try:
-        wait_replicas(cluster, namespace, name, 0)
+        _await_no_pod(cluster, namespace, name)
         yield
     finally:
         cluster.patch("Deployment", name, namespace, {"spec": {"replicas": 1}})
-    wait_replicas(cluster, namespace, name, 1)
-
-
-def wait_replicas(cluster: Cluster, namespace: str, name: str, count: int) -> None:
     kube.wait(
         lambda: cluster.get("Deployment", name, namespace),
-        lambda found: found.get("status", {}).get("readyReplicas", 0) == count,
-        90, f"{count} replicas of {name}",
+        lambda found: found.get("status", {}).get("readyReplicas", 0) == 1,
+        180, f"{name} is back",
+    )  # fmt: skip
+
+
+def _await_no_pod(cluster: Cluster, namespace: str, name: str) -> None:
+    """A Deployment does not count pods that end, and these answer whoever has kept a connection."""
+    live = cluster.get("Deployment", name, namespace) or {}
+    labels = ",".join(f"{key}={value}" for key, value in live["spec"]["selector"]["matchLabels"].items())
+    kube.wait(
+        lambda: {"pods": cluster.list("Pod", namespace, labels)}, lambda found: not found["pods"],
+        120, f"the pods of {name} are gone",
     )  # fmt: skip
 
 

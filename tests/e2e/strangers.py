@@ -11,12 +11,15 @@ from pathlib import Path
 from tests.e2e import machine
 
 _NAME = "stranger"
+ROUTER, _HOST = "203.0.113.1", "203.0.113.2"  # TEST-NET-3 (RFC 5737)
+_ASK = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 3)"
 _CHAIN = "STRANGER"
 _LINKS = (("filter", "FORWARD"), ("nat", "POSTROUTING"))
 
 
 class Strangers:
-    """A bridge, a network namespace, a mount, chains with rules, and a shim of another containerd."""
+    """A bridge, a mount, chains with rules, a shim of another containerd, and a network namespace whose programs take
+    this machine for their router, as containers do."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -27,12 +30,22 @@ class Strangers:
         self.leave()
         machine.run("ip", "link", "add", f"{_NAME}0", "type", "bridge")
         machine.run("ip", "netns", "add", _NAME)
+        machine.run("ip", "link", "add", f"{_NAME}1", "type", "veth", "peer", "name", "eth0", "netns", _NAME)
+        machine.run("ip", "address", "add", f"{ROUTER}/30", "dev", f"{_NAME}1")
+        machine.run("ip", "link", "set", f"{_NAME}1", "up")
+        for words in (f"address add {_HOST}/30 dev eth0", "link set eth0 up", f"route add default via {ROUTER}"):
+            machine.run("ip", "-n", _NAME, *words.split())
         machine.run("mount", "-t", "tmpfs", _NAME, str(self._directory))
         for table, hook in _LINKS:
             machine.run("iptables", "-w", "-t", table, "-N", _CHAIN)
             machine.run("iptables", "-w", "-t", table, "-A", _CHAIN, "-j", "RETURN")
             machine.run("iptables", "-w", "-t", table, "-I", hook, "1", "-j", _CHAIN)
         self._shim = subprocess.Popen(["bash", "-c", "exec -a containerd-shim-runc-v2 sleep 3600"], close_fds=True)
+
+    def reach(self, address: str, port: int) -> bool:
+        """Whether a connection from their network namespace is taken within three seconds."""
+        command = ["ip", "netns", "exec", _NAME, "python3", "-c", _ASK, address, str(port)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def missing(self) -> list[str]:
         """What of them is no longer there."""
@@ -57,7 +70,7 @@ class Strangers:
     def leave(self) -> None:
         """Takes away what is there."""
         commands = [
-            f"ip link delete {_NAME}0",
+            *(f"ip link delete {_NAME}{number}" for number in (0, 1)),
             f"ip netns delete {_NAME}",
             *(
                 f"iptables -w -t {table} {what}"

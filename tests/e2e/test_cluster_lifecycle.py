@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
@@ -22,7 +23,7 @@ from tests.demo.settings import Environment
 from tests.demo.shell import ROOT
 from tests.e2e import machine
 from tests.e2e.machine import Process
-from tests.e2e.strangers import Strangers, strangers
+from tests.e2e.strangers import ROUTER, Strangers, strangers
 
 pytestmark = [
     pytest.mark.timeout(3600),
@@ -190,6 +191,15 @@ def test_two_clones_at_once_repair_it_once(clone: Path, places: Places) -> None:
     after = machine.recorded(places)
     assert {one for one in before if before[one] != after[one]} == {"kube-scheduler", "kube-proxy"}
     assert all(machine.twins(one) == {one} for one in after.values()), "one set of processes"
+
+
+def test_a_neighbouring_network_does_not_reach_pods(served: Environment, cluster: Cluster, others: Strangers) -> None:
+    (pod,) = cluster.list("Pod", NAMESPACE)
+    address = pod["status"]["podIP"]
+    with socket.create_server((ROUTER, 0)) as listener:
+        assert others.reach(*listener.getsockname()[:2]), "it reaches the machine"
+    with socket.create_connection((address, 8080), timeout=3):
+        assert not others.reach(address, 8080)
 
 
 def test_all_killed_at_once_it_comes_back_with_what_it_served(

@@ -9,13 +9,14 @@ import pytest
 
 from tests.demo import view
 from tests.demo.data import Row
-from tests.demo.kube import Object, condition
+from tests.demo.kube import condition
 from tests.demo.settings import Environment
+from tests.demo.traffic import Traffic
 from tests.demo.verify import weights
 from tests.e2e.operator_pod import kill
 from tests.e2e.watching import RouteWatch
 from tests.rows.commands import slipway
-from tests.rows.service import Service, canary
+from tests.rows.service import Service, await_silence, canary
 
 pytestmark = pytest.mark.timeout(1200)
 # Whoever has a kubeconfig is in this group, on every cluster.
@@ -31,15 +32,15 @@ def service(serve: Callable[[str], Service], models: dict[str, str]) -> Service:
 
 
 @pytest.fixture(scope="module")
-def traffic(service: Service, rows: tuple[Row, ...]) -> Iterator[Callable[[], Object]]:
+def client(service: Service, rows: tuple[Row, ...]) -> Iterator[Traffic]:
     """Requests all the while; none may fail."""
-    with service.client(rows, rate=30, limit=60_000) as client:
-        yield lambda: {"answered": dict(client.read().answered), "failed": client.read().failed}
-    assert client.read().failed == 0, client.read().failures
+    with service.client(rows, rate=30, limit=60_000) as sending:
+        yield sending
+    assert sending.read().failed == 0, sending.read().failures
 
 
 def test_hold_keeps_a_canary_where_it_is_and_resume_lets_it_go(
-    service: Service, models: dict[str, str], environment: Environment, traffic: Callable[[], Object]
+    service: Service, models: dict[str, str], environment: Environment, client: Traffic
 ) -> None:
     service.pin(models["better"])
     service.in_stage("canary-20", models["better"])
@@ -59,14 +60,14 @@ def test_hold_keeps_a_canary_where_it_is_and_resume_lets_it_go(
 
 
 def test_a_sign_off_keeps_its_traffic_until_a_member_approves(
-    service: Service, models: dict[str, str], environment: Environment, traffic: Callable[[], Object]
+    service: Service, models: dict[str, str], environment: Environment, client: Traffic
 ) -> None:
     candidate = view.variant(service.read(), "candidate")
     with RouteWatch(service) as watch:
         time.sleep(10)
-        waiting, before = service.read(), traffic()["answered"][candidate["revision"]]
+        waiting, before = service.read(), client.read().answered[candidate["revision"]]
         time.sleep(5)
-        after = traffic()["answered"][candidate["revision"]]
+        after = client.read().answered[candidate["revision"]]
         refused = slipway(environment, service, "approve", "--group", "nobody-of-us")
     assert waiting["status"]["phase"] == "AwaitingApproval"
     assert condition(waiting, "Ready")["status"] == "True"
@@ -80,7 +81,7 @@ def test_a_sign_off_keeps_its_traffic_until_a_member_approves(
 
 
 def test_abort_in_canary_brings_weight_0_survives_a_kill_and_is_not_tried_again(
-    service: Service, models: dict[str, str], environment: Environment, traffic: Callable[[], Object]
+    service: Service, models: dict[str, str], environment: Environment, client: Traffic
 ) -> None:
     status = service.read()["status"]
     stable, candidate = (view.variant({"status": status}, name)["revision"] for name in ("stable", "candidate"))
@@ -89,10 +90,7 @@ def test_abort_in_canary_brings_weight_0_survives_a_kill_and_is_not_tried_again(
     entry = service.ended(models["better"])
     assert asked.code == 0, asked.text
     assert weights(service.route()) == {stable: 1.0}
-    time.sleep(2)
-    before = traffic()["answered"][candidate]
-    time.sleep(5)
-    assert traffic()["answered"][candidate] == before
+    await_silence(client, candidate)
     assert (entry["outcome"], entry["stage"], entry["reason"]) == ("Aborted", "canary-50", "AbortRequested")
     assert [each["action"] for each in entry["requests"]] == ["Abort", "Approve", "Resume", "Hold"]
     assert entry["gates"], "the evidence is kept"
@@ -107,7 +105,7 @@ def test_abort_in_canary_brings_weight_0_survives_a_kill_and_is_not_tried_again(
 
 
 def test_retry_brings_it_back_and_promote_takes_it_to_everybody_past_the_sign_off(
-    service: Service, models: dict[str, str], environment: Environment, traffic: Callable[[], Object]
+    service: Service, models: dict[str, str], environment: Environment, client: Traffic
 ) -> None:
     retried = slipway(environment, service, "retry", reason="Milan was mistaken")
     service.in_stage("canary-20", models["better"])

@@ -16,7 +16,7 @@ from tests.rows.commands import run
 from tests.rows.service import Service, canary
 from tests.unit.serving.servers import EXAMPLE
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 # Ends at once when SIGTERM comes, whatever is in flight.
 HASTY = "import os, signal, uvicorn\nuvicorn.Server.handle_exit = lambda *_: os._exit(0)\n"

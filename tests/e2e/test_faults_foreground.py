@@ -46,7 +46,7 @@ def test_once_the_route_has_left_a_candidate_no_client_fails(
     revision, old = candidate["revision"], candidate["inferenceService"]
     service.wait(lambda _: gets(shape(service.route()), revision), 60, "the candidate gets requests")
     service.cluster.delete("InferenceService", old, service.namespace, cascade="Foreground")
-    service.wait(lambda _: not gets(shape(service.route()), revision), 30, "the route leaves the candidate")
+    service.wait(lambda _: not gets(shape(service.route()), revision), 120, "the route leaves the candidate")
     left, sent = time.time(), client.read().sent
     back = service.wait(lambda found: returned(service, found, old), 180, "the candidate is back")
     time.sleep(SETTLED)

@@ -11,7 +11,7 @@ from tests.demo.data import Row
 from tests.demo.kube import Cluster, Object
 from tests.e2e.operator_pod import kill
 from tests.e2e.watching import RouteWatch
-from tests.rows.service import SAYS_PHISHING, Service, canary, shadow
+from tests.rows.service import SAYS_PHISHING, SERVED, Service, canary, shadow
 
 pytestmark = pytest.mark.alone
 
@@ -36,7 +36,7 @@ def reached(service: Service, position: str, version: str) -> None:
         assert not view.history(found, version), f"version {version} ended before it was seen in {position}"
         return False
 
-    kube.wait(service.read, there, 180, f"version {version} reaches {position}", every=0.05)
+    kube.wait(service.read, there, SERVED, f"version {version} reaches {position}", every=0.05)
 
 
 def test_killed_in_every_stage_a_good_version_is_promoted_step_by_step(

@@ -24,7 +24,7 @@ from tests.unit.serving.flavour_models import FLAVOURS, Saved
 
 WAIVER = {"waiver": "a test of flavours: nobody evaluated this model"}
 # One of each library; the other models differ by their files only, which the unit tests load.
-SERVED = ("xgboost-estimator", "lightgbm-booster", "onnx-classifier", "python_function")
+SERVED = ("sklearn-skops", "xgboost-estimator", "lightgbm-booster", "onnx-classifier", "python_function")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,8 @@ def agrees(answers: list[Any], saved: Saved) -> None:
         assert answers == pytest.approx(saved.offline, rel=1e-6)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
+@pytest.mark.sweep
 @pytest.mark.parametrize("flavour", SERVED)
 def test_a_flavour_is_served_and_answers_as_offline(
     flavour: str, tracking: str, serve: Callable[[str], Service], tmp_path: Path

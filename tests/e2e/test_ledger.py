@@ -16,7 +16,7 @@ from tests.demo.settings import Environment
 from tests.rows.commands import run
 from tests.rows.service import SAYS_PHISHING, Service, canary
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 
 LEDGER = "slipway.dev/ledger"
 

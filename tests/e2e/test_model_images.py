@@ -24,7 +24,7 @@ from tests.cluster.progress import Progress
 from tests.cluster.provider import bring_up
 from tests.unit.serving.models import save_sklearn
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 BUCKET = hashlib.sha256(b"card 7").hexdigest()
 RESTRICTED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
@@ -228,13 +228,16 @@ def test_the_served_model_answers_as_offline_and_is_measured(
     assert (status, refused["field"]) == (400, "amount")
 
     own = f'rollout="{namespace.name}/fraud",revision="r1"'
-    live = f'slipway_evidence_requests{{{own},traffic="live",epoch="17",assigned="true",code="2xx"}}'
-    assert until(lambda: namespace.query(live), 60, "evidence in Prometheus") == 1
-    shadow = f'slipway_requests_total{{{own},traffic="shadow",code="2xx"}}'
-    assert namespace.query(shadow) == 1
-    assert namespace.query(f'slipway_requests_total{{{own},traffic="direct",code="4xx"}}') == 1
-    positives = f'slipway_evidence_predictions{{{own},traffic="live",epoch="17",class="1"}}'
-    assert namespace.query(positives) == offline.count(1)
+    counted = f'{own},traffic="live",epoch="17"'
+    expected = {
+        f'slipway_evidence_requests{{{counted},assigned="true",code="2xx"}}': 1,
+        f'slipway_requests_total{{{own},traffic="shadow",code="2xx"}}': 1,
+        f'slipway_requests_total{{{own},traffic="direct",code="4xx"}}': 1,
+        f'slipway_evidence_predictions{{{counted},class="1"}}': offline.count(1),
+    }
+    # A scrape may come between two of the requests.
+    for query, value in expected.items():
+        until(lambda query=query, value=value: namespace.query(query) == value or None, 60, f"{value} of {query}")
 
 
 def test_a_model_that_cannot_load_shows_its_log(namespace: Namespace, built: dict[str, Any]) -> None:

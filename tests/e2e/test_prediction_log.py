@@ -21,8 +21,9 @@ from tests.cluster.places import Places, given_kubeconfig
 from tests.demo import view
 from tests.demo.data import Row
 from tests.demo.kube import Cluster, Object, condition
+from tests.rows.lake import lake
 from tests.rows.service import Service, shadow
-from tests.stores.s3 import S3Server, new_server
+from tests.stores.s3 import S3Server
 
 pytestmark = pytest.mark.skipif(
     bool(given_kubeconfig(Places.of_environment())), reason="pods of another machine's cluster do not reach this one"
@@ -34,13 +35,8 @@ DIRECTORY = "lake/predictions"
 
 @pytest.fixture(scope="module")
 def store(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A running server, and the Secret that a user would make for it."""
-    server = new_server(tmp_path_factory.mktemp("store") / "s3", addresses.NODE)
-    server.bucket("lake")
-    meta = {"name": "lake", "namespace": namespace}
-    data = {**server.secret_data(), "hash-key": "a key of this test alone"}
-    cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": data})
-    with server.running():
+    place = tmp_path_factory.mktemp("store")
+    with lake(cluster, namespace, "lake", place, hash_key="a key of this test alone") as server:
         yield server
 
 
@@ -67,7 +63,7 @@ def rows_after(server: S3Server, least: dict[str, int], seconds: float = 180) ->
         time.sleep(1)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_what_was_answered_is_stored_and_the_shadow_pairs_with_it(
     store: S3Server, serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...]
 ) -> None:
@@ -77,9 +73,9 @@ def test_what_was_answered_is_stored_and_the_shadow_pairs_with_it(
     service.create(models["first"], [shadow(seconds=3600, samples=60)], predictionLog=log)
     with service.client(rows) as client:
         service.pin(models["better"])
-        service.in_stage("shadow", models["better"])
-        seen = service.wait(
-            lambda found: (found["status"].get("stage") or {}).get("samples", 0) >= 60, 120, "60 mirrored requests"
+        seen = service.in_stage("shadow", models["better"])
+        service.wait(
+            lambda _: service.counted("slipway_requests_total", 'traffic="shadow"') >= 60, 120, "60 mirrored requests"
         )
         service.wait(
             lambda found: condition(found, "PredictionsLogged").get("status") == "True", 180, "PredictionsLogged"

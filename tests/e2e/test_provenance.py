@@ -13,7 +13,7 @@ from tests.demo.kube import Cluster, Object, condition
 from tests.rows.image import Images
 from tests.rows.service import Service, canary
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
 
 WAIVER = {"waiver": "a test of provenance: the model was evaluated under another name"}
 STAGES = [canary(50, seconds=3600)]
@@ -73,10 +73,12 @@ def test_a_runs_model_is_built_once_its_secret_is_there(
     source = {"type": "Run", "run": {"uri": uri}}
     cluster.delete("Secret", "provenance-push", namespace)
     cluster.apply(service.manifest("", STAGES, model=source, certification=WAIVER, image=image))
+    # A kubelet may say first that it could not look yet.
     waiting = service.wait(
-        lambda found: condition(found, "ImageBuilt").get("reason") == "WaitingForSettings", 120, "waits for the Secret"
-    )
-    assert '"provenance-push" not found' in condition(waiting, "ImageBuilt")["message"]
+        lambda found: '"provenance-push" not found' in condition(found, "ImageBuilt").get("message", ""),
+        120, "waits for the Secret",
+    )  # fmt: skip
+    assert condition(waiting, "ImageBuilt")["reason"] == "WaitingForSettings"
     assert condition(waiting, "Stalled")["status"] == "True"
     login = base64.b64encode(json.dumps({"auths": {}}).encode()).decode()
     meta = {"name": "provenance-push", "namespace": namespace}

@@ -11,7 +11,10 @@ from tests.demo import kube
 from tests.demo.kube import Cluster, Object, condition
 from tests.rows.fixtures import training_run
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1500)
+
+END = 360
+"""Seconds for a training that takes half a minute alone: beside it others train, build and serve on two cores."""
 
 ENDED = ("Succeeded", "Failed", "Cancelled")
 Create = Callable[..., str]
@@ -64,7 +67,7 @@ def pods(cluster: Cluster, namespace: str, name: str) -> list[Object]:
 def test_a_manifest_becomes_an_evaluated_registered_version(
     create: Create, follow: Callable[..., Object], cluster: Cluster, namespace: str
 ) -> None:
-    run = follow(create("good"), ended, 120, "its end")
+    run = follow(create("good"), ended, END, "its end")
     status = run["status"]
     assert phase(run) == "Succeeded", status
     for kind in ("DataValid", "CriteriaMet", "Registered", "Ready"):
@@ -81,7 +84,7 @@ def test_a_manifest_becomes_an_evaluated_registered_version(
 
 
 def test_the_same_data_and_seed_give_the_same_numbers(create: Create, follow: Callable[..., Object]) -> None:
-    first, second = (follow(create(name), ended, 120, "its end")["status"] for name in ("once", "twice"))
+    first, second = (follow(create(name), ended, END, "its end")["status"] for name in ("once", "twice"))
     assert first["dataDigest"] == second["dataDigest"]
     assert first["metrics"] == second["metrics"]
 
@@ -91,13 +94,14 @@ def test_criteria_that_are_not_met_leave_a_version_that_nobody_serves(
 ) -> None:
     task = cluster.get("ModelTask", "phishing", namespace)
     assert task is not None
-    strict = {**task["spec"], "criteria": [{"name": "perfect", "expression": "recall >= 0.999"}]}
+    # Of a ranking metric nothing is foreseen: the test rows open, and say no.
+    strict = {**task["spec"], "criteria": [{"name": "perfect", "expression": "average_precision >= 0.9999"}]}
     meta = {"name": "perfect", "namespace": namespace}
     cluster.apply({"apiVersion": task["apiVersion"], "kind": "ModelTask", "metadata": meta, "spec": strict})
-    run = follow(create("missed", taskRef={"name": "perfect"}), ended, 120, "its end")
+    run = follow(create("missed", taskRef={"name": "perfect"}), ended, END, "its end")
     assert phase(run) == "Failed"
     assert said(run, "CriteriaMet") == ("False", "CriteriaNotMet")
-    assert "recall >= 0.999" in condition(run, "CriteriaMet")["message"]
+    assert "average_precision >= 0.9999" in condition(run, "CriteriaMet")["message"]
     assert said(run, "Registered")[0] == "True"
     assert "without the alias" in condition(run, "Registered")["message"]
     assert said(run, "Stalled")[0] == "True"
@@ -120,7 +124,7 @@ def test_a_fault_of_data_or_manifest_ends_the_run_at_its_first_pod(
     if "data" in changes:
         sources = training_run(name, namespace, "Linear", file)["spec"]["data"]["sources"]
         changes["data"] = {"sources": sources, **changes["data"]}
-    run = follow(create(name, file, **changes), ended, 120, "its end")
+    run = follow(create(name, file, **changes), ended, END, "its end")
     assert phase(run) == "Failed"
     assert said(run, "Stalled") == ("True", reason)
     assert named in condition(run, "Stalled")["message"]
@@ -131,13 +135,13 @@ def test_a_run_waits_for_its_task(
     create: Create, follow: Callable[..., Object], cluster: Cluster, namespace: str
 ) -> None:
     name = create("early", taskRef={"name": "later"})
-    run = follow(name, lambda found: said(found, "Reconciling") == ("True", "TaskNotFound"), 30, "TaskNotFound")
+    run = follow(name, lambda found: said(found, "Reconciling") == ("True", "TaskNotFound"), 120, "TaskNotFound")
     assert "'later'" in condition(run, "Reconciling")["message"]
     task = cluster.get("ModelTask", "phishing", namespace)
     assert task is not None
     meta = {"name": "later", "namespace": namespace}
     cluster.apply({"apiVersion": task["apiVersion"], "kind": "ModelTask", "metadata": meta, "spec": task["spec"]})
-    assert phase(follow(name, ended, 120, "its end")) == "Succeeded"
+    assert phase(follow(name, ended, END, "its end")) == "Succeeded"
     used = kube.wait(
         lambda: cluster.get("ModelTask", "later", namespace),
         lambda found: bool(found.get("status", {}).get("usedBy")),
@@ -150,20 +154,20 @@ def test_suspend_keeps_a_run_from_training_and_resume_lets_it(
     create: Create, follow: Callable[..., Object], cluster: Cluster, namespace: str
 ) -> None:
     name = create("held", suspend=True)
-    follow(name, lambda found: phase(found) == "Suspended", 30, "Suspended")
+    follow(name, lambda found: phase(found) == "Suspended", 120, "Suspended")
     time.sleep(3)
     assert cluster.get("Job", "held-train", namespace) is None
     cluster.patch("TrainingRun", name, namespace, {"spec": {"suspend": False}})
-    assert phase(follow(name, ended, 120, "its end")) == "Succeeded"
+    assert phase(follow(name, ended, END, "its end")) == "Succeeded"
 
 
 def test_cancel_ends_a_run_and_takes_its_job_away(
     create: Create, follow: Callable[..., Object], cluster: Cluster, namespace: str
 ) -> None:
     name = create("stopped")
-    kube.wait(lambda: cluster.get("Job", "stopped-train", namespace), lambda job: True, 60, "the Job", every=0.2)
+    kube.wait(lambda: cluster.get("Job", "stopped-train", namespace), lambda job: True, 120, "the Job", every=0.2)
     cluster.patch("TrainingRun", name, namespace, {"spec": {"cancel": True}})
-    run = follow(name, ended, 60, "its end")
+    run = follow(name, ended, 120, "its end")
     assert phase(run) == "Cancelled"
     assert said(run, "Cancelled")[0] == "True"
     gone = kube.wait(

@@ -46,7 +46,7 @@ def test_uninstalled_the_model_serves_on_its_namespace_can_go_and_a_new_install_
         assert not service.read()["metadata"].get("finalizers"), "its namespace could never be deleted"
     finally:
         subprocess.run([sys.executable, "-m", "tests.demo.installation"], cwd=ROOT, check=True, timeout=600)
-    again = service.wait(lambda found: service.serves(found, models["first"]), 90, "the new operator takes over")
+    again = service.wait(lambda found: service.serves(found, models["first"]), 240, "the new operator takes over")
     assert view.variant(again, "stable")["revision"] == stable["revision"]
 
 

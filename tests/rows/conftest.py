@@ -9,9 +9,11 @@ import pytest
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin("tests.rows.fixtures")
+    config.pluginmanager.import_plugin("tests.rows.training")
+    config.pluginmanager.import_plugin("tests.rows.code")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.cluster)
+    from tests.rows.fixtures import mark
+
+    mark(items, Path(__file__).parent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,19 @@ from tests.rows.service import GROUP, Service
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "-".join(filter(None, ["rows", os.environ.get("PYTEST_XDIST_WORKER")]))
 EXAMPLES = ROOT / "examples" / "quickstart"
+
+
+LIMIT = 1800
+"""Seconds for a test on the cluster that names no others: the first of a worker waits for three models."""
+
+
+def mark(items: Iterable[pytest.Item], directory: Path) -> None:
+    """What holds for all tests below a directory of cluster tests."""
+    for item in items:
+        if directory in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(LIMIT))
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +92,7 @@ def models(cluster: Cluster, namespace: str) -> dict[str, str]:
         done = kube.wait(
             lambda name=name: cluster.get("TrainingRun", name, namespace),
             lambda run: run.get("status", {}).get("phase") in ("Succeeded", "Failed"),
-            400, f"TrainingRun {name}",
+            900, f"TrainingRun {name}",
         )  # fmt: skip
         assert done["status"]["phase"] == "Succeeded", done["status"]
         versions[name] = done["status"]["version"]
@@ -103,6 +116,7 @@ def run_spec(namespace: str, estimator: str, file: str) -> Object:
             "split": {"by": "Column", "column": "split"},
         },
         "trainer": {"type": "BuiltIn", "builtIn": {"estimator": estimator}},
+        "allow": {"testReuse": 100},
         "seed": 7,
         "register": {"model": "phishing-tests"},
     }

@@ -13,6 +13,7 @@ from tests.rows.commands import run
 
 Object = dict[str, Any]
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_SECONDS = 60
 
 
 class Images:
@@ -35,7 +36,9 @@ class Images:
         """The bytes of an image's manifest, as `GET /v2/…/manifests/…` answers them."""
         name, _, digest = image.replace(self._inside, self._outside, 1).partition("@")
         host, _, repository = name.partition("/")
-        answer = httpx.get(self._url(host, repository, f"manifests/{digest}"), headers={"Accept": _MANIFEST})
+        answer = httpx.get(
+            self._url(host, repository, f"manifests/{digest}"), headers={"Accept": _MANIFEST}, timeout=_SECONDS
+        )
         assert answer.status_code == 200, answer.text
         return answer.content
 
@@ -47,7 +50,9 @@ class Images:
         host, _, repository = name.replace(self._inside, self._outside, 1).partition("/")
         (layer,) = manifest["layers"]
         assert layer["mediaType"] == manifest["artifactType"]
-        found: Object = httpx.get(self._url(host, repository, f"blobs/{layer['digest']}"), follow_redirects=True).json()
+        found: Object = httpx.get(
+            self._url(host, repository, f"blobs/{layer['digest']}"), follow_redirects=True, timeout=_SECONDS
+        ).json()
         return found
 
     def _url(self, host: str, repository: str, path: str) -> str:

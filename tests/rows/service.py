@@ -14,6 +14,8 @@ from tests.demo.prometheus import Prometheus
 from tests.demo.settings import Environment
 
 GROUP = "slipway.dev/v1alpha1"
+SERVED = 480
+"""Seconds in which an image is built, proven and started, where three workers ask for that at once on two cores."""
 SMALL = {"requests": {"cpu": "30m", "memory": "160Mi"}, "limits": {"cpu": "1", "memory": "512Mi"}}
 # A promise of what a healthy model reaches with the few hundred requests of a test.
 GATES = [{"name": "errors", "metric": "error_rate", "op": "<=", "bound": "10%"}]
@@ -42,7 +44,7 @@ class Service:
 
     def await_serving(self, version: str) -> Object:
         """Waits until a version is stable and ready."""
-        return self.wait(lambda found: self.serves(found, version), 240, f"version {version} serves")
+        return self.wait(lambda found: self.serves(found, version), SERVED, f"version {version} serves")
 
     def manifest(self, version: str, stages: Sequence[Object], **spec: Any) -> Object:
         parent = {"name": self._environment.gateway_name, "namespace": self._environment.gateway_namespace}
@@ -89,7 +91,7 @@ class Service:
         is_ready = condition(rollout, "Ready").get("status") == "True"
         return current and is_ready and view.variant(rollout, "stable").get("version") == version
 
-    def in_stage(self, name: str, version: str, seconds: float = 180) -> Object:
+    def in_stage(self, name: str, version: str, seconds: float = SERVED) -> Object:
         """Waits until a version is in a stage and the clock of the stage runs."""
 
         def there(rollout: Object) -> bool:
@@ -99,7 +101,7 @@ class Service:
 
         return self.wait(there, seconds, f"version {version} in stage {name}")
 
-    def ended(self, version: str, seconds: float = 240) -> Object:
+    def ended(self, version: str, seconds: float = SERVED) -> Object:
         """Waits until a version's rollout has ended and traffic has settled; returns its entry in the history.
 
         The entry comes first: a decision is written before it is acted on, so that it survives whatever happens.
@@ -121,8 +123,10 @@ class Service:
         jobs = self.cluster.list("Job", self.namespace, labels=f"slipway.dev/rollout={self.name}")
         return [job for job in jobs if job["metadata"]["name"].startswith(f"{self.name}-build-")]
 
-    def client(self, rows: Sequence[Row], rate: float = 20.0, limit: int = 20_000) -> traffic.Traffic:
-        return traffic.Traffic(self.target, rows, rate, limit)
+    def client(
+        self, rows: Sequence[Row], rate: float = 20.0, limit: int = 20_000, **more: Callable[[str, str, str], None]
+    ) -> traffic.Traffic:
+        return traffic.Traffic(self.target, rows, rate, limit, **more)
 
     def counted(self, metric: str, selector: str = "") -> float:
         """Sum over pods of a counter of this rollout, as Prometheus has it; 0 without any series."""
@@ -135,6 +139,20 @@ class Service:
         deadline = time.monotonic() + 120
         while self.read() and time.monotonic() < deadline:
             time.sleep(1)
+
+
+def await_silence(client: traffic.Traffic, revision: str, seconds: float = 4.0, within: float = 30.0) -> None:
+    """Waits until a revision has answered nobody for `seconds`: a busy gateway has a route some seconds after the API
+    server. Raises TimeoutError where it goes on answering."""
+    last, since = client.read().answered[revision], time.monotonic()
+    deadline = since + within
+    while time.monotonic() < since + seconds:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{revision} answers {within:g} s after the route has left it")
+        time.sleep(0.2)
+        now = client.read().answered[revision]
+        if now != last:
+            last, since = now, time.monotonic()
 
 
 def shadow(seconds: int = 10, samples: int = 60, **more: Any) -> Object:

@@ -147,7 +147,7 @@ def batch(
     for manifest in (*volume_of(path, namespace), task(namespace), rollout(namespace, models["first"])):
         cluster.apply(manifest)
     made = Batch(cluster, environment, namespace, path)
-    made.wait(lambda found: condition(found, "Ready").get("status") == "True", 420, "its first version scores")
+    made.wait(lambda found: condition(found, "Ready").get("status") == "True", 600, "its first version scores")
     yield made
     cluster.delete("ModelRollout", NAME, namespace)
     cluster.delete("ModelTask", NAME, namespace)
@@ -176,6 +176,8 @@ def test_r03_a_batch_is_scored_by_a_job_that_resumes_and_agrees_with_offline_pre
     (stable,) = rollout_now["status"]["variants"]
     assert (stable["name"], stable["version"]) == ("stable", models["first"])
     assert "by hand" in condition(rollout_now, "Ready")["message"]
+    proven = condition(rollout_now, "ModelProven")
+    assert (proven["status"], proven["reason"]) == ("True", "Answers"), proven
     cron_job = batch.cluster.get("CronJob", f"{NAME}-scoring", batch.namespace) or {}
     assert cron_job["spec"]["suspend"] is True
     services = batch.cluster.list("InferenceService", batch.namespace, f"slipway.dev/rollout={NAME}")
@@ -183,10 +185,12 @@ def test_r03_a_batch_is_scored_by_a_job_that_resumes_and_agrees_with_offline_pre
     assert batch.parts() == {}, "the trial has written something"
 
     batch.start("r03-now")
-    deadline = time.monotonic() + 120
+    # All that can be asked before is: nothing but the deletion stands between its third part and its end.
+    begun = kube.wait(lambda: {"pods": batch.pods("r03-now")}, lambda found: bool(found["pods"]), 60, "a pod scores")
+    (first,) = begun["pods"]
+    deadline = time.monotonic() + 180
     while len(batch.parts()) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    (first,) = batch.pods("r03-now")
+        time.sleep(0.02)
     batch.cluster.delete("Pod", first["metadata"]["name"], batch.namespace, grace=0)
     stood = batch.parts()
     assert 3 <= len(stood) < ROWS // PART, "the pod was not killed on its way"

@@ -66,7 +66,7 @@ def test_r03_a_model_too_slow_for_its_task_gets_no_traffic_and_a_fast_one_does(
     assert (said["status"], said["reason"]) == ("False", "TooSlow")
 
     cluster.patch("ModelTask", TASK, service.namespace, {"spec": {"serving": {"latency": EASY}}})
-    served = service.in_stage("canary-50", models["better"], seconds=300)
+    served = service.in_stage("canary-50", models["better"])
     benchmark = view.variant(served, "candidate")["benchmark"]
     figures(benchmark)
     assert benchmark["verdict"] == "Pass"

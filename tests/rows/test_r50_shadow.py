@@ -1,15 +1,22 @@
-"""Row 50: a candidate gets mirrored requests; only stable's answers are served; mirrored requests are no exposures."""
+"""Row 50: a candidate gets mirrored requests; only stable's answers are served; mirrored requests are no exposures.
+
+With a prediction log the two answers to each request are compared, and stable's latency before and during the mirror.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.cluster.places import Places, given_kubeconfig
 from tests.demo import kube, view
 from tests.demo.data import Row
+from tests.demo.kube import Cluster
 from tests.demo.verify import mirrors, weights
+from tests.rows.lake import lake
 from tests.rows.service import SAYS_PHISHING, Service, canary, shadow
+from tests.stores.s3 import S3Server
 
 STAGES = [shadow(seconds=15, samples=150, gates=[SAYS_PHISHING]), canary(50, seconds=3600)]
 
@@ -67,3 +74,45 @@ def test_r50_mirrored_requests_reach_the_candidate_and_are_no_exposures(
     assert client.read().failed == 0
     assert view.variant(after, "candidate")["revision"] == candidate, "the canary is the revision that was in shadow"
     assert candidate not in mirrors(weighted), "never mirror and weight one candidate in one rule"
+
+
+@pytest.fixture(scope="module")
+def store(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with lake(cluster, namespace, "r50-lake", tmp_path_factory.mktemp("store")) as server:
+        yield server
+
+
+@pytest.mark.skipif(
+    bool(given_kubeconfig(Places.of_environment())), reason="pods of another machine's cluster do not reach this one"
+)
+@pytest.mark.timeout(1200)
+def test_r50_answers_are_compared_pair_by_pair_and_stables_latency_before_and_during(
+    store: S3Server, serve: Callable[[str], Service], models: dict[str, str], rows: tuple[Row, ...]
+) -> None:
+    service = serve("r50-pairs")
+    log = {"uri": "s3://lake/r50/", "secretRef": {"name": "r50-lake"}, "rotate": {"every": "1s"}}
+    agrees = {"name": "agree", "metric": "agreement", "op": ">=", "bound": "50%"}
+    near = {"name": "scores", "metric": "score_distance", "op": "<=", "bound": "0.5"}
+    stages = [shadow(seconds=30, samples=200, gates=[agrees, near]), canary(50, seconds=3600)]
+    service.create(models["first"], stages, predictionLog=log)
+    with service.client(rows):
+        service.wait(lambda _: service.counted("slipway_requests_total") >= 200, 60, "requests before the mirror")
+        service.pin(models["better"])
+        seen = service.wait(
+            lambda found: bool(((found["status"].get("stage") or {}).get("pairs") or {}).get("figures")), 300, "pairs"
+        )
+        service.in_stage("canary-50", models["better"], 300)
+    pairs = seen["status"]["stage"]["pairs"]
+    figures = {figure["metric"]: figure for figure in pairs["figures"]}
+    assert set(figures) == {
+        "agreement", "positive_rate_ratio", "flagged_overlap", "score_distance", "pair_coverage",
+    }  # fmt: skip
+    assert pairs["pairs"] > 30
+    assert pairs["unit"] == "entities"
+    # Under 99% the product calls them Invalid; at the first look a busy machine may not have stored the last file yet.
+    assert float(figures["pair_coverage"]["value"].rstrip("%")) >= 99
+    assert all(figure["low"] and figure["high"] for figure in figures.values())
+    gates = {gate["name"]: gate for gate in seen["status"]["gates"]}
+    assert {"agree", "scores", "default.positive-rate-low", "default.flagged-overlap"} <= set(gates)
+    assert gates["mirror.latency"]["value"]
+    assert "in the hour before" in gates["mirror.latency"]["message"]

@@ -62,11 +62,15 @@ def mixture(sides: tuple[list[Row], list[Row]], per_mille: int) -> list[Row]:
 
 
 def read(service: Service, revision: str, kind: str) -> Counts | None:
-    """The newest scrape of a revision; None while a pod of it was not scraped."""
+    """The newest scrape of a revision; None while a pod of it was not scraped.
+
+    Its time is asked for first: a scrape between the two questions then makes the counts newer than they say, not
+    older, and no request of before an instant is counted after it.
+    """
     labels = f'rollout="{service.label}",revision="{revision}",traffic="{kind}"'
     name = "slipway_predictions_total"
-    found = service.prometheus.query(f"sum by (class)({name}{{{labels}}})")
     scraped = service.prometheus.number(f"min(timestamp({name}{{{labels}}}))")
+    found = service.prometheus.query(f"sum by (class)({name}{{{labels}}})")
     if not found or scraped is None:
         return None
     by_class = {series.labels["class"]: series.value for series in found}

@@ -97,34 +97,42 @@ def test_r58_psi_in_status_and_metrics_is_small_on_rows_like_those_of_training_a
 ) -> None:
     with service.client(rows, rate=30):
         time.sleep(WINDOW + 15)
-        seen = features(service)
+        seen = told(service, features, lambda found: found.keys() == set(data.FEATURES) and enough(found), "its rows")
+        exported = told(service, in_metrics, lambda found: found.keys() == set(data.FEATURES), "an index of each")
         own = measured(service)
-        exported = in_metrics(service)
-    assert set(exported) == set(data.FEATURES)
     assert exported == pytest.approx(own, abs=0.05)
-    assert set(seen) == set(data.FEATURES)
     for name, item in seen.items():
-        assert item["rows"] >= LEAST_ROWS, item
         assert item["verdict"] == "Stable", item
         assert float(item["psi"]) == pytest.approx(own[name], abs=0.05), name
 
 
 def test_r58_a_shifted_feature_is_named_and_too_few_rows_say_nothing(service: Service, rows: tuple[Row, ...]) -> None:
     time.sleep(WINDOW + 15)
-    assert {item["verdict"] for item in features(service).values()} <= {"InsufficientData"}
-    kube.wait(lambda: {"psi": in_metrics(service)}, lambda found: not found["psi"], 60, "no index of too few rows")
+    few = {"InsufficientData"}
+    told(service, features, lambda found: {item["verdict"] for item in found.values()} <= few, "too few rows")
+    told(service, in_metrics, lambda found: not found, "no index of too few rows")
     with service.client(data.shifted_rows(rows), rate=30):
-        kube.wait(
-            lambda: {"features": features(service)},
-            lambda found: found["features"].get("popup_window", {}).get("verdict") == "Drifted",
-            WINDOW + 60, "popup_window drifts",
+        drifted = told(
+            service, features, lambda found: found.get("popup_window", {}).get("verdict") == "Drifted",
+            "popup_window drifts", WINDOW + 60,
         )  # fmt: skip
-        assert float(features(service)["popup_window"]["psi"]) > 0.25
-        kube.wait(
-            lambda: {"psi": in_metrics(service)}, lambda found: found["psi"].get("popup_window", 0) > 0.25,
-            60, "the index of popup_window in the operator's metrics",
-        )  # fmt: skip
+        assert float(drifted["popup_window"]["psi"]) > 0.25
+        told(service, in_metrics, lambda found: found.get("popup_window", 0) > 0.25, "its index in the metrics")
         assert measured(service)["popup_window"] > 0.25
+
+
+def told(
+    service: Service, read: Callable[[Service], Object], done: Callable[[Object], bool], what: str, seconds: float = 60
+) -> Object:
+    """What is read once it is so: the policy looks when it is its turn, and what it found is scraped then."""
+    return dict(
+        kube.wait(lambda: {"status": read(service)}, lambda seen: done(seen["status"]), seconds, what)["status"]
+    )
+
+
+def enough(found: Mapping[str, Object]) -> bool:
+    """Whether each feature was judged on rows enough."""
+    return all(item.get("rows", 0) >= LEAST_ROWS for item in found.values())
 
 
 def in_metrics(service: Service) -> dict[str, float]:

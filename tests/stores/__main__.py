@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+from tests.cluster.errors import exit_code
 from tests.stores.s3 import program
 
 if __name__ == "__main__":
-    program()
+    sys.exit(exit_code(program))

@@ -72,7 +72,7 @@ class LastLines(logging.Handler):
 
 
 def _build(request: BuildRequest) -> dict[str, Any]:
-    return Build(request, Tracking(request.tracking_uri, _tracking_auth())).run()
+    return Build(request, Tracking(request.tracking_uri, request.tracking_login)).run()
 
 
 def _failure(fault: BuildFault) -> tuple[dict[str, Any], int]:
@@ -80,11 +80,6 @@ def _failure(fault: BuildFault) -> tuple[dict[str, Any], int]:
     if fault.exit_code == EXIT_TRANSIENT:
         error["retryable"] = "true"
     return {"error": error}, fault.exit_code
-
-
-def _tracking_auth() -> tuple[str, str] | None:
-    user, password = os.environ.get("MLFLOW_TRACKING_USERNAME"), os.environ.get("MLFLOW_TRACKING_PASSWORD")
-    return (user, password) if user and password else None
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import slipway.features
+import slipway.files
 from slipway_oci import ImageConfig, Layer, layer_from_tree
 
 import slipway_serving
@@ -54,8 +55,9 @@ def image_config(labels: dict[str, str]) -> ImageConfig:
 def code_layer(work: Path) -> Layer:
     """The server's own code (not the builder's) and what it shares with training, with their bytecode."""
     root = work / "code"
-    own, shared = Path(slipway_serving.__file__).parent, Path(slipway.features.__file__).parent
-    for package in (own / "service", own / "scoring", shared):
+    own = Path(slipway_serving.__file__).parent
+    shared = [Path(each.__file__ or "").parent for each in (slipway.features, slipway.files)]
+    for package in (own / "service", own / "scoring", *shared):
         target = root / package.parent.name
         shutil.copytree(package, target / package.name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copyfile(package.parent / "__init__.py", target / "__init__.py")

@@ -73,7 +73,7 @@ def model_requirements(root: Path) -> list[str]:
     document = _description(root)
     flavour, own_code = choose_flavour(document["flavors"]), brings_code(document["flavors"])
     path = root / "requirements.txt"
-    lines = path.read_text().splitlines() if path.is_file() else []
+    lines = _lines(path) if path.is_file() else []
     wanted = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     names = [_name(line) for line in wanted]
     kept = [line for line, name in zip(wanted, names, strict=True) if own_code or name not in flavour.unneeded]
@@ -82,6 +82,14 @@ def model_requirements(root: Path) -> list[str]:
     holder = document["flavors"][flavour.name] if flavour.native else document
     version = str(holder.get(flavour.version) or "").split("+")[0]
     return [*kept, f"{flavour.package}=={version}" if version else flavour.package]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        said = f"the model's {path.name} is no text in UTF-8 ({error}): write it anew, and log the model again"
+        raise BuildFault("lock", "UnsupportedRequirement", said) from error
 
 
 def _description(root: Path) -> Mapping[str, Any]:

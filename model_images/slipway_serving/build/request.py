@@ -16,6 +16,7 @@ from slipway_serving.build.system.request import SOURCES, TEMPLATE, SystemReques
 # Environment variables, and not files: the kubelet then says in the pod's status which Secret or key is missing.
 DOCKER_CONFIG = "SLIPWAY_DOCKER_CONFIG"
 INDEX_USERNAME, INDEX_PASSWORD = "SLIPWAY_INDEX_USERNAME", "SLIPWAY_INDEX_PASSWORD"
+TRACKING_LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 AUTHORITIES = ("SLIPWAY_REGISTRY_CA", "SLIPWAY_INDEX_CA")
 
 
@@ -26,7 +27,8 @@ class BuildRequest:
 
     `digest` is empty for a model that nobody evaluated: its files are then taken as they are, and reported.
     `plain_http` are hosts of registries that speak no TLS; `ca` is a PEM file of all trusted authorities;
-    `docker_config` is the text of a Docker config.json. `system` says what is added to the base before all else.
+    `docker_config` is the text of a Docker config.json, `tracking_login` MLflow's user and password. `system` says
+    what is added to the base before all else.
     """
 
     model_uri: str
@@ -40,6 +42,7 @@ class BuildRequest:
     scoring: bool = False
     ca: Path | None = None
     docker_config: str = field(default="", repr=False)
+    tracking_login: tuple[str, str] | None = field(default=None, repr=False)
     index: PackageIndex = field(default_factory=PackageIndex)
     system: SystemRequest | None = None
 
@@ -62,6 +65,7 @@ def read_request(arguments: Sequence[str], work: Path, environment: MutableMappi
         _parser().error("give --tracking-uri or set MLFLOW_TRACKING_URI")
     private = [text for name in AUTHORITIES if (text := environment.pop(name, ""))]
     ca = trust_bundle(work / "authorities.pem", private) if private else None
+    user, secret = (environment.pop(name, "") for name in TRACKING_LOGIN)
     username, password = environment.pop(INDEX_USERNAME, ""), environment.pop(INDEX_PASSWORD, "")
     return BuildRequest(
         model_uri=parsed.model_uri,
@@ -75,6 +79,7 @@ def read_request(arguments: Sequence[str], work: Path, environment: MutableMappi
         scoring=parsed.scoring,
         ca=ca,
         docker_config=environment.pop(DOCKER_CONFIG, ""),
+        tracking_login=(user, secret) if user and secret else None,
         index=PackageIndex(parsed.package_index, username, password, ca),
         system=_system(parsed, environment.get(TEMPLATE, ""), environment.get(SOURCES, "")),
     )

@@ -25,6 +25,7 @@ _CHUNK = 1 << 20
 _TRIES = 3
 _FIRST_PAUSE = 1.0  # seconds; it doubles
 _MOST_FILES = 5000
+_LOGIN = "a page to log in at? Check mlflow.url and mlflow.secretName of the chart"
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,10 @@ class Tracking:
             if answer.status_code == 200:
                 if use:
                     use(answer)
+                elif not _is_object(answer):
+                    raise BuildFault(
+                        step, "TrackingRefused", f"{self._uri} answered no JSON object to {path}; {_LOGIN}"
+                    )
                 return answer
         except (requests.RequestException, ConnectionError) as error:
             said = f"MLflow at {self._uri} does not answer: {error}"
@@ -176,6 +181,13 @@ def _file_name(entry: dict[str, Any]) -> str:
     if name in ("", "..") or "\0" in name:
         raise BuildFault("download", "InvalidArtifactName", f"the artifact store lists {listed!r}, which names no file")
     return name
+
+
+def _is_object(answer: requests.Response) -> bool:
+    try:
+        return isinstance(answer.json(), dict)
+    except ValueError:
+        return False
 
 
 def _excerpt(answer: requests.Response) -> str:

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def prove(asked: argparse.Namespace) -> dict[str, Any]:
-    """Smoke test, then the benchmark where there are limits. Raises Unproven."""
+    """Smoke test, then the benchmark where a load is asked for. Raises Unproven."""
     host, _, port = asked.server.rpartition(":")
     connection = Connection(host, int(port), _REQUEST_SECONDS)
     ready = until_ready(connection, asked.ready_seconds, asked.folder)
@@ -43,7 +43,7 @@ def prove(asked: argparse.Namespace) -> dict[str, Any]:
     connection.close()
     found: dict[str, Any] = {"ready": round(ready, 2), "source": requests.source}
     limits = {SHARES[name]: float(seconds) for name, _, seconds in (text.partition("=") for text in asked.limit)}
-    if not limits:
+    if asked.requests is None:
         return found
     plan = Plan(asked.concurrency, asked.requests, asked.seconds, limits, asked.alpha)
 
@@ -62,7 +62,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--ready-seconds", type=float, default=300.0, help="how long it may take to become ready")
     parser.add_argument("--limit", action="append", default=[], metavar="p99=SECONDS", help="a declared latency")
     parser.add_argument("--concurrency", type=int, default=1, help="requests at the same time")
-    parser.add_argument("--requests", type=int, default=1000, help="at most so many")
+    parser.add_argument("--requests", type=int, help="at most so many; without it nothing is timed")
     parser.add_argument("--seconds", type=float, default=60.0, help="at most so long")
     parser.add_argument("--alpha", type=float, default=0.05, help="error probability of each bound")
     return parser.parse_args(arguments)

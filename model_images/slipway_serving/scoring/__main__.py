@@ -62,7 +62,7 @@ def score(environment: Mapping[str, str], log: Path) -> dict[str, Any]:
 def _loaded(settings: Settings) -> ServedModel:
     try:
         return load_model(settings.model)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a model that ends the process with 0 has scored nothing
         logger.exception("the model in %s does not load", settings.model)
         raise ScoringFault("ModelNotLoaded", f"the model does not load: {type(error).__name__}: {error}") from error
 

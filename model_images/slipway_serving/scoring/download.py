@@ -9,6 +9,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 from slipway_serving.scoring.faults import ScoringFault
 
@@ -24,7 +26,8 @@ def download(uri: str, spool: Path, credentials: Mapping[str, str]) -> tuple[Pat
     path, digest = spool / "input.parquet", hashlib.sha256()
     request = urllib.request.Request(uri, headers={"User-Agent": "slipway-scoring", **_authorization(credentials)})
     try:
-        with urllib.request.urlopen(request, timeout=_SECONDS_WITHOUT_A_BYTE) as answer, path.open("wb") as file:
+        opener = urllib.request.build_opener(_Redirects)
+        with opener.open(request, timeout=_SECONDS_WITHOUT_A_BYTE) as answer, path.open("wb") as file:
             while block := answer.read(_BLOCK):
                 digest.update(block)
                 file.write(block)
@@ -37,6 +40,18 @@ def download(uri: str, spool: Path, credentials: Mapping[str, str]) -> tuple[Pat
     except Exception as error:  # http.client.IncompleteRead is no OSError
         raise ScoringFault("StoreUnavailable", f"{uri} cannot be read: {error}", transient=True) from error
     return path, digest.hexdigest()
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Credentials are for the server that was named: none other that it points to gets them, nor a wire in clear."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        new = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if new is not None and urlsplit(newurl)[:2] != urlsplit(req.full_url)[:2]:
+            new.remove_header("Authorization")
+        return new
 
 
 def _authorization(credentials: Mapping[str, str]) -> dict[str, str]:

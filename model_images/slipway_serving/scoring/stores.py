@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,13 +11,13 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from slipway.files.patterns import directory_of, ends, is_pattern, matches
+from slipway.files.s3 import path_of, refused, s3
+
 from slipway_serving.scoring.faults import ScoringFault
 
 TEMPORARY = "_temporary-"
-_PATTERN = re.compile(r"[*?\[]")
-_FINAL_ANSWERS = re.compile(
-    r"ACCESS_DENIED|NO_SUCH_BUCKET|INVALID_ACCESS_KEY|SIGNATURE|FORBIDDEN|HTTP status 40[13]", re.I
-)
+_TABLES = (".parquet",)
 
 
 @dataclass(frozen=True, order=True)
@@ -59,7 +56,7 @@ def answering(where: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise ScoringFault("FileMissing", f"{where}: {error}") from error
     except OSError as error:
-        final = isinstance(error, PermissionError) or _FINAL_ANSWERS.search(str(error)) is not None
+        final = refused(error)
         raise ScoringFault("AccessDenied" if final else "StoreUnavailable", f"{where}: {error}", not final) from error
 
 
@@ -161,35 +158,18 @@ class Location:
 
     def files(self) -> list[FileState]:
         """The Parquet files that the URI means, sorted: the file itself, all below a directory, or those that match a
-        pattern (`_matches`). Names that begin with _ or . are left out."""
+        pattern. Names that begin with _ or . are left out."""
         with answering(self.uri):
-            if not _PATTERN.search(self.path):
-                found = [one for one in self.store.list(self.path) if one.path == self.path or _is_data(one, self.path)]
+            if not is_pattern(self.path):
+                found = [
+                    one
+                    for one in self.store.list(self.path)
+                    if one.path == self.path or ends(one.path, self.path, (".parquet",))
+                ]
             else:
-                fixed = self.path[: _PATTERN.search(self.path).start()].rpartition("/")[0]  # type: ignore[union-attr]
-                listed = self.store.list(fixed)
-                found = [one for one in listed if _matches(one.path, self.path) and not _hidden(one, fixed)]
+                listed = self.store.list(directory_of(self.path))
+                found = [one for one in listed if matches(one.path, self.path)]
         return sorted(found)
-
-
-def _hidden(file: FileState, root: str) -> bool:
-    return any(part[:1] in ("_", ".") for part in file.path.removeprefix(root).split("/"))
-
-
-def _is_data(file: FileState, root: str) -> bool:
-    return file.path.endswith(".parquet") and not _hidden(file, root)
-
-
-def _matches(path: str, pattern: str) -> bool:
-    """Part by part: `*` is some of a name, a part `**` any number of directories, and at the end any file below."""
-    parts, wanted = path.split("/"), pattern.split("/")
-    reached = {0}  # how many parts may be matched so far
-    for one in [*wanted, "*"] if wanted[-1] == "**" else wanted:
-        if one == "**":
-            reached = set(range(min(reached, default=len(parts)), len(parts)))
-        else:
-            reached = {at + 1 for at in reached if at < len(parts) and fnmatch.fnmatchcase(parts[at], one)}
-    return len(parts) in reached
 
 
 def locate(uri: str, data: Path, credentials: Mapping[str, str]) -> Location:
@@ -197,39 +177,13 @@ def locate(uri: str, data: Path, credentials: Mapping[str, str]) -> Location:
     parts = urlsplit(uri)
     if parts.scheme == "s3":
         with answering(uri):
-            return Location(uri, ObjectStore(_s3(credentials)), (parts.netloc + unquote(parts.path)).rstrip("/"))
+            return Location(uri, ObjectStore(s3(credentials)), path_of(uri))
     below = unquote(parts.path).removeprefix("/data/")
     path = data / below
-    fixed = _PATTERN.split(str(path))[0]
+    fixed = directory_of(str(path)) if is_pattern(str(path)) else str(path)
     if parts.scheme != "file" or not Path(fixed).resolve().is_relative_to(data.resolve()):
         raise ScoringFault("PathInvalid", f"{uri} is not below file:///data/, where the volume is mounted")
     return Location(uri, VolumeStore(), str(path).rstrip("/"))
-
-
-def _s3(credentials: Mapping[str, str]) -> Any:
-    from pyarrow import fs
-
-    endpoint = urlsplit(credentials.get("AWS_ENDPOINT_URL", ""))
-    return fs.S3FileSystem(
-        access_key=credentials.get("AWS_ACCESS_KEY_ID"),
-        secret_key=credentials.get("AWS_SECRET_ACCESS_KEY"),
-        session_token=credentials.get("AWS_SESSION_TOKEN"),
-        region=credentials.get("AWS_REGION") or credentials.get("AWS_DEFAULT_REGION") or "us-east-1",
-        endpoint_override=endpoint.netloc or None,
-        scheme=endpoint.scheme or "https",
-        tls_ca_file_path=_authority(credentials.get("ca.crt", "")),
-        connect_timeout=10,
-        request_timeout=60,
-    )
-
-
-def _authority(certificates: str) -> str | None:
-    """A file with the certificates of a private authority, which Arrow wants by its path."""
-    if not certificates:
-        return None
-    with tempfile.NamedTemporaryFile("w", suffix=".crt", delete=False) as file:
-        file.write(certificates)
-    return file.name
 
 
 def credentials_of(environment: Mapping[str, str], prefix: str) -> dict[str, str]:

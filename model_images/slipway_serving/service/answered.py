@@ -1,4 +1,7 @@
-"""Counts of answers over a process's whole life: who decided, the model's scores on reference edges, the slices."""
+"""Counts of answers over a process's whole life: who decided, the model's scores on reference edges, the slices.
+
+The scores' buckets name that life, as those of features do (lifelong.py).
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,11 @@ class _Kind:
 
 
 class Answered:
-    """One process's answers by kind of traffic; `classes` are the labels of the predictions' classes."""
+    """One process's answers by kind of traffic; `classes` are the labels of the predictions' classes; `life` is a text
+    that no other process of this pod has."""
 
-    def __init__(self, countable: Countable, classes: ClassLabels) -> None:
+    def __init__(self, countable: Countable, classes: ClassLabels, life: str) -> None:
+        self._life = labels({"life": life})
         self._countable = countable
         self._classes = classes
         self._edges = np.asarray(countable.scores.edges if countable.scores else (), np.float64)
@@ -81,7 +86,7 @@ class Answered:
     def _scores(self) -> Iterator[tuple[str, float]]:
         for kind, one in self._kinds.items():
             for bucket, count in enumerate(one.scores.tolist()):
-                yield f'traffic="{kind}",bucket="{bucket}"', count
+                yield f'traffic="{kind}",{self._life},bucket="{bucket}"', count
 
     def _shares(self) -> Iterator[tuple[str, float]]:
         reference = self._countable.scores

@@ -5,6 +5,7 @@ Its parser takes a head of any size, a trailer of any size and any number of pip
 
 from __future__ import annotations
 
+import re
 from asyncio import TimerHandle
 from typing import Any
 
@@ -13,6 +14,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 _HEAD_BYTES = 64 << 10  # as much as Envoy takes
 _HEAD_SECONDS = 10.0
 _PIPELINED = 100
+# HTTP/2 is offered by Java's own client with its first requests. Who does not speak it answers as if nothing had been
+# said (RFC 9110, 7.8); the parser would end the message with its head instead, and lose the body.
+_OFFER = re.compile(rb"(\r\n)upgrade(:[ \t]*h2c[ \t]*\r\n)", re.I)
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -32,7 +36,7 @@ class BoundedConnection(HttpToolsProtocol):
         """Counts what came since the last request's head was complete."""
         before = self.cycle
         in_body = before is not None and before.more_body
-        super().data_received(data)
+        super().data_received(data if in_body else _without_offer(data))
         if self.cycle is not before:
             self._taken = 0
             self._unset_late()
@@ -64,3 +68,11 @@ class BoundedConnection(HttpToolsProtocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+
+def _without_offer(data: bytes) -> bytes:
+    """What begins with a head, or a part of one, without the offer to speak HTTP/2."""
+    if b"h2c" not in data:
+        return data
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _OFFER.sub(rb"\1x-upgrade\2", head + end) + rest

@@ -1,4 +1,8 @@
-"""Counts of a process's whole life: dashboards, drift, alarms. They start at 0: a first event is an increase."""
+"""Counts of a process's whole life: dashboards, drift, alarms. They start at 0: a first event is an increase.
+
+The buckets of features name that life: a bucket that held 3 rows before a restart and 5 after it never falls, so that
+nobody sees its restart but by the label.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +36,11 @@ class _Traffic:
 
 
 class Lifelong:
-    """Requests, latency, predictions and feature histograms by kind of traffic."""
+    """Requests, latency, predictions and feature histograms by kind of traffic; `life` is a text that no other
+    process of this pod has."""
 
-    def __init__(self, edges: Sequence[float], classes: ClassLabels, countable: Countable) -> None:
+    def __init__(self, edges: Sequence[float], classes: ClassLabels, countable: Countable, life: str) -> None:
+        self._life = labels({"life": life})
         self._edges = tuple(edges)
         self._classes = classes
         self._features = countable.features
@@ -109,7 +115,7 @@ class Lifelong:
     def _buckets(self) -> Iterator[tuple[str, float]]:
         for kind, one in self._with_features():
             for feature, counts in zip(self._features, one.buckets, strict=True):
-                prefix = f'traffic="{kind}",' + labels({"feature": feature.name})
+                prefix = f'traffic="{kind}",{self._life},' + labels({"feature": feature.name})
                 for bucket, count in enumerate(counts.tolist()):
                     yield f'{prefix},bucket="{bucket}"', count
 

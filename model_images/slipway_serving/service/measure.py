@@ -37,9 +37,10 @@ class Measurements:
         classes = class_labels(countable.classes)
         self._constant = {"rollout": settings.rollout, "revision": settings.revision}
         self._version = settings.version
-        self._lifelong = Lifelong(edges, classes, countable)
-        self._answered = Answered(countable, classes)
-        self._evidence = Evidence(edges, classes, life=secrets.token_hex(4))
+        life = secrets.token_hex(4)
+        self._lifelong = Lifelong(edges, classes, countable, life)
+        self._answered = Answered(countable, classes, life)
+        self._evidence = Evidence(edges, classes, life)
         self._waiting: list[Counted] = []
         self._rows = self._bytes = 0
         self._lock = Lock()

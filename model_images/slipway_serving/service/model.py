@@ -54,7 +54,7 @@ class ServedModel:
         self._slices = [
             (positions[one.name], _places(one.values), one)
             for one in profile.slices
-            if one.name in positions and isinstance(schema.columns[positions[one.name]], Column)
+            if one.name in positions and _sliceable(schema.columns[positions[one.name]])
         ]
 
     @property
@@ -180,6 +180,11 @@ def _comparable(feature: ReferenceFeature, positions: Mapping[str, int], schema:
     """Whether a profiled feature is an input, and one whose values its buckets can hold."""
     column = schema.columns[positions[feature.name]] if feature.name in positions else None
     return isinstance(column, Column) and (not feature.numeric or column.numeric or column.type == "boolean")
+
+
+def _sliceable(column: object) -> bool:
+    """Whether a column's values have slices: texts, numbers, truths; a time has no spelling there."""
+    return isinstance(column, Column) and column.type != "datetime"
 
 
 def _categories(feature: ReferenceFeature) -> dict[str, int] | None:

@@ -81,10 +81,21 @@ def read_v2(document: Mapping[str, Any], schema: Schema, most: int) -> list[Any]
         raise InvalidInput(shown(_repeated(names)), "is the name of two tensors")
     if schema.form in (Form.TENSOR, Form.TENSORS):
         return _counted("inputs", _tensor_rows(tensors, data, schema), most)
-    nameless = schema.form in (Form.MATRIX, Form.NAMELESS_FRAME)
-    if len(tensors) == 1 and (nameless or len(schema.columns) > 1):
+    if len(tensors) == 1 and _holds_all(tensors[0], schema):
         return _counted("inputs", _rows(data[0], tensors[0], len(schema.columns)), most)
+    for tensor in tensors:
+        if math.prod(tensor["shape"][1:]) != 1:
+            raise InvalidInput(shown(tensor["name"]), "must have the shape [rows]: it holds one feature")
     return _counted("inputs", _by_name(dict(zip(names, data, strict=True))), most)
+
+
+def _holds_all(tensor: Mapping[str, Any], schema: Schema) -> bool:
+    """Whether the only tensor of a request is a matrix of all features, and not the one that others may be left out
+    beside."""
+    if schema.form in (Form.MATRIX, Form.NAMELESS_FRAME):
+        return True
+    one = math.prod(tensor["shape"][1:]) == 1 and any(column.name == tensor["name"] for column in schema.columns)
+    return len(schema.columns) > 1 and not one
 
 
 def _name(tensor: Mapping[str, Any]) -> str:
@@ -111,7 +122,7 @@ def _data(tensor: Mapping[str, Any]) -> list[Any]:
     if datatype is not None and (not isinstance(datatype, str) or datatype not in _KNOWN_DATATYPES):
         raise InvalidInput(field, "has a datatype that the protocol does not know, such as FP64, INT64, BOOL or BYTES")
     flat, depth = data, 1
-    while depth < len(shape) and _rectangular(flat):
+    while depth < len(shape) and _rectangular(flat, shape[depth]):
         flat, depth = [value for row in flat for value in row], depth + 1
     size = math.prod(shape)
     if size != len(flat):
@@ -119,8 +130,8 @@ def _data(tensor: Mapping[str, Any]) -> list[Any]:
     return flat
 
 
-def _rectangular(data: list[Any]) -> bool:
-    return bool(data) and all(isinstance(row, list) and len(row) == len(data[0]) for row in data)
+def _rectangular(data: list[Any], extent: int) -> bool:
+    return bool(data) and all(isinstance(row, list) and len(row) == extent for row in data)
 
 
 def _rows(data: list[Any], tensor: Mapping[str, Any], width: int) -> list[Any]:

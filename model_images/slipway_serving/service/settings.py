@@ -14,6 +14,9 @@ FINISH_SECONDS = 12
 CLOSE_SECONDS = 20.0
 """For the prediction log, and `LEAVE_SECONDS` for its last file."""
 
+WORKERS = "WEB_CONCURRENCY"
+"""By which servers of ASGI and WSGI are asked for processes. Counts are of one process, and a scrape reaches one."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -48,6 +51,8 @@ class Settings:
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Reads SLIPWAY_* variables. Raises ValueError naming the variable that is wrong."""
     default = Settings()
+    if environment.get(WORKERS, "1") not in ("", "1"):
+        raise ValueError(f"{WORKERS}={environment[WORKERS]!r}: there is one process in a pod; take more pods")
 
     def number(name: str, fallback: float) -> float:
         text = environment.get(name, "")

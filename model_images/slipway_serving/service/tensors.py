@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from slipway_serving.service.values import InvalidInput, read_value
 
-_KINDS = {"f": "double", "i": "long", "u": "long", "b": "boolean"}
+_KINDS = {"f": "double", "i": "long", "u": "uint64", "b": "boolean"}
 
 
 @dataclass(frozen=True)

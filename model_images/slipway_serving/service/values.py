@@ -8,7 +8,7 @@ from typing import Any
 
 # scikit-learn's trees and many others compute in float32 and refuse what does not fit.
 LARGEST = 3.4028234e38
-_BOUNDS = {"long": 2**63 - 1, "integer": 2**31 - 1}
+_BOUNDS = {"long": 2**63 - 1, "integer": 2**31 - 1, "uint64": 2**64 - 1}
 _MOST_FIELD = 100  # characters of a client's own name that an answer repeats
 
 
@@ -27,7 +27,7 @@ def shown(name: object) -> str:
 
 
 def read_value(name: str, value: Any, kind: str) -> Any:
-    """`value` as the type `kind` (one of signature.COLUMN_TYPES). Raises InvalidInput."""
+    """`value` as the type `kind` (one of signature.COLUMN_TYPES, or uint64). Raises InvalidInput."""
     return _READERS[kind](name, value, kind)
 
 
@@ -88,6 +88,7 @@ _READERS: Mapping[str, Callable[[str, Any, str], Any]] = {
     "float": _read_number,
     "long": _read_integer,
     "integer": _read_integer,
+    "uint64": _read_integer,
     "boolean": _read_boolean,
     "string": _read_string,
     "datetime": _read_datetime,

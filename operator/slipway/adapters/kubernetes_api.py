@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,6 +12,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from kubernetes.aio import config as kubernetes_config
 from kubernetes.aio.client import ApiClient, Configuration
+from yarl import URL
 
 from slipway.adapters.api_paths import Paths, Resource
 from slipway.core.plan import ObjectKey
@@ -30,6 +33,7 @@ from slipway.runtime.metrics import WRITES
 
 MANAGER = "slipway"
 Object = Mapping[str, Any]
+_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _NO_RESOURCE = "the server could not find the requested resource"
 _MISSING = "the API server does not serve this kind: its CRD is not installed"
 
@@ -70,6 +74,7 @@ class KubernetesApi:
         config.client_session_kwargs = {"trust_env": False}
         config.trace_configs = [_late_check(may_write)]
         self._client = ApiClient(config)
+        self._host = str(config.host)
         self._may_write = may_write
         self._timeout = timeout
         self._paths = Paths(self._resources)
@@ -78,9 +83,23 @@ class KubernetesApi:
         """Closes the connections."""
         await self._client.close()
 
+    async def addresses(self) -> frozenset[tuple[str, int]]:
+        """Numeric addresses and ports of the API server, as far as its name tells them."""
+        url = URL(self._host)
+        port = url.port or 443
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            return frozenset()
+        return frozenset((str(address[0]), port) for *_, address in found)
+
     async def get(self, key: ObjectKey) -> Object:
         """Reads one object; raises `Gone`."""
         return await self._call("GET", await self._paths.of(key), key=key)
+
+    async def get_metadata(self, key: ObjectKey) -> Object:
+        """Reads the metadata of one object, which is all that travels; raises `Gone`."""
+        return await self._call("GET", await self._paths.of(key), key=key, accept=_METADATA)
 
     async def list(self, kind: Kind, namespace: str = "", limit: int = 250) -> AsyncIterator[tuple[list[Object], int]]:
         """Pages of a consistent LIST with its resourceVersion; raises `KindMissing`."""
@@ -134,6 +153,12 @@ class KubernetesApi:
         path = await self._paths.of(key)
         return await self._call("PATCH", path, {"fieldManager": MANAGER}, body, "application/merge-patch+json", key)
 
+    async def set_data(self, key: ObjectKey, resource_version: str, data: Mapping[str, str]) -> Object:
+        """Sets values of a Secret or ConfigMap; raises `Conflict` when it is no longer at this version."""
+        body = {"metadata": {"resourceVersion": resource_version}, "data": dict(data)}
+        path = await self._paths.of(key)
+        return await self._call("PATCH", path, {"fieldManager": MANAGER}, body, "application/merge-patch+json", key)
+
     async def replace_status(self, key: ObjectKey, resource_version: str, status: Object) -> Object:
         """Replaces the status as a whole, so that what is left out is gone; raises `Conflict`.
 
@@ -164,12 +189,13 @@ class KubernetesApi:
         content: str = "application/json",
         key: ObjectKey | None = None,
         verb: str = "",
+        accept: str = "application/json",
     ) -> dict[str, Any]:
         if method != "GET":
             self._may_write()
             WRITES.labels(verb or method.lower(), key.kind if key else "").inc()
         url = quote(path) + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "Content-Type": content}
+        headers = {"Accept": accept, "Content-Type": content}
         try:
             request = await self._client.param_serialize(
                 method, url, header_params=headers, body=body, auth_settings=["BearerToken"]

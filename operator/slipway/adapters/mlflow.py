@@ -7,12 +7,14 @@ from typing import Any
 
 import aiohttp
 
+from slipway.api.v1alpha1.fingerprints import DEFINITIONS_TAG
 from slipway.core.plan import Unavailable
+from slipway.features.tags import of_tags
 from slipway.runtime.world import ModelVersion
 
 Answer = ModelVersion | Unavailable
 Kept = Answer | Mapping[str, str] | None
-UNREACHABLE, NOT_FOUND = "MLflowUnavailable", "ModelVersionNotFound"
+UNREACHABLE, DENIED, NOT_FOUND = "MLflowUnavailable", "MLflowDenied", "ModelVersionNotFound"
 RUN_NOT_FOUND, RUN_NOT_FINISHED = "RunNotFound", "RunNotFinished"
 # An alias that does not exist is INVALID_PARAMETER_VALUE in MLflow's own stores, a version RESOURCE_DOES_NOT_EXIST.
 _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"})
@@ -21,8 +23,17 @@ _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_
 class MLflow:
     """Answers are kept for `keep` seconds, so that many rollouts of one model ask once."""
 
-    def __init__(self, address: str, now: Callable[[], float], timeout: float = 10.0, keep: float = 5.0) -> None:
-        """`now` is a monotonic clock in seconds; `timeout` in seconds bounds a request."""
+    def __init__(
+        self,
+        address: str,
+        now: Callable[[], float],
+        timeout: float = 10.0,
+        keep: float = 5.0,
+        login: tuple[str, str] | None = None,
+    ) -> None:
+        """`now` is a monotonic clock in seconds; `timeout` in seconds bounds a request; `login` is user and
+        password."""
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(*login)} if login else {}
         self._address = address.rstrip("/")
         self._now, self._keep = now, keep
         self._timeout = aiohttp.ClientTimeout(total=timeout)
@@ -108,6 +119,13 @@ class MLflow:
             return Unavailable(UNREACHABLE, f"MLflow at {self._address} did not answer for {label}: {reason}")
         if status == 200:
             return body
+        if status in (401, 403):
+            why = (
+                "check the Secret's user, password and rights"
+                if self._headers
+                else "set mlflow.secretName of the chart"
+            )
+            return Unavailable(DENIED, f"{label}: MLflow answered {status}: {why}")
         message = f"{label}: {body.get('message', f'HTTP {status}')}"
         if 400 <= status < 500 and body.get("error_code") in _ABSENT:
             return Unavailable(absent, message)
@@ -115,10 +133,12 @@ class MLflow:
 
     async def _request(self, method: str, path: str, query: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
         url = f"{self._address}/api/2.0/mlflow/{path}"
         given: dict[str, Any] = {"params": query} if method == "GET" else {"json": query}
         async with self._session.request(method, url, **given) as response:
+            if response.status in (401, 403):  # of whatever guards MLflow, in whatever form
+                return response.status, {}
             body = await response.json(content_type=None)
             return response.status, body if isinstance(body, dict) else {}
 
@@ -143,4 +163,5 @@ def _version(body: Mapping[str, Any], label: str) -> Answer:
         run=str(body.get("run_id") or ""),
         source=str(body.get("source", "")),
         cause=tags.get("slipway.cause", ""),
+        definitions=of_tags(DEFINITIONS_TAG, tags),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from slipway import __version__
 from slipway.cli import commands as rollout_commands
-from slipway.cli import conform, explain, history, image, lint, plan
+from slipway.cli import conform, diff, explain, history, image, lint, plan, reproduce, trace, train, wheel
 
 _EPILOG = "Run `slipway COMMAND --help` for what a command takes."
 
@@ -28,6 +28,11 @@ def _parser(program: str) -> argparse.ArgumentParser:
     conform.add_to(commands)
     explain.add_to(commands)
     history.add_to(commands)
+    trace.add_to(commands)
+    wheel.add_to(commands)
+    diff.add_to(commands)
+    train.add_to(commands)
+    reproduce.add_to(commands)
     rollout_commands.add_to(commands)
     version = commands.add_parser("version", help="show the version", description="Shows the version.")
     version.set_defaults(run=_version)

@@ -42,6 +42,10 @@ def _asked(spec: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[tupl
         yield "hold it where it is", "hold"
     if running and status.target is not None and "stable" in versions:
         yield f"give version {status.target.version} up: version {versions['stable']} serves all", "abort"
+        kept = next((each for each in status.variants if each.name == "previous"), None)
+        if kept is not None:
+            twice = f"give it up, and go back to version {kept.version} in place of version {versions['stable']}"
+            yield twice, f"rollback --to-revision {kept.revision}"
     if status.stage is None and status.target is None:
         if "previous" in versions and "stable" in versions:
             yield f"go back to version {versions['previous']} at once", "rollback"

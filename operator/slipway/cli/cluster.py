@@ -22,7 +22,11 @@ class Unreadable(Exception):
 
 
 class NotFound(Unreadable):
-    """The cluster answers that there is no such ModelRollout."""
+    """The cluster answers that there is no such object."""
+
+
+class Away(Unreadable):
+    """The API server did not answer, or not now: the same question may be answered later."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +57,71 @@ class Cluster:
 
     def rollout(self, namespace: str, name: str) -> dict[str, Any]:
         """The ModelRollout as the API server has it. Raises `NotFound` or `Unreadable`."""
+        return self._object(GROUP, VERSION, namespace, PLURAL, name, "ModelRollout")
+
+    def policy(self, namespace: str, name: str) -> dict[str, Any]:
+        """A RetrainPolicy. Raises `NotFound` or `Unreadable`."""
+        return self._object(GROUP, VERSION, namespace, "retrainpolicies", name, "RetrainPolicy")
+
+    def training_run(self, namespace: str, name: str) -> dict[str, Any]:
+        """A TrainingRun. Raises `NotFound` or `Unreadable`."""
+        return self._object(GROUP, VERSION, namespace, "trainingruns", name, "TrainingRun")
+
+    def training_runs(self, namespace: str) -> Sequence[Mapping[str, Any]]:
+        """All TrainingRuns of a namespace. Raises `Unreadable`."""
+        from kubernetes import client
+
+        api = client.CustomObjectsApi(self._client)
+
+        def read() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = api.list_namespaced_custom_object(
+                GROUP, VERSION, namespace, "trainingruns", _request_timeout=TIMEOUT
+            )["items"]
+            return found
+
+        return self._asked(read, f"the TrainingRuns of namespace {namespace}", namespace, "list trainingruns")
+
+    def create_training_run(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Creates a TrainingRun. Raises `Unreadable`."""
+        from kubernetes import client
+
+        api, namespace = client.CustomObjectsApi(self._client), manifest["metadata"]["namespace"]
+
+        def create() -> dict[str, Any]:
+            made: dict[str, Any] = api.create_namespaced_custom_object(
+                GROUP, VERSION, namespace, "trainingruns", dict(manifest), _request_timeout=TIMEOUT
+            )
+            return made
+
+        return self._asked(create, "a new TrainingRun", namespace, "create trainingruns")
+
+    def create_config_map(self, manifest: Mapping[str, Any]) -> None:
+        """Creates a ConfigMap. Raises `Unreadable`."""
+        from kubernetes import client
+
+        api, metadata = client.CoreV1Api(self._client), manifest["metadata"]
+
+        def create() -> None:
+            api.create_namespaced_config_map(metadata["namespace"], dict(manifest), _request_timeout=TIMEOUT)
+
+        self._asked(create, f"ConfigMap {metadata['name']}", metadata["namespace"], "create configmaps")
+
+    def inference_service(self, namespace: str, name: str) -> dict[str, Any]:
+        """An InferenceService. Raises `NotFound` or `Unreadable`."""
+        return self._object("serving.kserve.io", "v1beta1", namespace, "inferenceservices", name, "InferenceService")
+
+    def _object(self, group: str, version: str, namespace: str, plural: str, name: str, kind: str) -> dict[str, Any]:
         from kubernetes import client
 
         api = client.CustomObjectsApi(self._client)
 
         def read() -> dict[str, Any]:
             found: dict[str, Any] = api.get_namespaced_custom_object(
-                GROUP, VERSION, namespace, PLURAL, name, _request_timeout=TIMEOUT
+                group, version, namespace, plural, name, _request_timeout=TIMEOUT
             )
             return found
 
-        return self._asked(read, f"ModelRollout {name} in namespace {namespace}", namespace, "get modelrollouts")
+        return self._asked(read, f"{kind} {name} in namespace {namespace}", namespace, f"get {plural}")
 
     def ledger(self, namespace: str, name: str) -> Sequence[Entry]:
         """All entries of ledgers of rollouts of this name, also of one that is gone. Raises `Unreadable`."""
@@ -90,7 +148,10 @@ class Cluster:
             raise refusal(refused.status or 0, refused.body or "", what, namespace, right) from refused
         except HTTPError as silent:
             message = f"the API server at {self._host} does not answer: {silent}; is KUBECONFIG of the right cluster?"
-            raise Unreadable(message) from silent
+            raise Away(message) from silent
+
+
+_UNKNOWN = "the cluster does not know you: renew the credentials of your kubeconfig"
 
 
 def refusal(status: int, body: str | bytes, what: str, namespace: str, right: str) -> Unreadable:
@@ -101,8 +162,12 @@ def refusal(status: int, body: str | bytes, what: str, namespace: str, right: st
         answer = {}
     if status == 404 and not (answer.get("details") or {}).get("name"):
         return Unreadable("this cluster has no ModelRollouts: install the chart of Slipway, or ask another cluster")
+    if right.startswith("create "):
+        return _uncreated(status, answer, what, namespace, right)
     if status == 404:
-        return NotFound(f"there is no {what}: kubectl get modelrollouts --all-namespaces lists them; choose with -n")
+        return NotFound(
+            f"there is no {what}: kubectl get {right.split()[-1]} --all-namespaces lists them; choose with -n"
+        )
     if status == 403:
         message = str(answer.get("message", "forbidden"))
         return Unreadable(
@@ -110,5 +175,18 @@ def refusal(status: int, body: str | bytes, what: str, namespace: str, right: st
             f"{namespace}; needed is: {right}"
         )
     if status == 401:
-        return Unreadable("the cluster does not know you: renew the credentials of your kubeconfig")
-    return Unreadable(f"{what} could not be read: HTTP {status}: {answer.get('message', '')}; try again")
+        return Unreadable(_UNKNOWN)
+    kind = Away if status >= 500 or status == 429 else Unreadable
+    return kind(f"{what} could not be read: HTTP {status}: {answer.get('message', '')}; try again")
+
+
+def _uncreated(status: int, answer: Mapping[str, Any], what: str, namespace: str, right: str) -> Unreadable:
+    message = str(answer.get("message", "") or f"HTTP {status}")
+    if status == 404:
+        return NotFound(f"{what} could not be created: {message}; choose a namespace with -n")
+    if status == 403:
+        return Unreadable(
+            f"you may not create {what}: {message}. Ask for a RoleBinding to the ClusterRole edit in namespace "
+            f"{namespace}; needed is: {right}"
+        )
+    return Unreadable(_UNKNOWN if status == 401 else f"{what} could not be created: {message}")

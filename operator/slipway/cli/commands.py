@@ -140,10 +140,16 @@ def _ask(api: Api, arguments: argparse.Namespace) -> int:
 
 
 def _answers(api: Api, name: str, seconds: float) -> Iterator[Mapping[str, Any]]:
-    """The request's status, each time that it says something new."""
+    """The request's status, each time that it says something new. It stands: an API server that does not answer for a
+    moment is asked again."""
     until, last = time.monotonic() + seconds, None
     while time.monotonic() < until:
-        status = api.request(name).get("status") or {}
+        try:
+            status = api.request(name).get("status") or {}
+        except Unreachable as away:
+            print(f"{away}; asking again", file=sys.stderr)
+            time.sleep(_EVERY)
+            continue
         said = (status.get("phase", ""), status.get("message", ""))
         if said != last:
             last = said

@@ -15,6 +15,7 @@ from slipway_serving.probe.contract.run import conforms, examine
 from slipway_serving.probe.contract.stopping import LocalProcess
 from slipway_serving.probe.contract.subject import Asked
 
+from slipway.cli.arguments import add_output
 from slipway.cli.conform_pod import CannotRun, Order, Trial, tried
 
 CONFORMS, DOES_NOT, WRONG_CALL = 0, 1, 2
@@ -42,7 +43,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--url", help="ask this server instead, e.g. http://127.0.0.1:8080")
     parser.add_argument("--model", default="model", metavar="NAME", help="how requests call the model (default: model)")
     parser.add_argument("--only", choices=(SERVE, JUDGE), help="clauses to be served, or those that gates need alone")
-    parser.add_argument("--output", choices=("text", "json"), default="text", help="text for people (default), or json")
+    add_output(parser)
     parser.add_argument(
         "--ready-seconds", type=float, default=300.0, metavar="S", help="how long it may take to become ready (300)"
     )

@@ -98,7 +98,7 @@ class _Watch:
                 self._follow(self._pods.log(self._name, PROBER))
             died = death(now) if not self._findings else ""
             if died:
-                return self._failed(died)
+                return self._failed(died, last_words(now))
             self._check(now, state, time.monotonic() - begin)
             time.sleep(0 if self._done else 1.0)
         failed = any(finding.outcome == "fail" for finding in self._findings)
@@ -139,9 +139,9 @@ class _Watch:
         if seconds > _PENDING_SECONDS + self._order.ready_seconds + _ASKING_SECONDS:
             raise CannotRun("the prober does not come to an end")
 
-    def _failed(self, why: str) -> Trial:
+    def _failed(self, why: str, words: tuple[str, ...]) -> Trial:
         """The server ended before it was ready: one clause says so, the others could not be tried."""
-        lines = self._lines(previous=True) or self._lines(previous=False)
+        lines = self._lines(previous=True) or self._lines(previous=False) or words
         denied = any(word in line for word in _DENIED for line in (why, *lines))
         blamed = "confined" if denied else "ready"
         for clause in CLAUSES.values():
@@ -153,9 +153,11 @@ class _Watch:
 
     def _lines(self, previous: bool) -> tuple[str, ...]:
         try:
-            return tuple(self._pods.log(self._name, SERVER, _LAST_LINES, previous).strip().splitlines())
+            lines = tuple(self._pods.log(self._name, SERVER, _LAST_LINES, previous).strip().splitlines())
         except CannotRun:
             return ()
+        # With status 200, in place of the log of a container that a restart has meanwhile had removed.
+        return () if lines[:1] and lines[0].startswith("unable to retrieve container logs for ") else lines
 
 
 def _said(line: str) -> Mapping[str, Any]:
@@ -192,14 +194,22 @@ def waiting(now: Pod) -> str:
 
 def death(now: Pod) -> str:
     """How the server's process ended, if it did."""
+    ended = _ended(now)
+    if not ended:
+        return ""
+    words = [f"its process ended with exit code {ended.get('exitCode')}", ended.get("reason"), *last_words(now)[-1:]]
+    return ": ".join(str(word) for word in words if word)
+
+
+def last_words(now: Pod) -> tuple[str, ...]:
+    """The last lines of a server that ended, as the kubelet keeps them in its status (2 KiB at most)."""
+    return tuple((_ended(now).get("message") or "").strip().splitlines())
+
+
+def _ended(now: Pod) -> Mapping[str, Any]:
     status = _statuses(now).get(SERVER) or {}
     states = (status.get("state") or {}, status.get("lastState") or {})
-    ended = next((one["terminated"] for one in states if one.get("terminated")), None)
-    if ended is None:
-        return ""
-    last = (ended.get("message") or "").strip().splitlines()[-1:]
-    words = [f"its process ended with exit code {ended.get('exitCode')}", ended.get("reason"), *last]
-    return ": ".join(str(word) for word in words if word)
+    return next((one["terminated"] for one in states if one.get("terminated")), {})
 
 
 def pod(name: str, order: Order) -> dict[str, Any]:

@@ -77,6 +77,18 @@ def read(name: str) -> Iterator[Document]:
         raise Unreadable(f"{label}: not YAML that Kubernetes takes: it is nested more than {MOST_DEPTH} deep") from None
 
 
+def listed(document: Document) -> Iterator[Document]:
+    """The manifests of a List, as `kubectl get -o yaml` writes them; any other document is one."""
+    value = document.value
+    if not isinstance(value, Mapping) or value.get("kind") != "List" or not isinstance(value.get("items"), list):
+        yield document
+        return
+    for index, item in enumerate(value["items"]):
+        place: Location = ("items", index)
+        lines = {where[2:]: line for where, line in document.lines.items() if where[:2] == place}
+        yield Document(document.file, item, lines)
+
+
 def _value(node: yaml.Node) -> Any:
     """What a walked node says. Raises ConstructorError for a value that is none of its type."""
     try:

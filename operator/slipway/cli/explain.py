@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from slipway.cli.arguments import add_output, add_place
 from slipway.cli.cluster import Cluster, Unreadable
 from slipway.cli.explanation import explain
 
@@ -22,9 +23,8 @@ _EPILOG = "exit codes: 0 shown; 2 not found, not allowed, or no cluster: the mes
 def add_target(parser: Any) -> None:
     """The arguments that name a ModelRollout in a cluster."""
     parser.add_argument("name", metavar="NAME", help="name of the ModelRollout")
-    parser.add_argument("-n", "--namespace", metavar="NAMESPACE", help="default: that of the kubeconfig's context")
-    parser.add_argument("--context", metavar="CONTEXT", help="context of the kubeconfig; default: the current one")
-    parser.add_argument("--output", choices=("text", "json"), default="text", help="text for people (default), or json")
+    add_place(parser)
+    add_output(parser)
 
 
 def add_to(commands: Any) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import slipway_oci as oci
 
+from slipway.cli.arguments import add_output
+
 SHOWN, REFUSED, WRONG_CALL = 0, 1, 2
 _SBOM = "application/vnd.cyclonedx+json"
 _DESCRIPTION = """
@@ -51,7 +53,7 @@ def add_to(commands: Any) -> None:
         "inspect", help="show where an image comes from", description=_DESCRIPTION, epilog=_EPILOG
     )
     parser.add_argument("reference", metavar="REF", help="HOST[:PORT]/REPOSITORY:TAG or …@sha256:…")
-    parser.add_argument("--output", choices=("text", "json"), default="text", help="text for people (default), or json")
+    add_output(parser)
     parser.add_argument("--platform", default="linux/amd64", metavar="OS/ARCH", help="of an image for several")
     parser.add_argument("--plain-http", action="store_true", help="the registry speaks no TLS")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="PEM file of the registry's certificate authority")

@@ -111,7 +111,7 @@ def _read(names: Iterable[str]) -> tuple[list[Document], bool]:
     unreadable = False
     for name in names:
         try:
-            found.extend(documents.read(name))
+            found.extend(each for document in documents.read(name) for each in documents.listed(document))
         except Unreadable as failed:
             print(failed, file=sys.stderr)
             unreadable = True

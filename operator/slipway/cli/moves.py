@@ -26,6 +26,11 @@ _AROUND = {
     "Rollback": "Its last requests end and rollback.scaleDownDelay passes; or another version is asked for.",
 }
 
+_LIFTED = (
+    "onBreach is Hold, so a person decides: abort ends it, and a commit that changes the gate has it judged anew. One "
+    "that takes the gate or its stage out, or asks for more traffic, moves nothing forward."
+)
+
 
 def moves(spec: Mapping[str, Any], status: ModelRolloutStatus, now: datetime) -> Iterator[str]:
     """What would move the rollout, a sentence each."""
@@ -71,9 +76,9 @@ def _in_stage(
 
 def _evidence(asked: Mapping[str, Any], stage: StageProgress, now: datetime) -> Iterator[str]:
     yield from _time(asked, stage, now)
-    for field, counted, noun in (
-        ("minExposures", stage.exposures, "distinct entities"), ("minSamples", stage.samples, "requests")
-    ):  # fmt: skip
+    answered = "requests" if stage.pairs is None else "pairs of answers"
+    counts = (("minExposures", stage.exposures, "distinct entities"), ("minSamples", stage.samples, answered))
+    for field, counted, noun in counts:
         if asked.get(field) and counted < asked[field]:
             yield f"{asked[field] - counted} more {noun}: {counted} of {asked[field]} were counted."
 
@@ -95,7 +100,7 @@ def _gates(spec: Mapping[str, Any], status: ModelRolloutStatus, ended: ABTestRes
 
 def _of_breach(spec: Mapping[str, Any]) -> str:
     held = spec.get("onBreach") == "Hold"
-    return "onBreach is Hold, so a person decides." if held else "An enforced gate sends the candidate back."
+    return _LIFTED if held else "An enforced gate sends the candidate back."
 
 
 def _time(asked: Mapping[str, Any], stage: StageProgress, now: datetime) -> Iterator[str]:

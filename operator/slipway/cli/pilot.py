@@ -14,7 +14,8 @@ from slipway.api.v1alpha1.abtest import ABTest
 from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
-from slipway.core.evidence import Arm, Subject, Vector, collect, queries
+from slipway.core.evidence import Arm, Subject, Vector, collect
+from slipway.core.evidence_queries import queries
 from slipway.core.experiment import DAY_SECONDS, piloted
 from slipway.core.plan import Unavailable
 from slipway.core.primary import Primary, TaskMetrics, deciding

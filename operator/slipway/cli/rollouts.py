@@ -13,6 +13,10 @@ from slipway.cli.kubeconfig import NoCluster, access, message
 _HINT = "ask for the role slipway-edit (abort, promote and the like) or slipway-approve in this namespace"
 
 
+TIMEOUT = 10.0
+"""Seconds for an answer of the API server: who wants to abort must hear that it is away."""
+
+
 class Unreachable(Exception):
     """No API server was reached, or it said something unexpected."""
 
@@ -28,10 +32,11 @@ class Forbidden(Exception):
 class Api:
     """One namespace of one API server."""
 
-    def __init__(self, client: Any, namespace: str) -> None:
-        """`client` is a kubernetes ApiClient."""
+    def __init__(self, client: Any, namespace: str, timeout: float = TIMEOUT) -> None:
+        """`client` is a kubernetes ApiClient; `timeout` in seconds bounds each request."""
         import kubernetes.client
 
+        self._bound = {"_request_timeout": timeout}
         self.namespace = namespace
         self._client = client
         self._objects = kubernetes.client.CustomObjectsApi(client)
@@ -42,7 +47,7 @@ class Api:
     def connect(cls, kubeconfig: str | None, context: str | None, namespace: str | None) -> Self:
         """As kubectl does. Raises Unreachable where there is no kubeconfig, or none of that context."""
         try:
-            found = access(kubeconfig, context)
+            found = access(kubeconfig, context, retries=1)
         except NoCluster as wrong:
             raise Unreachable(f"no cluster: {wrong}") from wrong
         return cls(found.client, namespace or found.namespace)
@@ -57,26 +62,29 @@ class Api:
 
     def rollout(self, name: str) -> dict[str, Any]:
         """Raises NotFound, Forbidden, Unreachable, as all that follow."""
-        what = f"get ModelRollout {name!r}"
-        return self._call(what, lambda: self._objects.get_namespaced_custom_object(*self._of("modelrollouts"), name))
+        return self._read(f"get ModelRollout {name!r}", "modelrollouts", name)
 
     def request(self, name: str) -> dict[str, Any]:
         """A RolloutRequest as it stands."""
-        what = f"get RolloutRequest {name!r}"
-        return self._call(what, lambda: self._objects.get_namespaced_custom_object(*self._of("rolloutrequests"), name))
+        return self._read(f"get RolloutRequest {name!r}", "rolloutrequests", name)
 
     def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Creates a RolloutRequest."""
         what = f"{manifest['spec']['action'].lower()} ModelRollout {manifest['spec']['target']['name']!r}"
-        return self._call(
-            what, lambda: self._objects.create_namespaced_custom_object(*self._of("rolloutrequests"), manifest)
-        )
+        create, place = self._objects.create_namespaced_custom_object, self._of("rolloutrequests")
+        return self._call(what, lambda: create(*place, manifest, **self._bound))
 
     def caller(self) -> Caller:
         """Who the API server takes us for."""
-        review = self._call("ask who you are", lambda: self._who.create_self_subject_review(_review()).to_dict())
+        review = self._call(
+            "ask who you are", lambda: self._who.create_self_subject_review(_review(), **self._bound).to_dict()
+        )
         user = review["status"]["user_info"]
         return Caller(user["username"], tuple(user.get("groups") or ()))
+
+    def _read(self, what: str, plural: str, name: str) -> dict[str, Any]:
+        read = self._objects.get_namespaced_custom_object
+        return self._call(what, lambda: read(*self._of(plural), name, **self._bound))
 
     def _of(self, plural: str) -> tuple[str, str, str, str]:
         return GROUP, VERSION, self.namespace, plural

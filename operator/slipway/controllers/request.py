@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from slipway.api.v1alpha1.base import API_VERSION
+from slipway.api.v1alpha1.retrain_status import RetrainPolicyStatus
+from slipway.api.v1alpha1.rollout_commands import RequestAnswer
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec, RolloutRequestStatus
 from slipway.controllers.reading import read_spec
@@ -20,7 +22,7 @@ _WAYS_BACK = ("Abort", "Rollback")
 
 
 class RequestController:
-    """Observes a RolloutRequest, and what its rollout answers."""
+    """Observes a RolloutRequest, and what its target answers."""
 
     kind = "RolloutRequest"
 
@@ -47,20 +49,20 @@ class RequestController:
         return request.decide(snapshot, now)
 
 
-def open_requests(namespace: str, rollout: str, world: World) -> tuple[Request, ...]:
-    """RolloutRequests of a rollout that have no final answer in their own status."""
-    return tuple(_open(namespace, rollout, world))
+def open_requests(kind: str, namespace: str, name: str, world: World) -> tuple[Request, ...]:
+    """RolloutRequests to an object that have no final answer in their own status."""
+    return tuple(_open(kind, namespace, name, world))
 
 
-def _open(namespace: str, rollout: str, world: World) -> Iterator[Request]:
+def _open(kind: str, namespace: str, name: str, world: World) -> Iterator[Request]:
     for obj in world.list("RolloutRequest", namespace, {}):
         metadata = obj["metadata"]
         named = ((obj.get("spec") or {}).get("target") or {}).get("name")
         answered = (obj.get("status") or {}).get("phase") in ANSWERED
-        if named != rollout or answered or metadata.get("deletionTimestamp"):
+        if named != name or answered or metadata.get("deletionTimestamp"):
             continue
         spec, _, inactive = read_spec("RolloutRequest", RolloutRequestSpec, obj)
-        if spec is not None and spec.target.kind == "ModelRollout" and not inactive:
+        if spec is not None and spec.target.kind == kind and not inactive:
             yield Request(metadata["uid"], metadata["name"], _created(obj), spec)
 
 
@@ -70,13 +72,18 @@ def _target(obj: Object, spec: RolloutRequestSpec, world: World) -> Target | Non
     if found is None:
         return None
     leaving = bool(found["metadata"].get("deletionTimestamp"))
-    if spec.target.kind != "ModelRollout":
-        return Target(leaving=leaving)
+    uid = obj["metadata"]["uid"]
+    if spec.target.kind == "RetrainPolicy":
+        policy = RetrainPolicyStatus.model_validate(found.get("status") or {})
+        return Target(_answer(policy.requests, uid), leaving)
     status = ModelRolloutStatus.model_validate(found.get("status") or {})
-    answer = next((each for each in status.requests if each.uid == obj["metadata"]["uid"]), None)
     stage = status.stage
     on_its_way = stage is not None and stage.type == ROLLBACK and stage.route_observed_at is None
-    return Target(answer, leaving, carried=spec.action not in _WAYS_BACK or not on_its_way)
+    return Target(_answer(status.requests, uid), leaving, carried=spec.action not in _WAYS_BACK or not on_its_way)
+
+
+def _answer(answers: Sequence[RequestAnswer], uid: str) -> RequestAnswer | None:
+    return next((each for each in answers if each.uid == uid), None)
 
 
 def _created(obj: Object) -> datetime:

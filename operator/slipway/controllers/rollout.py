@@ -11,9 +11,14 @@ from slipway.controllers.reading import read_spec
 from slipway.controllers.request import open_requests
 from slipway.controllers.rollout_batch import batch
 from slipway.controllers.rollout_children import children, task_of
+from slipway.controllers.rollout_contents import contents
+from slipway.controllers.rollout_definitions import with_definitions
 from slipway.controllers.rollout_evidence import Judged, gather
 from slipway.controllers.rollout_log import logged
 from slipway.controllers.rollout_metrics import metrics_of
+from slipway.controllers.rollout_shadow import before_mirror
+from slipway.controllers.task_models import carried
+from slipway.core.definitions.changes import read_fingerprints
 from slipway.core.desired.network_policy import read_reachable
 from slipway.core.ledger.book import to_ask
 from slipway.core.plan import Plan, Unavailable
@@ -32,19 +37,23 @@ class RolloutController:
     async def observe(self, obj: Object, world: World, now: datetime) -> Snapshot:
         """Reads everything that a decision needs; evidence only while something is being judged."""
         snapshot = children(parsed(obj, installation(world.settings)), world)
-        snapshot = replace(snapshot, requests=open_requests(snapshot.namespace, snapshot.name, world))
+        requests = open_requests(self.kind, snapshot.namespace, snapshot.name, world)
+        snapshot = replace(snapshot, requests=requests, outcomes=world.outcomes(snapshot.uid))
         if snapshot.spec is None or snapshot.deleting:
             return snapshot
         spec, name = snapshot.spec, snapshot.spec.task_ref.name
-        task, model = task_of(name, snapshot.namespace, world), await _model(spec, world)
+        task, model = task_of(name, snapshot.namespace, world), await _model(spec, snapshot.namespace, world)
         snapshot = replace(snapshot, task=task.exists, positive=task.positive, latency=task.latency, model=model)
+        snapshot = replace(snapshot, contents=await contents(snapshot, world))
+        snapshot = with_definitions(replace(snapshot, paired=task.paired), task.definitions, world)
         snapshot = replace(batch(snapshot, name, world), metrics=metrics_of(spec, task, world))
         run = to_ask(snapshot.status.ledger)
         snapshot = replace(snapshot, archived=await world.run_tags(run)) if run else snapshot
         if snapshot.batch is not None:
             return snapshot
         evidence, log = await gather(snapshot, world, now, self._judged), await logged(snapshot, world, now)
-        return replace(snapshot, evidence=evidence, log=log)
+        before = await before_mirror(snapshot, world, now)
+        return replace(snapshot, evidence=evidence, log=log, before_mirror=before)
 
     def decide(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Pure."""
@@ -55,12 +64,15 @@ def installation(settings: Settings) -> Installation:
     """The part of the settings that a rollout needs."""
     return Installation(
         mlflow=settings.mlflow,
+        mlflow_secret=settings.mlflow_secret,
         builder_image=settings.builder_image,
         buildah_image=settings.buildah_image,
         buildah_seccomp_profile=settings.buildah_seccomp_profile,
+        pipelines_image=settings.pipelines_image,
         base_image=settings.base_image,
         registry=settings.registry,
         registry_plain_http=settings.registry_plain_http,
+        read_secrets=settings.read_secrets,
         reachable=read_reachable(settings.serving_egress),
     )
 
@@ -86,19 +98,23 @@ def parsed(obj: Object, settings: Installation) -> Snapshot:
     )
 
 
-async def _model(spec: ModelRolloutSpec, world: World) -> Resolved | Unavailable | None:
+async def _model(spec: ModelRolloutSpec, namespace: str, world: World) -> Resolved | Unavailable | None:
     source = spec.model
     if source is not None and source.image is not None:
         return finished_image(source.image.image)
     if source is not None and source.run is not None:
-        missing = await world.model_run(source.run.uri)
-        return missing or Resolved(name="", version=source.run.uri, run=run_of(source.run.uri))
+        missing, run = await world.model_run(source.run.uri), run_of(source.run.uri)
+        trained = carried(world.list("TrainingRun", namespace, {}), run)
+        return missing or Resolved(name="", version=source.run.uri, run=run, definitions=trained)
     if source is None or source.mlflow is None:
         return None
     found = await world.model_version(source.mlflow.name, source.mlflow.version, source.mlflow.alias)
     if isinstance(found, Unavailable):
         return found
-    return Resolved(found.name, found.version, found.digest, found.evaluation, cause=found.cause, run=found.run)
+    return Resolved(
+        found.name, found.version, found.digest, found.evaluation, cause=found.cause, run=found.run,
+        definitions=read_fingerprints(found.definitions),
+    )  # fmt: skip
 
 
 def run_of(uri: str) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from slipway.api.v1alpha1.base import API_VERSION
+from slipway.api.v1alpha1.fingerprints import Inputs
 from slipway.api.v1alpha1.trainingrun import TrainingRunSpec, TrainingRunStatus
 from slipway.controllers.reading import invalidity, read_spec
 from slipway.core import training
+from slipway.core.definitions.changes import read_inputs
 from slipway.core.desired.training_job import RUN_LABEL, job_name
-from slipway.core.plan import ObjectKey, Plan
-from slipway.core.training import TrainingSnapshot
+from slipway.core.plan import ObjectKey, Plan, Unavailable
+from slipway.core.references import task_name
+from slipway.core.training import ENDED, TrainingSnapshot
 from slipway.runtime.world import Object, World
 
 
@@ -20,7 +23,7 @@ class TrainingController:
     kind = "TrainingRun"
 
     async def observe(self, obj: Object, world: World, now: datetime) -> TrainingSnapshot:
-        """Reads the cache only: nothing here waits."""
+        """Reads the cache; once, when the run has ended with a model, MLflow."""
         metadata = obj["metadata"]
         namespace, name = metadata["namespace"], metadata["name"]
         spec, invalid, inactive = read_spec(self.kind, TrainingRunSpec, obj)
@@ -37,11 +40,14 @@ class TrainingController:
             invalid=invalid,
             inactive=inactive,
             task=task["spec"] if task else None,
+            task_uid=task["metadata"]["uid"] if task else "",
             task_invalid=invalidity("ModelTask", task) if task else "",
             job=job,
             pods=_pods(job, namespace, name, world),
             image=world.settings.pipelines_image,
             mlflow=world.settings.mlflow,
+            mlflow_secret=world.settings.mlflow_secret,
+            inputs=await _inputs(obj, world),
         )
 
     def decide(self, snapshot: TrainingSnapshot, now: datetime) -> Plan:
@@ -50,8 +56,17 @@ class TrainingController:
 
 
 def _task(run: Object, namespace: str, world: World) -> Object | None:
-    name = ((run.get("spec") or {}).get("taskRef") or {}).get("name", "")
-    return world.get(ObjectKey(API_VERSION, "ModelTask", namespace, name))
+    return world.get(ObjectKey(API_VERSION, "ModelTask", namespace, task_name(run)))
+
+
+async def _inputs(run: Object, world: World) -> Inputs | Unavailable | None:
+    """What MLflow says of the features and the data of a run that has made a model; None where status has it already,
+    or there is none."""
+    status = run.get("status") or {}
+    if status.get("phase") not in ENDED or not status.get("modelDigest") or status.get("inputs") is not None:
+        return None
+    tags = await world.run_tags(status["runId"])
+    return read_inputs({} if isinstance(tags, Unavailable) and tags.reason == "RunNotFound" else tags)
 
 
 def _pods(job: Object | None, namespace: str, run: str, world: World) -> tuple[Object, ...]:

@@ -73,8 +73,10 @@ def cron_job_agrees(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 def policy_agrees(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a live NetworkPolicy allows exactly what is wanted: in its rules an absent member means everything."""
     ours, theirs = wanted["spec"], live.get("spec") or {}
-    exact = all(theirs.get(key) == ours[key] for key in ("podSelector", "policyTypes", "egress"))
-    return _metadata_says(live["metadata"], wanted["metadata"]) and exact and not theirs.get("ingress")
+    exact = all(
+        (theirs.get(key) or None) == ours.get(key) for key in ("podSelector", "policyTypes", "egress", "ingress")
+    )
+    return _metadata_says(live["metadata"], wanted["metadata"]) and exact
 
 
 def route_agrees(live: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

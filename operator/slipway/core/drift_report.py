@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from slipway.api.v1alpha1.retrainpolicy import FeatureDrift, RetrainPolicySpec
+from slipway.api.v1alpha1.retrain_status import FeatureDrift
+from slipway.api.v1alpha1.retrainpolicy import RetrainPolicySpec
 from slipway.core.drift import Look
+from slipway.core.metric_trigger import MetricLook
+from slipway.core.performance_look import PerformanceLook
 
 _RANK = {"Unknown": 0, "InsufficientData": 1, "Stable": 2, "Drifted": 3}
 _STEP = 0.05
@@ -14,17 +17,17 @@ _FEW_ROWS = 50
 
 
 def features_to_show(
-    before: Sequence[FeatureDrift], looks: Iterable[Look], spec: RetrainPolicySpec | None
+    before: Sequence[FeatureDrift], looks: Iterable[Look | MetricLook | PerformanceLook], spec: RetrainPolicySpec | None
 ) -> tuple[FeatureDrift, ...]:
     """The features as status shows them: the last ones, unless a verdict changed or an index moved by 5% of its bound.
 
     Of several triggers the one with the worst news about a feature is shown. While nothing can be measured the last
     measurement stays: the conditions say that it is old.
     """
-    looks = tuple(looks)
-    if any(look.problem is not None for look in looks) or not looks:
+    drifts = [look for look in looks if isinstance(look, Look)]
+    if any(look.problem is not None for look in drifts) or not drifts:
         return tuple(before)
-    found = _worst(looks)
+    found = _worst(drifts)
     return found if _is_news(before, found, _smallest_bound(spec)) else tuple(before)
 
 
@@ -43,8 +46,8 @@ def _severity(feature: FeatureDrift) -> tuple[int, float]:
 
 
 def _smallest_bound(spec: RetrainPolicySpec | None) -> float:
-    drifts = [trigger.drift for trigger in spec.triggers if trigger.drift is not None] if spec else []
-    return min((float(drift.psi.value) for drift in drifts if drift.psi is not None), default=0.2)
+    judged = [each.drift or each.predictions for each in spec.triggers] if spec else []
+    return min((float(each.psi.value) for each in judged if each is not None and each.psi is not None), default=0.2)
 
 
 def _is_news(before: Sequence[FeatureDrift], found: Sequence[FeatureDrift], bound: float) -> bool:

@@ -1,29 +1,25 @@
-"""What was measured of the two arms of a comparison, as values; and the texts of the questions to Prometheus.
+"""What was measured of the two arms of a comparison, as values.
 
-The same few texts serve a whole shard of the rollouts that are being judged and whose epochs fall into the same window
-class (rule 10): what nobody judges, and what ended an hour ago, costs Prometheus nothing. `collect` picks one rollout's
-part of the answers.
+The questions to Prometheus (`evidence_queries`) serve a whole shard of the rollouts that are being judged and whose
+epochs fall into the same window class: what nobody judges, and what ended an hour ago, costs Prometheus nothing.
+`collect` picks one rollout's part of the answers.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from slipway.core.plan import Unavailable
+from slipway.core.readings import Reading
 from slipway.statistics.ratios import Moments
 from slipway.statistics.sketch import Distinct, distinct
 
 STALE_AFTER = 60.0
 """Seconds after which the newest scrape of an arm counts as stale."""
-
-_WINDOWS = ((300, "5m"), (900, "15m"), (3600, "1h"), (21600, "6h"), (86400, "1d"), (604800, "7d"))
-_BY = "rollout,revision,traffic,epoch"
-
-SHARD = 50
-"""Most rollouts that one text names: 50 names are 3 KiB, well within what any server or proxy takes as an address."""
 
 
 class Sample(Protocol):
@@ -60,9 +56,14 @@ class Arm:
     class_moments: Mapping[str, Moments] = field(default_factory=dict)
     class_counts: Mapping[str, float] = field(default_factory=dict)
     latency: Histogram | None = None
+    missing: Mapping[str, float] = field(default_factory=dict)
+    present: Mapping[str, float] = field(default_factory=dict)
+    """Values by feature that came, and that did not, with requests of all epochs in the time that is judged."""
     exposures: Distinct | None = None
     ratios: Mapping[str, Moments] = field(default_factory=dict)
     """Metrics that only some rollouts ask for, by the key of their `RatioMetric`."""
+    points: Mapping[str, Reading] = field(default_factory=dict)
+    """What templates read by key: bare numbers of the moment, and counts of a webhook or a Job."""
     scraped: float | None = None
     """Age in seconds of the newest scrape."""
 
@@ -78,7 +79,8 @@ class Arm:
 class Evidence:
     """Both arms of one epoch; `age` is that of the epoch in seconds, `assigned` whether entities were assigned.
 
-    `missing` says of a metric among an arm's ratios why nobody could answer.
+    `missing` says of a metric among an arm's ratios and points why nobody could answer; `windows` is what the latest
+    window alone brought, by its length in seconds.
     """
 
     candidate: Arm
@@ -86,6 +88,13 @@ class Evidence:
     age: float
     assigned: bool
     missing: Mapping[str, str] = field(default_factory=dict)
+    windows: Mapping[float, Evidence | Unavailable] = field(default_factory=dict)
+
+    def of_stable(self) -> Evidence:
+        """What it says of stable alone, as the arm that is judged."""
+        windows = {k: w.of_stable() if isinstance(w, Evidence) else w for k, w in self.windows.items()}
+        missing = {key: why for key, why in self.missing.items() if key not in self.stable.points}
+        return replace(self, candidate=self.stable, stable=Arm(), missing=missing, windows=windows)
 
 
 @dataclass(frozen=True)
@@ -98,69 +107,16 @@ class Subject:
     epoch: int
 
 
-def window(age: float) -> str:
-    """The window class that covers an epoch of `age` seconds: few classes, so that queries are shared."""
-    return next((text for limit, text in _WINDOWS if age <= limit), "30d")
-
-
-def shard(judged: Sequence[str], rollout: str) -> Sequence[str]:
-    """The rollouts that are asked for together with `rollout`, of all that are `judged`, which it is among."""
-    ordered = sorted(judged)
-    first = ordered.index(rollout) // SHARD * SHARD
-    return ordered[first : first + SHARD]
-
-
-def selector(rollouts: Sequence[str]) -> str:
-    """Label matcher of these rollouts; of all that their names may hold only the full stop means more than itself."""
-    return 'rollout=~"{}"'.format("|".join(name.replace(".", "[.]") for name in rollouts))
-
-
-def _sum(selected: str, labels: str, within: str) -> str:
-    return f"sum by ({_BY}{labels})(max_over_time({selected}[{within}]))"
-
-
-def moments_of(y: str, n: str, label: str = "", by: str = _BY) -> dict[str, str]:
-    """Sums over clusters. `y` has one series per cluster (and `label`) of each `by`, `n` one per cluster."""
-    product = f"{y} * on ({by},cluster) group_left () {n}"
-    return {
-        "clusters": f"count by ({by})({n})",
-        "y": f"sum by ({by}{label})({y})",
-        "n": f"sum by ({by})({n})",
-        "yy": f"sum by ({by}{label})(({y}) ^ 2)",
-        "nn": f"sum by ({by})(({n}) ^ 2)",
-        "yn": f"sum by ({by}{label})({product})",
-    }
-
-
-def queries(within: str, rollouts: Sequence[str]) -> Mapping[str, str]:
-    """All PromQL texts for one window class and shard, by the name under which `collect` expects their answers."""
-    of = selector(rollouts)
-    texts = {
-        "requests": _sum(f"slipway_evidence_requests{{{of}}}", ",assigned,code", within),
-        "predictions": _sum(f"slipway_evidence_predictions{{{of}}}", ",assigned,class", within),
-        "latency": _sum(f"slipway_evidence_duration_bucket{{{of}}}", ",assigned,le", within),
-        "scraped": f"time() - max by (rollout,revision)(timestamp(slipway_serving_info{{{of}}}))",
-    }
-    requests, answers = "slipway_evidence_cluster_requests", f"slipway_evidence_cluster_predictions{{{of}}}"
-    errors = moments_of(
-        _sum(f'{requests}{{{of},outcome="error"}}', ",cluster", within),
-        _sum(f"{requests}{{{of}}}", ",cluster", within),
-    )
-    classes = moments_of(_sum(answers, ",cluster,class", within), _sum(answers, ",cluster", within), label=",class")
-    texts |= {f"error_{name}": text for name, text in errors.items()}
-    texts |= {f"class_{name}": text for name, text in classes.items()}
-    registers = f"max by ({_BY},register)(max_over_time(slipway_exposure_register{{{of}}}[{within}]))"
-    texts["registers"] = f"count by ({_BY})({registers})"
-    texts["powers"] = f"sum by ({_BY})(2 ^ (-1 * {registers}))"
-    return texts
-
-
 def collect(answers: Mapping[str, Vector | Unavailable], subject: Subject, assigned: bool) -> Arm | Unavailable:
-    """One arm from the answers to `queries`; the first answer that is unavailable makes the arm so."""
-    for answer in answers.values():
+    """One arm from the answers to `queries`, or to some of them; the first that is unavailable makes the arm so, and so
+    does a count below zero: somebody forgot what was counted before the window."""
+    vectors: dict[str, list[Sample]] = defaultdict(list)
+    for name, answer in answers.items():
         if isinstance(answer, Unavailable):
             return answer
-    vectors = {name: _of(answer, subject) for name, answer in answers.items() if not isinstance(answer, Unavailable)}
+        vectors[name] = _of(answer, subject)
+        if name != "scraped" and any(sample.value < 0 for sample in vectors[name]):
+            return Unavailable("CountsWentBack", "counts of this window are below those before it: a counter was reset")
     flagged = {name: [s for s in vectors[name] if not assigned or s.labels.get("assigned") == "true"]
                for name in ("requests", "predictions", "latency")}  # fmt: skip
     codes = _summed(flagged["requests"], "code")
@@ -170,7 +126,9 @@ def collect(answers: Mapping[str, Vector | Unavailable], subject: Subject, assig
         error_moments=_error_moments(vectors) if assigned else None,
         class_moments=_class_moments(vectors) if assigned else {},
         class_counts=_summed(flagged["predictions"], "class"),
-        latency=_histogram(flagged["latency"]),
+        latency=histogram(flagged["latency"]),
+        missing=_summed(vectors["missing"], "feature"),
+        present=_summed(vectors["present"], "feature"),
         exposures=_exposures(vectors["registers"], vectors["powers"]),
         scraped=_scraped(vectors["scraped"]),
     )
@@ -231,7 +189,8 @@ def _class_moments(vectors: Mapping[str, list[Sample]]) -> dict[str, Moments]:
     return found
 
 
-def _histogram(vector: Iterable[Sample]) -> Histogram | None:
+def histogram(vector: Iterable[Sample]) -> Histogram | None:
+    """Counts by the label `le`; None without an infinite edge, which every histogram has."""
     try:
         by_edge = {float(edge): count for edge, count in _summed(vector, "le").items()}
     except ValueError:

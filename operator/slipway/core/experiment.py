@@ -17,12 +17,13 @@ from slipway.api.v1alpha1.abtest import ABTest
 from slipway.statistics import group_sequential
 from slipway.statistics.duration import Arrivals, Duration, days_until
 from slipway.statistics.estimates import Estimate, arms, difference, relative, share_of_events
+from slipway.statistics.first_passage import closing_bound
 from slipway.statistics.group_sequential import Spending, boundaries, obrien_fleming, pocock
-from slipway.statistics.horizon import closing_bound, horizon
+from slipway.statistics.horizon import horizon
 from slipway.statistics.hypotheses import Hypothesis
 from slipway.statistics.power import Allocation, Metric, detectable_effect, entities_needed, pilot_metric
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Moments
-from slipway.statistics.sequential import Design, bounds, interval
+from slipway.statistics.sequential import Design, after_restarts, bounds, interval
 
 Kind = Literal["Absolute", "Relative"]
 LOOKS = 56
@@ -41,17 +42,19 @@ def hypothesis_of(test: ABTest) -> Hypothesis:
     return Hypothesis(test.better, test.hypothesis.type, margin)
 
 
-def design_of(test: ABTest) -> Design:
+def design_of(test: ABTest, restarts: int = 0) -> Design:
     """The effect to be found and its errors. Non-inferiority has to tell no effect from the margin, so that the margin
-    is its effect; half of alpha is a false promotion and half a false rollback."""
+    is its effect; half of alpha is a false promotion and half a false rollback. Evidence that began anew has a share of
+    alpha."""
     accepted = test.hypothesis.non_inferiority
     effect = accepted.margin if accepted is not None else test.effect.value
-    return Design(float(effect.value), float(test.alpha.fraction), float(test.power.fraction))
+    alpha = after_restarts(float(test.alpha.fraction), restarts)
+    return Design(float(effect.value), alpha, float(test.power.fraction))
 
 
-def inflation_of(test: ABTest) -> float:
+def inflation_of(test: ABTest, restarts: int = 0) -> float:
     """How many times a fixed test the experiment takes at most, for its power."""
-    return _inflation(design_of(test), planned_looks(test), spending_of(test))
+    return _inflation(design_of(test, restarts), planned_looks(test), spending_of(test))
 
 
 @lru_cache(maxsize=64)
@@ -91,10 +94,10 @@ class Judged:
     fraction: float
 
 
-def sequence(effect: Estimate, test: ABTest, last: bool) -> Judged:
+def sequence(effect: Estimate, test: ABTest, last: bool, restarts: int = 0) -> Judged:
     """The confidence sequence of now; the `last` look, at an end that was fixed before the start, spends what is left
     of the error."""
-    design = design_of(test)
+    design = design_of(test, restarts)
     fraction = float(effect.information / design.information)
     if last and fraction > 0:
         low, high = interval(effect, np.asarray(closing_bound(fraction, design)))
@@ -103,21 +106,21 @@ def sequence(effect: Estimate, test: ABTest, last: bool) -> Judged:
     return Judged(float(effect.value), float(low), float(high), fraction)
 
 
-def look(effect: Estimate, test: ABTest, before: Sequence[float], last: bool) -> Judged:
+def look(effect: Estimate, test: ABTest, before: Sequence[float], last: bool, restarts: int = 0) -> Judged:
     """A planned look after those at the fractions `before`, of the planned (inflated) information.
 
     A repeated confidence interval (Jennison, Turnbull 1989). Raises ValueError unless information has grown.
     """
-    design = design_of(test)
-    fractions = [*before, planned_fraction(effect, test)]
+    design = design_of(test, restarts)
+    fractions = [*before, planned_fraction(effect, test, restarts)]
     multiple = boundaries(fractions, design.tail, spending_of(test), final=last)[-1]
     low, high = interval(effect, np.asarray(multiple))
     return Judged(float(effect.value), float(low), float(high), float(effect.information / design.information))
 
 
-def planned_fraction(effect: Estimate, test: ABTest) -> float:
+def planned_fraction(effect: Estimate, test: ABTest, restarts: int = 0) -> float:
     """Information so far as a share of what a group-sequential plan ends with."""
-    return float(effect.information / (design_of(test).information * inflation_of(test)))
+    return float(effect.information / (design_of(test, restarts).information * inflation_of(test, restarts)))
 
 
 def look_is_due(test: ABTest, taken: int, fraction: float) -> bool:
@@ -157,15 +160,19 @@ def piloted(pilot: Moments, entities: float, events: bool) -> Metric:
     return Metric(float(found.value), math.sqrt(float(found.variance) * entities))
 
 
-def sized(test: ABTest, metric: Metric, arrivals: Arrivals, share: float) -> Size:
-    """The size of an experiment whose candidate gets `share` of the entities.
+def sized(
+    test: ABTest, metric: Metric, arrivals: Arrivals, share: float, restarts: int = 0, days: float | None = None
+) -> Size:
+    """The size of an experiment whose candidate gets `share` of the entities, with `days` until its end (by default all
+    of them).
 
     Raises ValueError for a relative effect on a metric of zero.
     """
-    design, allocation, inflation = design_of(test), Allocation(share, 1 - share), inflation_of(test)
+    design, allocation = design_of(test, restarts), Allocation(share, 1 - share)
+    inflation = inflation_of(test, restarts)
     kind: Kind = test.effect.kind
     needed = entities_needed(metric, kind, design, allocation, inflation)
-    limit = test.at_most.seconds / DAY_SECONDS
+    limit = days if days is not None else test.at_most.seconds / DAY_SECONDS
     took: Duration = days_until(arrivals, needed, max(FOREVER, limit))
     reachable = arrivals.distinct(limit)
     found = detectable_effect(metric, kind, design, reachable, allocation, inflation) if reachable > 0 else None

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from slipway.api.v1alpha1.gates import ACTIVE_METRICS, Gate
+from slipway.api.v1alpha1.gates import ACTIVE_METRICS, PREDICTION_SHIFT, Gate
+from slipway.api.v1alpha1.metrics import PAIRED
 from slipway.core.evidence import Arm, Evidence
+from slipway.core.gate_words import sentence
 from slipway.core.measures import (
     Certainty,
     Context,
@@ -24,11 +26,15 @@ from slipway.core.measures import (
     positive_rate,
     request_rate,
 )
+from slipway.core.metric_source import is_read, key_of
+from slipway.core.missing_values import MISSING_RATE, missing_rate
+from slipway.core.pairs import PairedEvidence, uncovered, undefined
+from slipway.core.pairs import measured as measured_pairs
 from slipway.core.percentiles import latency
 from slipway.core.plan import Unavailable
+from slipway.core.prediction_shift import prediction_shift
 from slipway.core.primary import SHARE_UNITS, TaskMetrics
-from slipway.core.ratio_metrics import template_key, unusable
-from slipway.core.template_gate import template_ratio
+from slipway.core.template_gate import template_metric
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Confidence
 
 Verdict = Literal["Pass", "Breach", "Wait", "Invalid", "Unknown"]
@@ -44,6 +50,12 @@ _MEASURES: Mapping[str, Measure] = {
     "latency_p50": latency,
     "latency_p95": latency,
     "latency_p99": latency,
+    PREDICTION_SHIFT: prediction_shift,
+    MISSING_RATE: missing_rate,
+}
+_BOUND_ONLY: Mapping[str, str] = {
+    "request_rate": "arms of different shares have different rates",
+    PREDICTION_SHIFT: "it is a comparison with stable already",
 }
 
 
@@ -64,7 +76,8 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Case:
-    """One gate before its judge. `comparisons` is how many enforced gates times stages may breach by chance."""
+    """One gate before its judge. `comparisons` is how many enforced gates times stages may breach by chance, `window`
+    the number of the window that is judged, 0 for the sum since evidence began."""
 
     gate: Gate
     evidence: Evidence | Unavailable | None
@@ -72,10 +85,14 @@ class Case:
     planned: float = 1000.0
     comparisons: int = 1
     metrics: TaskMetrics = field(default_factory=TaskMetrics)
+    window: int = 0
+    pairs: PairedEvidence = None
 
     @property
     def certainty(self) -> Certainty:
-        return Certainty(Confidence(ALPHA, self.planned), Confidence(ALPHA / max(1, self.comparisons), self.planned))
+        """Each window is another chance to err: those of window k are divided by k (k + 1), which sums to the whole."""
+        alpha = ALPHA / (self.window * (self.window + 1)) if self.window else ALPHA
+        return Certainty(Confidence(alpha, self.planned), Confidence(alpha / max(1, self.comparisons), self.planned))
 
 
 Check = Callable[[Case], Judgement | None]
@@ -100,18 +117,41 @@ def _measurable(case: Case) -> Judgement | None:
         return _unknown(wrong) if wrong else None
     if case.gate.metric not in ACTIVE_METRICS:
         return _unknown(f"{case.gate.metric} is not measured by this version")
-    if case.gate.metric == "request_rate" and case.gate.bound is None:
-        return Judgement("Invalid", "request_rate takes a bound only: arms of different shares have different rates")
+    alone = _BOUND_ONLY.get(case.gate.metric, "")
+    if alone and case.gate.bound is None:
+        return Judgement("Invalid", f"{case.gate.metric} takes a bound only: {alone}")
     return None
+
+
+def _paired(case: Case) -> Judgement | None:
+    """A gate on pairs is judged by them alone."""
+    if case.gate.metric not in PAIRED:
+        return None
+    if case.pairs is None:
+        return _unknown("no pairs are compared: set predictionLog")
+    if isinstance(case.pairs, Unavailable):
+        return _unknown(case.pairs.message)
+    wrong = undefined(case.gate, case.pairs) or uncovered(case.pairs)
+    if wrong:
+        return Judgement("Invalid", wrong, samples=case.pairs.pairs)
+    found = measured_pairs(case.gate, case.pairs, case.certainty)
+    if found is None:
+        message = f"too little to judge: {case.pairs.pairs} pairs, which need {MINIMUM_CLUSTERS} occupied groups"
+        return Judgement("Unknown", message, samples=case.pairs.pairs)
+    return _verdict(case.gate, found)
 
 
 def _unusable(case: Case) -> str:
     """Why a gate's template gives nothing; empty when it does."""
     name = case.gate.template.name if case.gate.template is not None else ""
-    wrong = unusable(name, case.metrics.templates.get(name))
-    if not wrong and isinstance(case.evidence, Evidence):
-        wrong = case.evidence.missing.get(template_key(name), "")
-    return wrong
+    template = case.metrics.templates.get(name)
+    if template is None:
+        return f"there is no usable MetricTemplate {name}"
+    if not isinstance(case.evidence, Evidence):
+        return ""
+    key = key_of(case.gate, template)
+    unread = is_read(template) and key not in case.evidence.candidate.points
+    return case.evidence.missing.get(key, f"nobody has read MetricTemplate {name} yet" if unread else "")
 
 
 def _available(case: Case) -> Judgement | None:
@@ -125,7 +165,7 @@ def _available(case: Case) -> Judgement | None:
 def _arms(case: Case) -> list[tuple[str, Arm]]:
     assert isinstance(case.evidence, Evidence)
     arms = [("candidate", case.evidence.candidate)]
-    return arms if case.gate.bound is not None else [*arms, ("stable", case.evidence.stable)]
+    return arms if case.gate.absolute else [*arms, ("stable", case.evidence.stable)]
 
 
 def _fresh(case: Case) -> Judgement | None:
@@ -144,10 +184,11 @@ def _present(case: Case) -> Judgement | None:
 
 def _compared(case: Case) -> Judgement | None:
     assert isinstance(case.evidence, Evidence)
-    measure = _MEASURES[case.gate.metric] if case.gate.metric is not None else template_ratio
+    measure = _MEASURES[case.gate.metric] if case.gate.metric is not None else template_metric
     template = case.metrics.templates.get(case.gate.template.name) if case.gate.template is not None else None
     events = template is not None and template.unit in SHARE_UNITS
-    measured = measure(case.gate, case.evidence, Context(case.positive, case.certainty, events))
+    key = key_of(case.gate, template) if template is not None else ""
+    measured = measure(case.gate, case.evidence, Context(case.positive, case.certainty, events, key))
     if not measured:
         least = min(int(arm.requests or 0) for _, arm in _arms(case))
         need = f"{MINIMUM_CLUSTERS} groups of entities" if case.evidence.assigned else "enough requests"
@@ -156,7 +197,7 @@ def _compared(case: Case) -> Judgement | None:
     return min(judged, key=lambda judgement: _WORST.index(judgement.verdict))
 
 
-CHAIN: tuple[Check, ...] = (_measurable, _available, _fresh, _present, _compared)
+CHAIN: tuple[Check, ...] = (_measurable, _paired, _available, _fresh, _present, _compared)
 
 
 def _verdict(gate: Gate, measured: Measured) -> Judgement:
@@ -172,7 +213,7 @@ def _verdict(gate: Gate, measured: Measured) -> Judgement:
         verdict = "Pass"
     shown = measured.breaching if verdict == "Breach" else measured.passing
     return Judgement(
-        verdict, _sentence(gate, measured, verdict), measured.value, shown.low, shown.high, measured.limit,
+        verdict, sentence(gate, measured, verdict), measured.value, shown.low, shown.high, measured.limit,
         int(measured.samples), measured.stable, measured.unit,
     )  # fmt: skip
 
@@ -180,51 +221,3 @@ def _verdict(gate: Gate, measured: Measured) -> Judgement:
 def _clears(gate: Gate, measured: Measured) -> bool:
     low, high, limit = measured.passing.low, measured.passing.high, measured.limit
     return {"<=": high <= limit, "<": high < limit, ">=": low >= limit, ">": low > limit}[gate.op]
-
-
-def shown(value: float | None, unit: Unit) -> str:
-    """A number as a person reads it: shares in percent, latencies in milliseconds, or seconds from one on."""
-    if value is None or math.isnan(value):
-        return ""
-    if math.isinf(value):
-        return "unbounded"
-    if unit == "share":
-        return f"{_digits(value * 100)}%"
-    if unit == "seconds":
-        return f"{_digits(value * 1000)}ms" if value < 0.9995 else f"{_digits(value)}s"
-    return _digits(value)
-
-
-def _digits(value: float) -> str:
-    """Three significant digits, never with an exponent above them."""
-    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
-
-
-def _named(gate: Gate) -> str:
-    return gate.metric or (gate.template.name if gate.template is not None else "")
-
-
-def _sentence(gate: Gate, measured: Measured, verdict: Verdict) -> str:
-    bound = measured.breaching if verdict == "Breach" else measured.passing
-    low, high = shown(bound.low, measured.unit), shown(bound.high, measured.unit)
-    relation = {
-        "Pass": "clears", "Breach": "violates", "Wait": "does not yet decide", "Invalid": "cannot be held against",
-    }.get(verdict, "says nothing of")  # fmt: skip
-    how = (
-        " as a ratio to stable"
-        if gate.ratio_to_stable
-        else " as a difference to stable"
-        if gate.difference_to_stable
-        else ""
-    )
-    if measured.unit == "seconds":
-        how = ""
-    counted = "requests" if gate.metric is not None else "counted by its denominator"
-    text = (
-        f"{_named(gate)}{how} is {shown(measured.value, measured.unit) or 'unknown'}, between {low} and {high}: "
-        f"{relation} {gate.op} {shown(measured.limit, measured.unit)} over {int(measured.samples)} {counted}"
-    )
-    notes = [measured.note] if measured.note else []
-    if gate.window is not None or gate.failures > 1:
-        notes.append("cumulative since the epoch began: this version applies neither window nor failures")
-    return f"{text} ({'; '.join(notes)})" if notes else text

@@ -98,3 +98,8 @@ def _condition(said: Said, before: Condition | None, generation: int, now: datet
 def as_written(status: ConditionedStatus) -> Mapping[str, Any]:
     """The status as the API server keeps it: camelCase, nothing that is only a default."""
     return status.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def is_true(conditions: Any, kind: str) -> bool:
+    """Whether a list of conditions holds `kind` with status True."""
+    return any(c.get("type") == kind and c.get("status") == "True" for c in conditions or ())

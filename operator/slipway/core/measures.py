@@ -52,16 +52,18 @@ class Measured:
     stable: float | None = None
     breach_limit: float | None = None
     note: str = ""
+    counted: str = "requests"
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a metric needs beside the evidence: the class that counts as positive, how sure to be, and whether the
-    gate's template counts events among trials."""
+    """What a metric needs beside the evidence: the class that counts as positive, how sure to be, whether the gate's
+    template counts events among trials, and the key of what it measures."""
 
     positive: str
     certainty: Certainty
     events: bool = False
+    key: str = ""
 
 
 Measure = Callable[[Gate, Evidence, Context], tuple[Measured, ...] | None]
@@ -104,15 +106,16 @@ def _class_shares(
 ) -> tuple[Measured, ...] | None:
     found: list[Measured] = []
     for label in labels:
-        ours = _class_of(evidence.candidate, label, evidence.assigned)
-        measured = compare(gate, ours, _class_of(evidence.stable, label, evidence.assigned), certainty)
+        ours = share_of_class(evidence.candidate, label, evidence.assigned)
+        measured = compare(gate, ours, share_of_class(evidence.stable, label, evidence.assigned), certainty)
         if measured is None:
             return None
         found.append(replace(measured, note=", ".join(filter(None, (f"class {label}", measured.note)))))
     return tuple(found)
 
 
-def _class_of(arm: Arm, label: str, assigned: bool) -> Share | None:
+def share_of_class(arm: Arm, label: str, assigned: bool) -> Share | None:
+    """The share of one class among an arm's answers; None while it says too little."""
     if not assigned:
         total = sum(arm.class_counts.values())
         return unclustered(arm.class_counts.get(label, 0.0), total, DESIGN_EFFECT)

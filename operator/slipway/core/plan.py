@@ -85,7 +85,31 @@ class Notice:
     message: str
 
 
-Action = Apply | Create | Delete | SetFinalizers | SetOwners | Archive
+@dataclass(frozen=True)
+class Deliver:
+    """Hands an announcement to whoever sends it; nothing waits for it, and nothing fails with it. `receiver` is the
+    name in status; `url` is that of a hook, and empty where the Secret says where to; `secret` may be empty with a
+    `url`."""
+
+    rollout: ObjectKey
+    uid: str
+    receiver: str
+    sequence: int
+    content: Mapping[str, Any]
+    url: str = ""
+    secret: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the latest attempt at an announcement; `problem` is empty once it is delivered."""
+
+    sequence: int
+    delivered: bool
+    problem: str = ""
+
+
+Action = Apply | Create | Delete | SetFinalizers | SetOwners | Archive | Deliver
 
 
 @dataclass(frozen=True)

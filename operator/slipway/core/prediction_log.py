@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from slipway.api.v1alpha1.rollout_traffic import PredictionLog
 from slipway.core.evidence import Vector
 from slipway.core.plan import Unavailable
 
@@ -12,6 +13,15 @@ FAILING = "max by (rollout, reason) (slipway_prediction_log_failing)"
 
 DROPPED = "sum by (rollout) (increase(slipway_prediction_log_dropped_total[10m]))"
 """Rows that were lost in ten minutes."""
+
+
+_SETTLE_SECONDS = 15.0
+"""After its rotation a file is closed by a writer that looks every two seconds, and is taken to the store."""
+
+
+def stored_after(log: PredictionLog) -> float:
+    """Seconds after which the rows of a request are in the store."""
+    return float(log.rotate.every.seconds) + _SETTLE_SECONDS
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.api.v1alpha1.task_quality import BusinessMetric
 from slipway.core.evidence import Arm
 from slipway.core.measures import Unit
-from slipway.core.ratio_metrics import SCORE, template_key, unusable
+from slipway.core.metric_source import template_key
+from slipway.core.ratio_metrics import SCORE, unusable
 from slipway.statistics.ratios import Moments
 
 SHARE_UNITS = ("share", "%")

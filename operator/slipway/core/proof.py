@@ -10,15 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from slipway.api.v1alpha1.rollout_status import Benchmark
+from scipy.special import betaincinv
+
+from slipway.api.v1alpha1.rollout_benchmark import ALPHA, MOST_REQUESTS, Benchmark
 from slipway.api.v1alpha1.task_label import Latency
-from slipway.core.gates import shown
-
-ATTEMPTS = 3
-"""A benchmark that shows neither is repeated; after so many it has not shown what it had to."""
-
-ALPHA = 0.05 / ATTEMPTS
-"""Error probability of each bound: that one of all attempts passes a model at its limit has 5%."""
+from slipway.core.gate_words import shown
 
 _SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _BEYOND = 10
@@ -27,6 +23,16 @@ _BEYOND = 10
 _LEAST_SECONDS, _MOST_SECONDS = 10.0, 300.0
 
 Verdict = Literal["Pass", "TooSlow", "Open"]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What answers must keep: `limits` in seconds by name of the quantile, `errors` the largest share without an answer
+    of status 200, None for any."""
+
+    limits: Mapping[str, float]
+    concurrency: int = 1
+    errors: float | None = None
 
 
 @dataclass(frozen=True)
@@ -74,32 +80,49 @@ def _seconds(value: Any) -> float:
     return math.inf if value is None else float(value)
 
 
-def limits_of(latency: Latency) -> dict[str, float]:
-    """The declared limits in seconds."""
+def demand_of(latency: Latency) -> Demand:
+    """What a task declares of its answers."""
     declared = {"p50": latency.p50, "p95": latency.p95, "p99": latency.p99}
-    return {name: limit.seconds for name, limit in declared.items() if limit is not None}
+    limits = {name: limit.seconds for name, limit in declared.items() if limit is not None}
+    return Demand(limits, latency.concurrency)
 
 
-def load_of(latency: Latency) -> Load:
-    """Enough requests to bound the strictest quantile, and so much time that a model within its limit can send them."""
-    limits = limits_of(latency)
-    beyond = round(_BEYOND / (1 - max(_SHARES[name] for name in limits)))
-    requests = max(200, beyond, 20 * latency.concurrency)
-    needed = requests * max(limits.values()) / latency.concurrency
-    return Load(requests, min(_MOST_SECONDS, max(_LEAST_SECONDS, needed)), latency.concurrency, limits)
+def share_over(name: str) -> float:
+    """The share of requests that may exceed the limit of a declared quantile: 1% for p99."""
+    return 1 - _SHARES[name]
 
 
-def verdict(limits: Mapping[str, float], measured: Measured) -> Verdict:
-    """Pass: the upper bound of every declared quantile keeps its limit. TooSlow: the lower bound of the median exceeds
-    a limit already. Else Open: a tail may be the machine's."""
-    if all(measured.quantiles[name].high <= limit for name, limit in limits.items()):
+def load_of(demand: Demand) -> Load:
+    """Enough requests to bound the strictest quantile and the errors, and so much time that a model within its limits
+    can send them."""
+    shares = [1 - _SHARES[name] for name in demand.limits] + ([demand.errors] if demand.errors else [])
+    beyond = round(_BEYOND / min(shares, default=1.0))
+    requests = min(MOST_REQUESTS, max(200, beyond, 20 * demand.concurrency))
+    needed = requests * max(demand.limits.values(), default=1.0) / demand.concurrency
+    return Load(requests, min(_MOST_SECONDS, max(_LEAST_SECONDS, needed)), demand.concurrency, demand.limits)
+
+
+def failures(measured: Measured) -> Quantile:
+    """The share of requests without an answer, with exact bounds (Clopper, Pearson 1934), each wrong with ALPHA."""
+    failed, sent = measured.failed, measured.requests
+    low = float(betaincinv(failed, sent - failed + 1, ALPHA)) if failed else 0.0
+    high = float(betaincinv(failed + 1, sent - failed, 1 - ALPHA)) if failed < sent else 1.0
+    return Quantile(failed / sent if sent else math.nan, low, high)
+
+
+def verdict(demand: Demand, measured: Measured) -> Verdict:
+    """Pass: the upper bound of every quantile keeps its limit, and that of the errors theirs. TooSlow: the lower bound
+    of the median exceeds a limit already. Else Open: a tail may be the machine's."""
+    limits = demand.limits
+    answered = demand.errors is None or failures(measured).high <= demand.errors
+    if answered and all(measured.quantiles[name].high <= limit for name, limit in limits.items()):
         return "Pass"
-    return "TooSlow" if measured.quantiles["p50"].low > min(limits.values()) else "Open"
+    slowest = min(limits.values(), default=math.inf)
+    return "TooSlow" if measured.quantiles["p50"].low > slowest else "Open"
 
 
-def benchmark(latency: Latency, measured: Measured) -> Benchmark:
+def benchmark(demand: Demand, measured: Measured) -> Benchmark:
     """The judged figures, as status keeps them."""
-    limits = limits_of(latency)
     values = {name: shown(quantile.value, "seconds") for name, quantile in measured.quantiles.items()}
     p99 = measured.quantiles["p99"]
     return Benchmark(
@@ -111,16 +134,19 @@ def benchmark(latency: Latency, measured: Measured) -> Benchmark:
         requests=measured.requests,
         failed=measured.failed,
         pauses=shown(measured.pauses, "seconds"),
-        verdict=verdict(limits, measured),
-        message=_sentence(limits, measured),
+        verdict=verdict(demand, measured),
+        message=_sentence(demand, measured),
     )
 
 
-def _sentence(limits: Mapping[str, float], measured: Measured) -> str:
-    parts = []
+def _sentence(demand: Demand, measured: Measured) -> str:
+    limits, parts = demand.limits, []
     for name, limit in limits.items():
         value, low, high = (shown(each, "seconds") for each in _figures(measured.quantiles[name]))
         parts.append(f"{name} {value} ({low} to {high}), limit {shown(limit, 'seconds')}")
+    if demand.errors is not None:
+        value, low, high = (shown(each, "share") for each in _figures(failures(measured)))
+        parts.append(f"errors {value} ({low} to {high}), limit {shown(demand.errors, 'share')}")
     if "p50" not in limits:
         parts.append(f"median {shown(measured.quantiles['p50'].value, 'seconds')}")
     sent = f"{measured.requests} requests, {measured.throughput:.3g} answers a second"

@@ -13,8 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
-from slipway.core.evidence import Subject, Vector, moments_from, moments_of, selector, window
+from slipway.core.evidence import Subject, Vector, moments_from
+from slipway.core.evidence_queries import moments_of, selector, window
+from slipway.core.metric_source import PointMetric, server_of, template_key
 from slipway.core.plan import Unavailable
+from slipway.core.readings import Server
 from slipway.statistics.ratios import Moments
 
 SCORE = "mean_score"
@@ -35,6 +38,7 @@ class RatioMetric:
     key: str
     numerator: str
     denominator: str
+    server: Server | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -61,28 +65,21 @@ MEAN_SCORE = RatioMetric(SCORE, _SCORES.format("sum"), _SCORES.format("count"))
 """Meant for probabilities: sums of scores that may be negative do not only grow, and the largest is not the last."""
 
 
-def template_key(name: str) -> str:
-    """The key of a MetricTemplate's metric."""
-    return f"template/{name}"
-
-
 def unusable(name: str, template: MetricTemplateSpec | None) -> str:
-    """Why a template gives no ratio; empty when it does."""
+    """Why a template gives no ratio over groups of entities; empty when it does."""
     if template is None:
         return f"there is no usable MetricTemplate {name}"
     if template.provider.type != "Prometheus":
-        return f"MetricTemplate {name} has a provider of type {template.provider.type}: only Prometheus is asked"
-    own = template.provider.prometheus
-    if own is not None and (own.address is not None or own.secret_ref is not None):
-        return f"MetricTemplate {name} names a server of its own: only the installation's is asked"
+        return f"MetricTemplate {name} has a provider of type {template.provider.type}: it counts no groups of entities"
     if template.numerator is None or template.denominator is None:
-        return f"MetricTemplate {name} has a bare value: only numerator and denominator are queried"
+        return f"MetricTemplate {name} has a bare value: a guardrail, not a count of groups of entities"
     return ""
 
 
 def of_template(name: str, template: MetricTemplateSpec) -> RatioMetric:
     """The metric of a template that is usable."""
-    return RatioMetric(template_key(name), template.numerator or "", template.denominator or "")
+    numerator, denominator = template.numerator or "", template.denominator or ""
+    return RatioMetric(template_key(name), numerator, denominator, server_of(template))
 
 
 def filled(text: str, within: str, rollouts: Sequence[str]) -> str:
@@ -97,6 +94,17 @@ def filled(text: str, within: str, rollouts: Sequence[str]) -> str:
         return f"{before}{matchers}" if before else f"{{{matchers}}}"
 
     return _WINDOW.sub(within, _SELECTOR.sub(matched, text))
+
+
+def of_nobody(template: MetricTemplateSpec) -> str:
+    """A text that shows whether a server understands those of a template, and costs it nothing: of no rollout."""
+    texts = [text for text in (template.numerator, template.denominator, template.value) if text is not None]
+    return " or ".join(f"count({filled(text, '1m', ['/'])})" for text in texts)
+
+
+def point_text(metric: PointMetric, rollouts: Sequence[str]) -> str:
+    """The PromQL text of a bare number."""
+    return filled(metric.text, f"{metric.window:g}s", rollouts)
 
 
 def ratio_texts(metric: RatioMetric, within: str, rollouts: Sequence[str]) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """RolloutRequest: answered once, in its status, and removed after a time.
 
-A rollout decides about it, and writes the answer into its own status (`core/rollout/requests.py`). What stands here is
+Its target decides about it, and writes the answer into its own status (`core/rollout/requests.py`,
+`core/retrain/requests.py`). What stands here is
 derived from there.
 """
 
@@ -16,7 +17,7 @@ from slipway.core.kstatus import NOT_YET_ACTIVE, Said, as_written, with_conditio
 from slipway.core.plan import Delete, Notice, ObjectKey, Plan
 
 KEPT = timedelta(hours=24)
-"""How long an answered request is there to be read; its rollout remembers it for longer."""
+"""How long an answered request is there to be read; its target remembers it for longer."""
 
 PATIENCE = timedelta(seconds=10)
 """How long a target that nobody has seen may yet appear: request and target come by watches of their own."""
@@ -26,7 +27,7 @@ ANSWERED = ("Applied", "Refused")
 
 @dataclass(frozen=True)
 class Target:
-    """The rollout that a request names. `answer` is what it says of this very request; `leaving`: it is being deleted;
+    """The object that a request names. `answer` is what it says of this very request; `leaving`: it is being deleted;
     `carried`: the gateway carries what a way back asks for, or nothing is on its way back."""
 
     answer: RequestAnswer | None = None
@@ -37,7 +38,7 @@ class Target:
 @dataclass(frozen=True)
 class RequestSnapshot:
     """One observation. `spec` is None when it does not validate, and `invalid` says why; `target` is None when there
-    is no such rollout."""
+    is no such object."""
 
     namespace: str
     name: str

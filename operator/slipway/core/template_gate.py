@@ -1,4 +1,5 @@
-"""A gate on an administrator's metric: one sum over another, against a bound or against concurrent stable."""
+"""A gate on an administrator's metric: one sum over another, or a bare number, against a bound or against concurrent
+stable."""
 
 from __future__ import annotations
 
@@ -6,15 +7,53 @@ import math
 
 from slipway.api.v1alpha1.gates import Gate
 from slipway.core.evidence import Arm, Evidence
-from slipway.core.measures import Context, Measured, compare
-from slipway.core.ratio_metrics import template_key
+from slipway.core.measures import DESIGN_EFFECT, Context, Measured, Unit, compare
+from slipway.core.metric_source import template_key
+from slipway.core.readings import Reading
 from slipway.statistics.estimates import ratio_of_sums
-from slipway.statistics.ratios import Confidence, Interval, Share, clustered
+from slipway.statistics.ratios import Confidence, Interval, Share, clustered, unclustered
 from slipway.statistics.sequences import boundary, few_clusters
 
 
-def template_ratio(gate: Gate, evidence: Evidence, context: Context) -> tuple[Measured, ...] | None:
-    """The metric's value with a variance between clusters; None while an arm says too little."""
+def template_metric(gate: Gate, evidence: Evidence, context: Context) -> tuple[Measured, ...] | None:
+    """What the template counts or reads; None while an arm says too little."""
+    ours, theirs = evidence.candidate.points.get(context.key), evidence.stable.points.get(context.key)
+    if ours is None:
+        return _counted(gate, evidence, context)
+    if ours.value is not None:
+        found = _number(gate, ours, theirs.value if theirs is not None else None)
+    else:
+        found = compare(gate, _events(ours), _events(theirs) if theirs is not None else None, context.certainty)
+    return (found,) if found is not None else None
+
+
+def _events(reading: Reading) -> Share | None:
+    """Events among trials that nobody has grouped by entity."""
+    if reading.events is None or not 0 <= reading.events <= reading.samples:
+        return None
+    return unclustered(reading.events, reading.samples, DESIGN_EFFECT)
+
+
+def _number(gate: Gate, ours: Reading, theirs: float | None) -> Measured | None:
+    """A bare number has no interval: its noise is met by windows in a row."""
+    value = ours.value if ours.value is not None else math.nan
+    if gate.bound is not None:
+        return _exactly(value, float(gate.bound.value), "number", ours, theirs)
+    if theirs is None or (gate.ratio_to_stable is not None and theirs <= 0):
+        return None  # a ratio to what is not positive means nothing
+    if gate.ratio_to_stable is not None:
+        return _exactly(value / theirs, float(gate.ratio_to_stable.value), "ratio", ours, theirs)
+    limit = float(gate.difference_to_stable.value) if gate.difference_to_stable is not None else math.nan
+    return _exactly(value - theirs, limit, "number", ours, theirs)
+
+
+def _exactly(value: float, limit: float, unit: Unit, of: Reading, theirs: float | None) -> Measured:
+    sure = Interval(value, value)
+    return Measured(value, sure, sure, limit, of.samples, unit, theirs, note="a number of the moment")
+
+
+def _counted(gate: Gate, evidence: Evidence, context: Context) -> tuple[Measured, ...] | None:
+    """The metric's value with a variance between clusters."""
     key = template_key(gate.template.name) if gate.template is not None else ""
     of = _share if context.events else _of
     ours, theirs = of(evidence.candidate, key), of(evidence.stable, key)

@@ -10,15 +10,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from slipway.api.v1alpha1.fingerprints import Inputs
+from slipway.api.v1alpha1.task_label import Label
 from slipway.api.v1alpha1.trainingrun import TrainingRunSpec, TrainingRunStatus
+from slipway.core.desired.data_access import DataAccess
+from slipway.core.desired.key_of import mlflow_login
 from slipway.core.desired.training_job import RETRIES, Attempt, job_name, suspension, training_job
 from slipway.core.kstatus import Said, as_written, inactive, reconciling, stalled, waiting, with_conditions
-from slipway.core.plan import Action, Apply, Create, Delete, Notice, ObjectKey, Plan
+from slipway.core.plan import Action, Apply, Create, Delete, Notice, ObjectKey, Plan, Unavailable
 from slipway.core.training_report import Outcome, failure, success
 from slipway.core.training_result import GRACE_SECONDS, Progress, progress
+from slipway.core.training_search import pods_of, search_ahead, search_words
 
 Object = Mapping[str, Any]
 ENDED = ("Succeeded", "Failed", "Cancelled")
+INPUTS_SECONDS = 60.0
+"""How often an MLflow that is away is asked again what a run was trained under."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class TrainingSnapshot:
     """One observation. `spec` is None when it does not validate, and `invalid` says why; `raw` is the spec as written.
 
     `task` is the spec of the ModelTask as written, None where there is no such task. `job` and `pods` are the run's.
+    `inputs` is what MLflow says of the features and data of one that has made a model, as long as status has it not.
     """
 
     namespace: str
@@ -38,11 +46,14 @@ class TrainingSnapshot:
     invalid: str = ""
     inactive: tuple[str, ...] = ()
     task: Object | None = None
+    task_uid: str = ""
     task_invalid: str = ""
     job: Object | None = None
     pods: tuple[Object, ...] = ()
     image: str = ""
     mlflow: str = ""
+    mlflow_secret: str = ""
+    inputs: Inputs | Unavailable | None = None
 
 
 def decide(snapshot: TrainingSnapshot, now: datetime) -> Plan:
@@ -59,9 +70,18 @@ def decide(snapshot: TrainingSnapshot, now: datetime) -> Plan:
         return _ended(snapshot, success(snapshot.spec, found), now)
     if found.state == "Failed":
         return _ended(snapshot, failure(found), now)
+    foreseen = _foreseen(snapshot, snapshot.spec)
     if snapshot.spec.suspend:
-        return _suspended(snapshot, now)
-    return _pursued(snapshot, snapshot.spec, found, now)
+        return _suspended(foreseen, now)
+    return _pursued(foreseen, snapshot.spec, found, now)
+
+
+def _foreseen(snapshot: TrainingSnapshot, spec: TrainingRunSpec) -> TrainingSnapshot:
+    """With the size of its search, which people see before anything starts."""
+    if snapshot.status.job == job_name(snapshot.name):
+        return snapshot
+    planned = search_ahead(spec, str((snapshot.task or {}).get("type", "")))
+    return replace(snapshot, status=snapshot.status.model_copy(update={"search": planned}))
 
 
 def _finished(snapshot: TrainingSnapshot, now: datetime) -> Plan:
@@ -69,10 +89,13 @@ def _finished(snapshot: TrainingSnapshot, now: datetime) -> Plan:
     job, actions = snapshot.job, []
     if snapshot.status.phase == "Cancelled" and job is not None and not job["metadata"].get("deletionTimestamp"):
         actions.append(_deletion(snapshot, job))
-    if snapshot.status.observed_generation == snapshot.generation:
-        return Plan(tuple(actions))
-    seen = snapshot.status.model_copy(update={"observed_generation": snapshot.generation})
-    return Plan(tuple(actions), as_written(seen))
+    wake = INPUTS_SECONDS if isinstance(snapshot.inputs, Unavailable) else None
+    seen: dict[str, Any] = {"observed_generation": snapshot.generation}
+    if isinstance(snapshot.inputs, Inputs):
+        seen["inputs"] = snapshot.inputs
+    elif snapshot.status.observed_generation == snapshot.generation:
+        return Plan(tuple(actions), requeue_after=wake)
+    return Plan(tuple(actions), as_written(snapshot.status.model_copy(update=seen)), requeue_after=wake)
 
 
 def _cancelled(snapshot: TrainingSnapshot, now: datetime) -> Plan:
@@ -88,7 +111,8 @@ def _ended(snapshot: TrainingSnapshot, outcome: Outcome, now: datetime) -> Plan:
 
 
 def _suspended(snapshot: TrainingSnapshot, now: datetime) -> Plan:
-    said = waiting("Suspended", "spec.suspend is true; set it to false to train")
+    ahead = "" if snapshot.job is not None else search_words(snapshot.status.search)
+    said = waiting("Suspended", f"spec.suspend is true; set it to false to train{ahead}")
     return replace(_told(snapshot, "Suspended", said, now), actions=_suspend(snapshot, True))
 
 
@@ -98,9 +122,8 @@ def _pursued(snapshot: TrainingSnapshot, spec: TrainingRunSpec, found: Progress,
         return _told(snapshot, "Pending", obstacle, now)
     if snapshot.status.job != job_name(snapshot.name):
         told = replace(snapshot, status=snapshot.status.model_copy(update={"job": job_name(snapshot.name)}))
-        return replace(
-            _told(told, "Pending", reconciling("Pending", "the Job is about to be made"), now), requeue_after=0.0
-        )
+        message = f"the Job is about to be made{search_words(snapshot.status.search)}"
+        return replace(_told(told, "Pending", reconciling("Pending", message), now), requeue_after=0.0)
     if found.state == "Absent":
         plan = _told(snapshot, "Pending", reconciling("Pending", "the Job has been asked for"), now)
         return replace(plan, actions=(Create(training_job(_attempt(snapshot, spec))),))
@@ -109,7 +132,8 @@ def _pursued(snapshot: TrainingSnapshot, spec: TrainingRunSpec, found: Progress,
         said = reconciling("ReportLost", "the Job's pods are gone, and their report with them; the Job is made anew")
         return replace(_told(snapshot, "Pending", said, now), actions=(_deletion(snapshot, snapshot.job),))
     phase = "Running" if found.state in ("Running", "Retrying") else "Pending"
-    plan = _told(snapshot, phase, reconciling(found.reason or "Training", _attempts(found)), now)
+    message = f"{_attempts(found)}{search_words(snapshot.status.search)}"
+    plan = _told(snapshot, phase, reconciling(found.reason or "Training", message), now)
     return replace(plan, actions=_suspend(snapshot, False), requeue_after=GRACE_SECONDS)
 
 
@@ -138,9 +162,11 @@ def _obstacle(snapshot: TrainingSnapshot, spec: TrainingRunSpec) -> tuple[Said, 
 
 def _attempt(snapshot: TrainingSnapshot, spec: TrainingRunSpec) -> Attempt:
     assert snapshot.task is not None
+    access = DataAccess(spec.data, Label.model_validate(snapshot.task["label"]))
     return Attempt(
         snapshot.namespace, snapshot.name, snapshot.uid, snapshot.task, snapshot.raw, snapshot.image, snapshot.mlflow,
-        spec.resources.train if spec.resources else None,
+        access, spec.resources.train if spec.resources else None, mlflow_login(snapshot.mlflow_secret),
+        snapshot.task_uid, pods_of(spec), spec.trainer.function,
     )  # fmt: skip
 
 

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.api.v1alpha1.trainingrun import Metric, Step, TrainingRunSpec
+from slipway.api.v1alpha1.training_trainer import Code, Search
+from slipway.api.v1alpha1.trainingrun import Metric, Reproduction, Step, TrainingRunSpec
 from slipway.core.kstatus import Said, ready, stalled
 from slipway.core.plan import Notice
 from slipway.core.training_result import Progress
 
 # Steps whose failure says something about the data; the others fail for the estimator, the machine, or the servers.
-_DATA_STEPS = ("acquire", "validate", "split")
+_DATA_STEPS = ("acquire", "validate", "deduplicate", "features", "labels", "split", "inspect")
+# What the data may say about the task's claims; anything else that a report holds is no condition of ours.
+DATA_CONDITIONS = ("LeakageDetected", "AccuracyMisleading", "JustificationUnsupported", "DataWarnings")
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,23 @@ class Outcome:
 def success(spec: TrainingRunSpec, found: Progress) -> Outcome:
     """The Job trained and evaluated a model. The run succeeds only when the model met its criteria."""
     report = found.report
+    if report.get("evaluation") == "stopped":
+        return _needless(found)
+    if report.get("evaluation") == "reproduced":
+        return _reproduced(spec, found)
     criteria = _criteria(report.get("criteria") or ())
     registered = _registered(spec, report, criteria.status == "True")
-    data = Said(
-        "DataValid", "True", "Validated", f"the content of the rows has the digest {report.get('dataDigest', '')}"
-    )
-    said = (data, criteria, registered)
+    said = (_data(report), *_justified(report), criteria, registered, *_told_by_data(report))
     fields = {
         "run_id": report["runId"],
         "version": report.get("version", ""),
         "model_digest": report.get("modelDigest", ""),
         "data_digest": report.get("dataDigest", ""),
+        "noise": report.get("noise", ""),
+        "test_openings": int(report.get("openings") or 0),
+        "prediction_digest": report.get("predictions", ""),
+        "code": _code(report),
+        "search": Search.model_validate(report["search"]) if report.get("search") else None,
         "metrics": tuple(Metric.model_validate(each) for each in report.get("metrics") or ()),
         "steps": _steps(report, ""),
         "started_at": found.began,
@@ -49,6 +58,58 @@ def success(spec: TrainingRunSpec, found: Progress) -> Outcome:
         return Outcome("Succeeded", fields, (*said, *ready("Succeeded", criteria.message)), notice)
     notice = Notice("Warning", criteria.reason, criteria.message)
     return Outcome("Failed", fields, (*said, *stalled(criteria.reason, criteria.message)), notice)
+
+
+def _needless(found: Progress) -> Outcome:
+    """The rules alone meet the criteria, and the task asks for no model then. No test row was looked at."""
+    report = found.report
+    justified = _justified(report)
+    message = f"{report['justified']['message']}; spec.rules.ifSufficient of the task is Stop: no model was trained"
+    fields = {
+        "run_id": report["runId"],
+        "data_digest": report.get("dataDigest", ""),
+        "steps": _steps(report, ""),
+        "started_at": found.began,
+        "ended_at": found.ended,
+    }
+    said = (_data(report), *justified, *_told_by_data(report), *stalled("RulesSuffice", message))
+    return Outcome("Failed", fields, said, Notice("Warning", "RulesSuffice", message))
+
+
+def _reproduced(spec: TrainingRunSpec, found: Progress) -> Outcome:
+    """An earlier run was trained again. It succeeds where it reached the level that was asked for."""
+    report = found.report
+    told = Reproduction.model_validate(report["reproduction"])
+    asked = spec.reproduces.level if spec.reproduces is not None else "Tolerance"
+    reached = told.level == "Bitwise" or told.level == asked
+    changed = f"; not as it was: {', '.join(told.differs)}" if told.differs else "; everything recorded is as it was"
+    message = f"{told.level}, largest difference {told.largest_difference}{changed}"
+    fields = {
+        "run_id": report["runId"],
+        "data_digest": report.get("dataDigest", ""),
+        "prediction_digest": report.get("predictions", ""),
+        "reproduction": told,
+        "code": _code(report),
+        "steps": _steps(report, ""),
+        "started_at": found.began,
+        "ended_at": found.ended,
+    }
+    if reached:
+        said = (Said("Reproduced", "True", told.level, message), *ready("Reproduced", message))
+        return Outcome("Succeeded", fields, said, Notice("Normal", "Reproduced", message))
+    said = (Said("Reproduced", "False", told.level, message), *stalled("NotReproduced", message))
+    return Outcome("Failed", fields, said, Notice("Warning", "NotReproduced", message))
+
+
+def _code(report: Mapping[str, Any]) -> Code | None:
+    """The user's code, of which only our own container tells."""
+    return Code.model_validate(report["code"]) if report.get("code") else None
+
+
+def _justified(report: Mapping[str, Any]) -> tuple[Said, ...]:
+    """MLJustified, as the Job found it; a report of an earlier version says nothing of it."""
+    found = report.get("justified")
+    return (Said("MLJustified", found["status"], found["reason"], found["message"]),) if found else ()
 
 
 def failure(found: Progress) -> Outcome:
@@ -63,6 +124,21 @@ def failure(found: Progress) -> Outcome:
         "ended_at": found.ended,
     }
     return Outcome("Failed", fields, said, Notice("Warning", found.reason, found.message))
+
+
+def _data(report: Mapping[str, Any]) -> Said:
+    counts = report.get("rows") or {}
+    rows = ", ".join(f"{name} {counts[name]}" for name in ("train", "validation", "test", "novel") if name in counts)
+    message = f"{counts.get('read', 'all')} rows with the digest {report.get('dataDigest', '')}; used: {rows}"
+    return Said("DataValid", "True", "Validated", message)
+
+
+def _told_by_data(report: Mapping[str, Any]) -> tuple[Said, ...]:
+    return tuple(
+        Said(each["type"], each["status"], each["reason"], each["message"])
+        for each in report.get("conditions") or ()
+        if each.get("type") in DATA_CONDITIONS and each.get("status") in ("True", "False", "Unknown")
+    )
 
 
 def _steps(report: Mapping[str, Any], failed: str, message: str = "") -> tuple[Step, ...]:
@@ -93,7 +169,8 @@ def _criterion(result: Mapping[str, Any]) -> str:
         f"{part['bound']}: measured {part.get('value') or 'nothing'}, sure of {part.get('low') or 'nothing'}"
         for part in _parts(result)
     )
-    return f"{result['name']} {'met' if result.get('met') is True else 'not met'} ({parts})"
+    note = f"; {result['note']}" if result.get("note") else ""
+    return f"{result['name']} {'met' if result.get('met') is True else 'not met'} ({parts}{note})"
 
 
 def _parts(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from slipway.core.desired.function_pod import FUNCTION
+from slipway.core.job_words import container_statuses
+
 Object = Mapping[str, Any]
 Instant = datetime | None
 # The cache of pods may lag behind that of Jobs by so many seconds.
@@ -76,7 +79,8 @@ def _failed(finish: Object, words: Object, ends: Sequence[Object], began: Instan
 
 
 def _unfinished(pods: Sequence[Object], words: Object, ends: Sequence[Object], began: Instant) -> Progress:
-    newest, error = pods[0] if pods else None, words.get("error") or {}
+    newest = next((pod for pod in pods if _running(pod)), pods[0] if pods else None)
+    error, ends = words.get("error") or {}, [end for end in ends if end.get("exitCode") != 0]
     if newest is not None and _running(newest):
         message = "the training pod is running"
         return Progress("Running", report=words, reason="Training", message=_after(message, error), began=began)
@@ -99,7 +103,7 @@ def _running(pod: Object) -> bool:
 def _obstacle(pod: Object) -> tuple[str, str]:
     """Why a pod has not started: its image, its place, or nothing in particular."""
     status = pod.get("status") or {}
-    for container in status.get("containerStatuses") or ():
+    for container in container_statuses(pod, steps=True):
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("message"):
             return waiting.get("reason") or "ContainerWaiting", waiting["message"]
@@ -109,8 +113,14 @@ def _obstacle(pod: Object) -> tuple[str, str]:
     return "Pending", "the training pod is starting"
 
 
+def _containers(pod: Object) -> Iterator[Object]:
+    """What has words for us: the container that fetches the user's code, which runs first, and the one that trains."""
+    yield from (one for one in container_statuses(pod, steps=True) if one.get("name") != FUNCTION)
+
+
 def _terminations(pod: Object) -> Iterator[Object]:
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+    """Those of the training container come first: it ran last."""
+    for container in reversed(tuple(_containers(pod))):
         if end := (container.get("state") or {}).get("terminated"):
             yield end
 

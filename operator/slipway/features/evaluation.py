@@ -49,6 +49,17 @@ def holds(condition: Node, columns: Columns, rows: int) -> Truths:
         return _truths(condition, columns, rows)
 
 
+def values(node: Node, columns: Columns, rows: int) -> NDArray[np.float64]:
+    """The numbers of an expression of `expressions.parse_value`, NaN where missing; shape (rows,). True counts as 1.
+
+    A comparison with a missing value is false, so it gives 0; only arithmetic hands a missing value on.
+    """
+    with np.errstate(all="ignore"):
+        if isinstance(node, Feature | Literal | Arithmetic):
+            return np.asarray(_values(node, columns, rows), np.float64)
+        return _truths(node, columns, rows).astype(np.float64)
+
+
 def _truths(node: Node, columns: Columns, rows: int) -> Truths:
     match node:
         case Every(operands):

@@ -132,6 +132,19 @@ def parse_condition(text: str, features: Mapping[str, Kind]) -> Node:
     return node
 
 
+def parse_value(text: str, features: Mapping[str, Kind]) -> Node:
+    """The tree of an expression that is a number, or true or false, which count as 1 and 0.
+
+    Raises ExpressionError as `parse_condition` does, and for a text.
+    """
+    reader = _Reader(text, features)
+    tree = reader.parsed()
+    node, kind = reader.read(tree, 1)
+    if kind == "text":
+        reader.refuse("a text is no feature to compute; compare it, or name its column", tree)
+    return node
+
+
 def used_features(node: Node) -> frozenset[str]:
     """Names of the features that an expression reads."""
     return frozenset(_names(node))
@@ -216,7 +229,7 @@ class _Reader:
         kind = self._features.get(tree.id)
         if kind is None:
             known = ", ".join(sorted(self._features)[:20]) or "none"
-            self.refuse(f"{tree.id!r} is no feature that a rule can use (a text needs quotes); known: {known}", tree)
+            self.refuse(f"{tree.id!r} is no feature that can be used here (a text needs quotes); known: {known}", tree)
         return Feature(tree.id), kind
 
     def _unary(self, tree: ast.expr, depth: int) -> tuple[Node, Kind]:

@@ -77,6 +77,12 @@ class Dispatcher:
         try:
             async with asyncio.timeout(self._timeout):
                 wish = await self._reconciler.reconcile(key)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # What the reconcile waited for was cancelled, not the worker: it must not end with it, unnoticed.
+            await self._failed(key, RuntimeError("what it waited for was cancelled"))
         except Exception as error:
             await self._failed(key, error)
         else:

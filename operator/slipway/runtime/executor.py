@@ -10,8 +10,19 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slipway.core.ledger.archive import tags
-from slipway.core.plan import Action, Apply, Archive, Create, Delete, ObjectKey, SetFinalizers, SetOwners, Unavailable
-from slipway.runtime.errors import AlreadyExists, ApiError, Conflict, Gone
+from slipway.core.plan import (
+    Action,
+    Apply,
+    Archive,
+    Create,
+    Delete,
+    Deliver,
+    ObjectKey,
+    SetFinalizers,
+    SetOwners,
+    Unavailable,
+)
+from slipway.runtime.errors import AlreadyExists, ApiError, Conflict, Gone, Refused
 from slipway.runtime.feed import Feed
 from slipway.runtime.kinds import Kind, pruned
 from slipway.runtime.store import Store, key_of
@@ -46,6 +57,12 @@ class Tagger(Protocol):
     async def tag_run(self, run: str, tags: Mapping[str, str]) -> Unavailable | None: ...
 
 
+class Takes(Protocol):
+    """What the executor needs of whoever sends announcements."""
+
+    def take(self, delivery: Deliver) -> None: ...
+
+
 def fingerprint(value: Any) -> bytes:
     """A short digest of a JSON value."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)
@@ -59,10 +76,19 @@ class Executor:
     what the last apply of it answered, nothing is written. After a restart each manifest is applied once.
     """
 
-    def __init__(self, api: Api, store: Store, feed: Feed, kinds: Iterable[Kind], tagger: Tagger | None = None) -> None:
-        """`kinds` are watched; answers about others are not kept. Without a `tagger` nothing is archived."""
-        self._tagger = tagger
-        self._watched = frozenset((each.api_version, each.kind) for each in kinds)
+    def __init__(
+        self,
+        api: Api,
+        store: Store,
+        feed: Feed,
+        kinds: Iterable[Kind],
+        tagger: Tagger | None = None,
+        courier: Takes | None = None,
+    ) -> None:
+        """`kinds` are watched; answers about others are not kept. Without a `tagger` nothing is archived, without a
+        `courier` nobody is told."""
+        self._tagger, self._courier = tagger, courier
+        self._watched = {(each.api_version, each.kind): each.selector for each in kinds}
         self._api = api
         self._store = store
         self._feed = feed
@@ -88,6 +114,8 @@ class Executor:
                     await self._set_owners(action)
                 case Archive():
                     await self._archive(action)
+                case Deliver():
+                    self._deliver(action)
         return followed
 
     async def refresh(self, key: ObjectKey) -> None:
@@ -137,7 +165,23 @@ class Executor:
             self._learn(await self._api.create(action.manifest, key))
         except AlreadyExists:
             if (key.api_version, key.kind) in self._watched:
-                await self.refresh(key)
+                await self._taken(key, action.manifest)
+
+    async def _taken(self, key: ObjectKey, manifest: Object) -> None:
+        """Learns what has the name already. What a watch by label does not show would be waited for without end."""
+        selector = self._watched[key.api_version, key.kind]
+        try:
+            live = await self._api.get(key)
+        except Gone:
+            self._feed.vanished(key)
+            return
+        if selector and _carries(manifest, selector) and not _carries(live, selector):
+            message = (
+                f"an object of that name exists without the label {selector}, so that it is not seen: delete it, or "
+                "give the label back if the operator has made it"
+            )
+            raise Refused(message, key)
+        self._learn(live)
 
     async def _delete(self, action: Delete) -> None:
         try:
@@ -183,9 +227,19 @@ class Executor:
         if failed is not None:
             log.warning("%s could not be archived: %s", action.key.name, failed.message)
 
+    def _deliver(self, action: Deliver) -> None:
+        if self._courier is not None:
+            self._courier.take(action)
+
     def _learn(self, obj: Object) -> None:
         if (obj["apiVersion"], obj["kind"]) in self._watched:
             self._feed.seen(obj)
+
+
+def _carries(obj: Object, selector: str) -> bool:
+    """Whether an object has the one label of a selector."""
+    name, _, value = selector.partition("=")
+    return (obj["metadata"].get("labels") or {}).get(name) == value
 
 
 def _state_of(obj: Object) -> bytes:

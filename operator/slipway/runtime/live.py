@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from slipway.core.plan import ObjectKey, Unavailable
+from slipway.core.plan import ObjectKey, Outcome, Unavailable
+from slipway.core.readings import Question, Readings, Server, Webhook
 from slipway.runtime.store import Store
 from slipway.runtime.world import ModelVersion, Object, Sample, Settings
 
@@ -14,7 +15,17 @@ from slipway.runtime.world import ModelVersion, Object, Sample, Settings
 class Queries(Protocol):
     """Prometheus."""
 
-    async def query(self, promql: str, now: datetime) -> Sequence[Sample] | Unavailable: ...
+    async def query(
+        self, promql: str, now: datetime, server: Server | None = None
+    ) -> Sequence[Sample] | Unavailable: ...
+
+
+class Hooks(Protocol):
+    """Webhooks of MetricTemplates."""
+
+    async def ask(self, hook: Webhook, question: Question, now: datetime) -> Readings | Unavailable: ...
+
+    def heard(self, template: str) -> Readings | Unavailable | None: ...
 
 
 class Registry(Protocol):
@@ -27,12 +38,34 @@ class Registry(Protocol):
     async def run_tags(self, run: str) -> Mapping[str, str] | Unavailable: ...
 
 
-class LiveWorld:
-    """`World` over the store and the two services."""
+class Contents(Protocol):
+    """Secrets and ConfigMaps that are not watched."""
 
-    def __init__(self, settings: Settings, store: Store, queries: Queries, registry: Registry) -> None:
+    async def digests(self, key: ObjectKey) -> Mapping[str, str] | Unavailable | None: ...
+
+
+class Couriers(Protocol):
+    """Whoever sends announcements."""
+
+    def outcomes(self, uid: str) -> Mapping[str, Outcome]: ...
+
+
+class LiveWorld:
+    """`World` over the store, the services, and what is read by its name."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        queries: Queries,
+        hooks: Hooks,
+        registry: Registry,
+        contents: Contents,
+        courier: Couriers,
+    ) -> None:
         self.settings = settings
-        self._store, self._queries, self._registry = store, queries, registry
+        self._store, self._queries, self._hooks = store, queries, hooks
+        self._registry, self._contents, self._courier = registry, contents, courier
 
     def get(self, key: ObjectKey) -> Object | None:
         """The cached object, or None."""
@@ -42,9 +75,17 @@ class LiveWorld:
         """Cached objects of a watched kind that carry all `labels`, by name."""
         return self._store.list(kind, namespace, labels)
 
-    async def query(self, promql: str, now: datetime) -> Sequence[Sample] | Unavailable:
+    async def query(self, promql: str, now: datetime, server: Server | None = None) -> Sequence[Sample] | Unavailable:
         """An instant query, shared within a tick."""
-        return await self._queries.query(promql, now)
+        return await self._queries.query(promql, now, server)
+
+    async def ask(self, hook: Webhook, question: Question, now: datetime) -> Readings | Unavailable:
+        """What a webhook answered last."""
+        return await self._hooks.ask(hook, question, now)
+
+    def heard(self, template: str) -> Readings | Unavailable | None:
+        """How the last question of a MetricTemplate to its webhook ended."""
+        return self._hooks.heard(template)
 
     async def model_version(self, name: str, version: str | None, alias: str | None) -> ModelVersion | Unavailable:
         """A version or alias, resolved."""
@@ -57,3 +98,11 @@ class LiveWorld:
     async def run_tags(self, run: str) -> Mapping[str, str] | Unavailable:
         """The tags of a run."""
         return await self._registry.run_tags(run)
+
+    async def content_digests(self, key: ObjectKey) -> Mapping[str, str] | Unavailable | None:
+        """The keyed digests of what a Secret or ConfigMap holds."""
+        return await self._contents.digests(key)
+
+    def outcomes(self, uid: str) -> Mapping[str, Outcome]:
+        """What became of announcements that were handed over."""
+        return self._courier.outcomes(uid)

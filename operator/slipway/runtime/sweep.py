@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from slipway.core.plan import ObjectKey
@@ -71,8 +71,8 @@ class Sweeper:
                 log.warning("the objects could not be listed: %s; again in %.1f s", error, delay)
                 await asyncio.sleep(delay)
 
-    async def run(self) -> None:
-        """Sweeps for ever: at intervals, and soon after being asked."""
+    async def run(self, then: Callable[[frozenset[str]], Awaitable[None]]) -> None:
+        """Sweeps for ever: at intervals, and soon after being asked; `then` hears which kinds are missing."""
         while True:
             try:
                 async with asyncio.timeout(self._every * (0.8 + 0.4 * random.random())):
@@ -82,6 +82,7 @@ class Sweeper:
                 pass
             self._asked.clear()
             await self.sweep_until_done()
+            await then(self.missing)
 
     async def _sweep_kind(self, kind: Kind, namespace: str) -> None:
         present: set[ObjectKey] = set()

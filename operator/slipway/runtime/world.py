@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from slipway.core.plan import ObjectKey, Plan, Unavailable
+from slipway.core.plan import ObjectKey, Outcome, Plan, Unavailable
+from slipway.core.readings import Question, Readings, Server, Webhook
 
 Object = Mapping[str, Any]
 S = TypeVar("S")
@@ -19,6 +20,9 @@ class Settings:
 
     prometheus: str = ""
     mlflow: str = ""
+    mlflow_secret: str = ""
+    """Name of the Secret with which Jobs log in at MLflow, each in its own namespace; empty: MLflow asks for none."""
+
     builder_image: str = ""
     buildah_image: str = ""
     buildah_seccomp_profile: str = ""
@@ -28,6 +32,7 @@ class Settings:
     registry_plain_http: bool = False
     namespace: str = "slipway-system"
     serving_egress: str = ""
+    read_secrets: bool = True
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Sample:
 @dataclass(frozen=True)
 class ModelVersion:
     """A registered model version, pinned. `digest`, `evaluation` and `cause` come from its tags and may be empty, as
-    may `run`, the id of the MLflow run that made it."""
+    may `run`, the id of the MLflow run that made it, and `definitions`, its fingerprints as JSON."""
 
     name: str
     version: str
@@ -50,6 +55,7 @@ class ModelVersion:
     run: str
     source: str
     cause: str = ""
+    definitions: str = ""
 
 
 class World(Protocol):
@@ -63,8 +69,15 @@ class World(Protocol):
     def list(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
         """Cached objects of a watched kind that carry all `labels`."""
 
-    async def query(self, promql: str, now: datetime) -> Sequence[Sample] | Unavailable:
-        """An instant query, shared: the same text within one tick is sent once, whoever asks."""
+    async def query(self, promql: str, now: datetime, server: Server | None = None) -> Sequence[Sample] | Unavailable:
+        """An instant query, shared: the same text within one tick is sent once, whoever asks. None is the server of the
+        installation."""
+
+    async def ask(self, hook: Webhook, question: Question, now: datetime) -> Readings | Unavailable:
+        """What a webhook answered last, not older than its rhythm and the question bear; it never waits for long."""
+
+    def heard(self, template: str) -> Readings | Unavailable | None:
+        """How the last question of a MetricTemplate to its webhook ended; None while there was none."""
 
     async def model_version(self, name: str, version: str | None, alias: str | None) -> ModelVersion | Unavailable:
         """Resolves a version or alias; reason `ModelVersionNotFound` when MLflow answers that there is none,
@@ -76,6 +89,13 @@ class World(Protocol):
 
     async def run_tags(self, run: str) -> Mapping[str, str] | Unavailable:
         """The tags of an MLflow run; reason `RunNotFound` or `MLflowUnavailable`. Cached for a few seconds."""
+
+    async def content_digests(self, key: ObjectKey) -> Mapping[str, str] | Unavailable | None:
+        """The keyed digest of each value of a Secret or ConfigMap, None where there is none; reasons
+        `ReferenceForbidden`, `ReferenceUnavailable`, `DigestKeyMissing`. Seconds old."""
+
+    def outcomes(self, uid: str) -> Mapping[str, Outcome]:
+        """By receiver, what became of the announcements of a rollout that were handed over."""
 
 
 class Controller(Protocol, Generic[S]):

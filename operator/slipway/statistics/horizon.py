@@ -1,7 +1,8 @@
 """How long a confidence sequence takes, and how it may end: by integration instead of simulation.
 
 A sequence is valid for ever, but an A/B ends. At an end that was fixed before the start, the error that the sequence
-has not used until then may be spent at once: the *closing* interval, nearly as narrow as a fixed test's.
+has not used until then may be spent at once: the *closing* interval, nearly as narrow as a fixed test's
+(`first_passage.closing_bound`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import ndtri
 
 from slipway.statistics.crossing import START, Path, bisect, crossing, surviving, walk
-from slipway.statistics.sequential import MINIMUM_FRACTION, Design, radius
+from slipway.statistics.first_passage import closing_bound
+from slipway.statistics.sequential import Design, radius
 
 LOOKS = 14 * 24
 """Hourly for two weeks. More looks, or a continuous watch, change little; fewer make what is computed conservative."""
@@ -56,17 +57,6 @@ def _horizon(alpha: float, power: float, two_sided: bool, looks: int, closing: b
     return Horizon(length, stop, walked.wrong)
 
 
-def closing_bound(fraction: float, design: Design, looks: int = LOOKS) -> float:
-    """Multiple of the standard error of the last interval, at `fraction` of the design's information.
-
-    Valid only where the end did not depend on what was seen: a time fixed at the start, not extended since. It spends
-    what is left of the design's error, so it is never wider than the sequence.
-    """
-    if fraction < MINIMUM_FRACTION:
-        return -float(ndtri(design.tail))
-    return _walked(design, looks, fraction, True).bounds[-1]
-
-
 @dataclass(frozen=True)
 class _Walked:
     bounds: list[float]
@@ -82,7 +72,7 @@ def _walked(design: Design, looks: int, length: float, closing: bool) -> _Walked
     paths = [START, *walk(times[:-1], [side * bound for bound in bounds[:-1]], bounds[:-1])]
     spent = sum(crossing(*step) for step in zip(paths, times[:-1], bounds[:-1], strict=False))
     if closing:
-        bounds[-1] = bisect(lambda bound: crossing(paths[-1], times[-1], bound), design.tail - spent, 0.0, bounds[-1])
+        bounds[-1] = min(bounds[-1], closing_bound(length, design))
     wrong = spent + crossing(paths[-1], times[-1], bounds[-1])
     paths += walk([times[-1]], [side * bounds[-1]], [bounds[-1]], paths[-1])
     return _Walked(bounds, paths[1:], wrong)

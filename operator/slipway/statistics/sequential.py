@@ -56,6 +56,18 @@ class Design:
         return (self.drift / self.effect) ** 2
 
 
+def after_restarts(alpha: float, restarts: int) -> float:
+    """What of `alpha` is there for evidence that began anew so many times, whatever was seen before.
+
+    Undisturbed evidence has all of it; what began anew k times has alpha / (2k(k + 1)), which for all k together is
+    half of alpha once more (a union bound). So a side with an error of alpha/2 errs by 3/4 of alpha at the most,
+    however often and whenever somebody begins anew. Raises ValueError on a negative number.
+    """
+    if restarts < 0:
+        raise ValueError(f"restarts must be 0 or more, got {restarts}")
+    return alpha / (2 * restarts * (restarts + 1)) if restarts else alpha
+
+
 def radius(fraction: Floats, design: Design) -> Floats:
     """Radius in standard errors after `fraction` of the design's information; infinite below MINIMUM_FRACTION."""
     rho2 = tuned_rho(1.0, 2 * design.tail) ** 2

@@ -61,6 +61,11 @@ def design_effect(events: ArrayLike, trials: ArrayLike) -> float:
     share = (y.sum() + 1) / (n.sum() + 2)
     freedom = len(n) - 1
     observed = float(((y - y.sum() / n.sum() * n) ** 2 / n).sum() / freedom / (share * (1 - share)))
+    return max(1.0, observed / calm_blocks(freedom))
+
+
+def calm_blocks(freedom: float) -> float:
+    """The 10% quantile of a variance that is estimated with so many degrees of freedom, as a share of the true one."""
     # Wilson and Hilferty's approximation of the chi-square quantile, exact to a percent from 11 degrees on.
     cube = 1 - 2 / (9 * freedom) + float(ndtri(0.1)) * math.sqrt(2 / (9 * freedom))
-    return max(1.0, observed / cube**3)
+    return float(cube**3)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Iterator
 
+_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
@@ -24,7 +26,7 @@ def cron_fault(text: str) -> str:
             fault = _part(part, least, most, names)
             if fault:
                 return f"the {name} {part!r} {fault}"
-    return ""
+    return _never(text.split())
 
 
 def zone_fault(name: str) -> str:
@@ -35,6 +37,24 @@ def zone_fault(name: str) -> str:
         if zoneinfo.available_timezones():
             return f"{name!r} is no time zone of the IANA database, such as Europe/Rome"
     return ""
+
+
+def _never(fields: list[str]) -> str:
+    """A day that no named month has never comes; with a day of the week as well, either of the two suffices."""
+    _, _, day, month, weekday = fields
+    if weekday.startswith("*"):
+        months = tuple(_values(month, *_FIELDS[3][1:]))
+        if not any(each <= _LONGEST[one - 1] for each in _values(day, *_FIELDS[2][1:]) for one in months):
+            return f"it never comes: no month of {month!r} has a day {day!r}"
+    return ""
+
+
+def _values(field: str, least: int, most: int, names: tuple[str, ...]) -> Iterator[int]:
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        ends = [least, most] if span == "*" else [int(_value(end, least, names) or 0) for end in span.split("-")]
+        last = ends[-1] if len(ends) == 2 or not step else most
+        yield from range(ends[0], last + 1, int(step or 1))
 
 
 def _part(part: str, least: int, most: int, names: tuple[str, ...]) -> str:

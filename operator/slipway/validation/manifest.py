@@ -15,12 +15,16 @@ from slipway.api.v1alpha1.kind import Kind
 from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
+from slipway.api.v1alpha1.retrainpolicy import RetrainPolicySpec
+from slipway.api.v1alpha1.trainingrun import TrainingRunSpec
 from slipway.validation import schema
 from slipway.validation.batch import check_batch
 from slipway.validation.findings import Finding, Location, error, note, warning
+from slipway.validation.retrain import check_retrain
 from slipway.validation.rollout import check_rollout
 from slipway.validation.task import check_task
 from slipway.validation.template import check_template
+from slipway.validation.training import check_training
 
 KINDS: Mapping[str, Kind] = {kind.kind: kind for kind in _ALL}
 _PART = re.compile(r"\[([^\]]*)\]|([^.\[\]]+)")
@@ -54,6 +58,10 @@ def _semantics(model: BaseModel) -> Iterator[Finding]:
     elif isinstance(model, ModelTaskSpec):
         yield from check_batch(model)
         yield from check_task(model)
+    elif isinstance(model, RetrainPolicySpec):
+        yield from check_retrain(model)
+    elif isinstance(model, TrainingRunSpec):
+        yield from check_training(model)
     elif isinstance(model, MetricTemplateSpec):
         yield from check_template(model)
 

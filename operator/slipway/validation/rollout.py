@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import get_args
@@ -9,11 +10,13 @@ from typing import get_args
 from slipway.api.v1alpha1.gates import Gate
 from slipway.api.v1alpha1.metrics import LATENCIES
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.rollout_benchmark import LEAST_ERRORS, MOST_REQUESTS
 from slipway.api.v1alpha1.rollout_stages import Cause
 from slipway.validation.cron import cron_fault, zone_fault
 from slipway.validation.findings import Finding, Location, error, warning
 
 CELLS = 4096
+_WORKERS = "WEB_CONCURRENCY"
 _LIVE = ("Canary", "ABTest")
 _RESERVED = {"host", "x-slipway-revision", "x-slipway-assignment", "x-slipway-prediction-id", "x-request-id"}
 
@@ -23,6 +26,7 @@ def check_rollout(spec: ModelRolloutSpec) -> Iterator[Finding]:
     yield from _gate_directions(spec)
     if spec.traffic is not None:  # else it is of a Batch task: no requests, so neither gates nor stages with traffic
         yield from _evidence(spec)
+        yield from _provable(spec)
         yield from _order(spec)
     yield from _header(spec)
     yield from _weights(spec)
@@ -56,15 +60,30 @@ def _evidence(spec: ModelRolloutSpec) -> Iterator[Finding]:
             "no gate is enforced: time alone brings the candidate to full traffic; a first gate: {name: errors, metric:"
             ' error_rate, op: "<=", bound: "1%"}',
         )
-    elif spec.initial_revision == "Gated" and not any(gate.bound is not None for gate in enforced):
+    elif spec.initial_revision == "Gated" and not any(gate.needs_nobody for gate in spec.gates if gate in enforced):
         yield warning(
             ("spec", "gates"),
-            "no enforced gate has a bound of its own: the first revision has no stable to be compared with, and passes"
-            " unproved",
+            "no enforced gate has a bound on error_rate or a latency: nothing else can be judged of a first revision"
+            " before its traffic",
         )
     for number, stage in enumerate(spec.stages):
         if stage.min_duration is not None and stage.min_duration.milliseconds == 0:
             yield warning(("spec", "stages", number, "minDuration"), "no time at all: the stage ends at its first look")
+
+
+def _provable(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    """What no load can prove of a first revision would refuse each of them, after three attempts."""
+    if spec.initial_revision != "Gated":
+        return
+    for index, gate in enumerate(spec.gates):
+        errors = gate.metric == "error_rate" and gate.needs_nobody and gate.enforcement == "Enforce"
+        if errors and gate.bound is not None and gate.bound.value < LEAST_ERRORS:
+            yield warning(
+                ("spec", "gates", index, "bound"),
+                f"{gate.bound} can be proved of no first revision (GateUnproven): {MOST_REQUESTS:,} requests without an"
+                f" error show at most {math.ceil(LEAST_ERRORS * 100_000) / 1000}%; take that or more, put the gate into"
+                " the stages, where later revisions prove it by live requests, or set initialRevision: ServeDirectly",
+            )
 
 
 def _order(spec: ModelRolloutSpec) -> Iterator[Finding]:
@@ -86,6 +105,18 @@ def _order(spec: ModelRolloutSpec) -> Iterator[Finding]:
 
 
 def _header(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    if spec.qa_header is not None and spec.qa_header.name.lower() in _RESERVED:
+        yield error(
+            ("spec", "qaHeader", "name"),
+            f"{spec.qa_header.name!r} has a meaning of its own on the way to the model; name a header that testers "
+            "alone send, such as x-slipway-variant",
+        )
+    gateway = spec.traffic.gateway_api if spec.traffic is not None else None
+    if spec.qa_header is not None and gateway is not None and gateway.http_route_ref is not None:
+        yield error(
+            ("spec", "qaHeader"),
+            "a route that exists (traffic.gatewayAPI.httpRouteRef) gets no rule for testers: take one of the two out",
+        )
     if spec.traffic is None or spec.traffic.assignment is None:
         return
     header = spec.traffic.assignment.header
@@ -134,9 +165,15 @@ def _skipped(spec: ModelRolloutSpec) -> Iterator[Finding]:
 
 
 def _environment(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    own = spec.model is not None and spec.model.type == "Image"  # whose processes may be rightly counted
     for index, variable in enumerate(spec.predictor.env):
         if variable.name.startswith("SLIPWAY_"):
             yield error(
                 ("spec", "predictor", "env", index, "name"),
                 f"{variable.name!r}: names that begin with SLIPWAY_ are set by the operator; choose another",
+            )
+        elif variable.name == _WORKERS and variable.value != "1" and not own:
+            yield error(
+                ("spec", "predictor", "env", index, "name"),
+                f"{_WORKERS}: a pod serves in one process, whose counts are all of its evidence; raise minReplicas",
             )

@@ -21,11 +21,11 @@ def read(model: type[BaseModel], value: Any, at: Location) -> tuple[BaseModel | 
     try:
         return model.model_validate(value), []
     except ValidationError as failed:
-        return None, [_finding(model, detail, at) for detail in failed.errors(include_url=False)]
+        return None, [_finding(model, value, detail, at) for detail in failed.errors(include_url=False)]
 
 
-def _finding(root: type[BaseModel], detail: ErrorDetails, at: Location) -> Finding:
-    location = _written(detail["loc"])
+def _finding(root: type[BaseModel], value: Any, detail: ErrorDetails, at: Location) -> Finding:
+    location = _written(value, detail)
     message = _message(root, location, detail)
     return error((*at, *location, *_field_of_rule(model_at(root, location), message)), message)
 
@@ -38,12 +38,17 @@ def _field_of_rule(model: type[BaseModel] | None, message: str) -> Location:
     return tuple(field.split(".")) if field else ()
 
 
-def _written(location: Location) -> Location:
-    """Leaves out what is not in the manifest: pydantic's names of the branches of a union."""
-    return tuple(part for part in location if isinstance(part, int) or ("[" not in part and part not in _BRANCHES))
-
-
-_BRANCHES = ("str", "int", "bool", "float")
+def _written(value: Any, detail: ErrorDetails) -> Location:
+    """The place in the manifest: without pydantic's names of the branches of a union, which are not in it."""
+    location: list[str | int] = []
+    for part in detail["loc"]:
+        listed = isinstance(value, list | tuple) and isinstance(part, int) and part < len(value)
+        if listed or (isinstance(value, Mapping) and part in value):
+            value = value[part]
+        elif detail["type"] != "missing" or part != detail["loc"][-1]:
+            continue
+        location.append(part)
+    return tuple(location)
 
 
 def _message(root: type[BaseModel], location: Location, detail: ErrorDetails) -> str:

@@ -15,16 +15,25 @@ _PLACEHOLDERS = {
 
 
 def check_template(spec: MetricTemplateSpec) -> Iterator[Finding]:
-    """A ratio's texts must say where the rollout and the time belong, and tell clusters apart."""
+    """Texts must say where the rollout belongs; those of a ratio where the time does too, and tell clusters apart."""
     if spec.provider.type != "Prometheus":
         return
+    if spec.value is not None:
+        if not _holds("selector", spec.value):
+            yield error(("spec", "value"), f"must hold {{{{selector}}}}: {_PLACEHOLDERS['selector']}")
+        if not re.search(r"\brevision\b", spec.value):
+            yield error(("spec", "value"), "must group by revision: it is read of one revision")
     for field, text in (("numerator", spec.numerator), ("denominator", spec.denominator)):
         if text is None:
             continue
         for name, why in _PLACEHOLDERS.items():
-            if not re.search(rf"\{{\{{\s*{name}\s*\}}\}}", text):
+            if not _holds(name, text):
                 yield error(("spec", field), f"must hold {{{{{name}}}}}: {why}")
         if not re.search(r"\bcluster\b", text) or not re.search(r"\brevision\b", text):
             yield error(
                 ("spec", field), "must group by revision and cluster: arms are compared over groups of entities"
             )
+
+
+def _holds(placeholder: str, text: str) -> bool:
+    return re.search(rf"\{{\{{\s*{placeholder}\s*\}}\}}", text) is not None

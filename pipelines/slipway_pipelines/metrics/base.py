@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,12 @@ class Rows:
     def __len__(self) -> int:
         return len(self.truth)
 
+    def where(self, mask: Bools) -> Rows:
+        """These rows alone, in their order."""
+        kept = replace(self, truth=self.truth[mask], predicted=self.predicted[mask], scores=self.scores[mask])
+        by_rule = None if self.by_rule is None else self.by_rule[mask]
+        return replace(kept, by_rule=by_rule, ends=None if self.ends is None else run_ends(kept.score))
+
     @property
     def score(self) -> Floats:
         """The score of the positive class."""
@@ -54,6 +60,13 @@ class Rows:
     def called_positive(self) -> Bools:
         """Which rows the model calls positive at the frozen threshold."""
         return np.asarray(self.predicted == self.positive)
+
+
+def run_ends(score: Floats) -> Ints:
+    """The last positions of runs of equal scores; empty where there are no rows."""
+    if not len(score):
+        return np.empty(0, np.int64)
+    return np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
 
 
 Compute = Callable[[Rows, Floats], Floats]

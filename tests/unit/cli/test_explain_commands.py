@@ -32,6 +32,7 @@ def verbs(sim: Simulation) -> set[str]:
     return {words[1] for words in found} - {"history"}
 
 
+@pytest.mark.long
 def test_a_hold_is_said_at_once_in_a_stage_that_has_run_for_long() -> None:
     sim = rolling("canary-10", stages=LONG)
     sim.run(2400)
@@ -47,6 +48,7 @@ def test_a_hold_is_said_at_once_in_a_stage_that_has_run_for_long() -> None:
     assert verbs(sim) == {"resume", "abort"}
 
 
+@pytest.mark.long
 def test_what_a_person_waits_for_is_written_once_and_not_at_every_look() -> None:
     sim = rolling("canary-10", stages=[{**each, "minDuration": "20h"} for each in LONG])
     sim.run(3600)

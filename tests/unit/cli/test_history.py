@@ -159,7 +159,28 @@ def fresh() -> Simulation:
 )
 def test_each_refusal_has_its_remedy(status: int, body: str, words: str) -> None:
     assert words in str(refusal(status, body, "ModelRollout fraud", "team", "get modelrollouts"))
-    assert isinstance(refusal(404, '{"details": {"name": "fraud"}}', "x", "team", "get"), NotFound)
+    assert isinstance(refusal(404, '{"details": {"name": "fraud"}}', "x", "team", "get modelrollouts"), NotFound)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (
+            404,
+            '{"details": {"name": "team"}, "message": "namespaces \\"team\\" not found"}',
+            'namespaces "team" not found',
+        ),
+        (404, "404 page not found", "install the chart"),
+        (403, '{"message": "user ada cannot create"}', "you may not create a new TrainingRun: user ada cannot create"),
+        (403, "{}", "ClusterRole edit in namespace team"),
+        (401, "{}", "renew the credentials"),
+        (422, '{"message": "spec.data: Required"}', "a new TrainingRun could not be created: spec.data: Required"),
+    ],
+)
+def test_who_may_not_create_is_not_told_about_reading(status: int, body: str, words: str) -> None:
+    said = str(refusal(status, body, "a new TrainingRun", "team", "create trainingruns"))
+    assert words in said
+    assert "read" not in said.replace("already", "")
 
 
 @pytest.mark.parametrize("command", ["explain", "history"])

@@ -78,7 +78,7 @@ def test_an_image_that_says_nothing_is_shown_as_such(workshop: Workshop, capsys:
     [
         ("HOST/inspected/nothing:1", 1, "ImageNotFound"),
         ("HOST/inspected/fraud@sha256:12", 2, "illegal digest"),
-        ("fraud", 2, "names no registry"),
+        ("Fraud", 2, "illegal repository"),
         ("registry.invalid/fraud:1", 1, "RegistryHostUnknown"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,19 @@ def test_traffic_needs_stages() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0 3 * * *", "*/5 0-6,22 1,15 JAN-mar MON", "@daily", "59 23 31 12 6", "0 3 * * sun", "5/15 * * * *"]
+    "text",
+    [
+        "0 3 * * *",
+        "*/5 0-6,22 1,15 JAN-mar MON",
+        "@daily",
+        "59 23 31 12 6",
+        "0 3 * * sun",
+        "5/15 * * * *",
+        "0 0 29 2 *",
+        "0 0 31 2 1",
+        "0 0 31 2-3 *",
+        "0 0 */31 2 *",
+    ],
 )
 def test_what_kubernetes_takes_is_no_fault(text: str) -> None:
     assert cron_fault(text) == ""
@@ -111,7 +124,19 @@ def test_what_kubernetes_takes_is_no_fault(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "*/0 * * * *", "5-1 * * * *", "a * * * *", "1-2-3 * * * *"],
+    [
+        "60 * * * *",
+        "* 24 * * *",
+        "* * 0 * *",
+        "* * * 13 *",
+        "*/0 * * * *",
+        "5-1 * * * *",
+        "a * * * *",
+        "1-2-3 * * * *",
+        "0 0 31 2 *",
+        "0 0 30,31 feb *",
+        "0 0 31 4-6/2 *",
+    ],
 )
 def test_what_kubernetes_refuses_is_a_fault(text: str) -> None:
     assert cron_fault(text) != ""
@@ -120,6 +145,12 @@ def test_what_kubernetes_refuses_is_a_fault(text: str) -> None:
 @given(st.integers(0, 59), st.integers(0, 23), st.integers(1, 31), st.integers(1, 12), st.integers(0, 6))
 def test_every_instant_has_a_right_expression(minute: int, hour: int, day: int, month: int, weekday: int) -> None:
     assert cron_fault(f"{minute} {hour} {day} {month} {weekday}") == ""
+
+
+@given(st.integers(1, 31), st.integers(1, 12))
+def test_a_day_that_no_year_has_is_a_fault(day: int, month: int) -> None:
+    never = day > calendar.monthrange(2028, month)[1]
+    assert bool(cron_fault(f"0 3 {day} {month} *")) == never
 
 
 def test_the_example_is_clean(capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,3 +90,11 @@ def test_any_value_in_any_place_is_told_and_never_raises(
     inner[place[-1]] = value
     for reported in lint.lint([Document("x", manifest, {})], kserve=False):
         assert str(reported)
+
+
+@pytest.mark.parametrize(("name", "place"), [("[", "[[]"), ("int", ".int"), ("str", ".str"), ("list[x]", "[list[x]]")])
+def test_an_unknown_field_is_named_also_where_its_name_looks_like_a_type(name: str, place: str) -> None:
+    manifest = yaml.safe_load(yaml.safe_dump(ROLLOUT))
+    manifest["spec"]["stages"][0] |= {name: None}
+    (reported,) = lint.lint([Document("x", manifest, {})], kserve=False)
+    assert f"spec.stages[0]{place}: unknown field" in str(reported)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import build, packages, preflight
+from tests.cluster import bare, build, packages, preflight
 from tests.cluster.build import GoTools
-from tests.cluster.errors import ClusterError
+from tests.cluster.errors import ClusterError, exit_code
 from tests.cluster.external import programs
 from tests.cluster.external.reader import Reader, one_file
 from tests.cluster.places import Places
@@ -182,3 +182,26 @@ def test_several_kubeconfigs_become_one_file_that_others_cannot_read(path: Path,
     joined = Path(one_file(str(kubectl), f"{files[0]}:{files[1]}", tmp_path))
     assert joined.read_text() == f"of {files[0]}:{files[1]}\n"
     assert joined.stat().st_mode & 0o077 == 0
+
+
+def test_the_control_planes_programs_are_those_of_kubebuilder_assets(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(path))
+    script(path, "go", 'while [ "$1" != -o ]; do shift; done', 'touch "$2/helm"')
+    for name in ("etcd", "kube-apiserver"):
+        script(path, name)
+    with pytest.raises(ClusterError, match=r"(?s)KUBEBUILDER_ASSETS is .*has no kubectl.*setup-envtest"):
+        bare.control_plane_binaries(Progress(io.StringIO()))
+    script(path, "kubectl")
+    assert bare.control_plane_binaries(Progress(io.StringIO())).kube_apiserver == path / "kube-apiserver"
+
+
+def test_programs_without_go_are_told_the_way_out_and_no_traceback(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLIPWAY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    assert exit_code(bare.control_plane_binaries) == 1
+    assert "remedy: install Go" in capsys.readouterr().err

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from slipway.core.plan import ObjectKey
 
 Object = dict[str, Any]
+T = TypeVar("T")
 FOREGROUND = "foregroundDeletion"
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+def copied(obj: T) -> T:
+    """A deep copy: a simulated day takes hundreds of thousands, and `copy.deepcopy` five times as long."""
+    found: T = pickle.loads(pickle.dumps(obj, pickle.HIGHEST_PROTOCOL))
+    return found
 
 
 class ApiServer:
@@ -54,11 +61,11 @@ class ApiServer:
             del self.objects[key]
 
     def get(self, key: ObjectKey) -> Object | None:
-        return copy.deepcopy(self.objects.get(key))
+        return copied(self.objects.get(key))
 
     def list(self, kind: str, namespace: str, labels: Mapping[str, str]) -> Sequence[Object]:
         def match(obj: Object) -> bool:
             mine = obj["metadata"].get("labels") or {}
             return obj["kind"] == kind and all(mine.get(k) == v for k, v in labels.items())
 
-        return [copy.deepcopy(obj) for obj in self.objects.values() if match(obj)]
+        return [copied(obj) for obj in self.objects.values() if match(obj)]

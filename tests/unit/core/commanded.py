@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from slipway.api.v1alpha1.rolloutrequest import FORWARD
@@ -31,8 +32,7 @@ class Commanded(Simulation):
         found = await super().model_version(name, version, alias)
         if isinstance(found, Unavailable):
             return found
-        cause = self.causes.get(found.version, "")
-        return ModelVersion(found.name, found.version, found.digest, found.evaluation, "", "", cause)
+        return replace(found, run="", cause=self.causes.get(found.version, ""))
 
     def ask(self, action: str, by: str = "ada", reason: str = "told to", **more: Any) -> ObjectKey:
         """A person creates a request; the API server's own check of who they are is tried elsewhere."""

@@ -11,6 +11,7 @@ from slipway.core.plan import ObjectKey
 
 from tests.unit.core.api_server import Object
 from tests.unit.core.kserve_model import KServe
+from tests.unit.core.pair_words import Told, pair_words
 from tests.unit.core.traffic_model import Behaviour
 
 TASK_SPEC = {
@@ -27,13 +28,16 @@ TASK_SPEC = {
 
 class Jobs(KServe):
     """`timed` counts the benchmarks by version; while `node_up` is False no proof comes to an end; `missing` is what a
-    builder's pod waits for."""
+    builder's pod waits for. `told` is what comparisons of pairs find; None: they never end. `compared` are those
+    that were made."""
 
     def __init__(self, versions: dict[str, Behaviour]) -> None:
         super().__init__(versions)
         self.build_seconds, self.proof_seconds = 3, 2
         self.registry_up, self.node_up, self.missing = True, True, ""
         self.timed: Counter[str] = Counter()
+        self.told: Told | str | None = Told()
+        self.compared: list[Object] = []
 
     def _build(self, job: Object) -> None:
         if self.missing:
@@ -57,13 +61,26 @@ class Jobs(KServe):
             died = {"exitCode": 1, "reason": "Error", "message": "ModuleNotFoundError: No module named 'cats'"}
             self.pod_of(job, {"initContainerStatuses": [{"name": "model", "lastState": {"terminated": died}}]})
             return
-        timing = {"benchmark": self._timing(version, how)} if "--limit" in pod["containers"][0]["args"] else {}
+        timing = {"benchmark": self._timing(version, how)} if "--requests" in pod["containers"][0]["args"] else {}
         self.finish(job, "Complete", {"proof": {"ready": 2.0, **timing}})
+
+    def _compare(self, job: Object) -> None:
+        if job["metadata"]["name"] not in [each["metadata"]["name"] for each in self.compared]:
+            self.compared.append(job)
+        if job.get("status") or self.told is None or self._age(job) < 2:
+            return
+        if isinstance(self.told, str):
+            self.finish(job, "Failed", {"error": {"reason": self.told, "message": "the store says no"}})
+        else:
+            self.finish(job, "Complete", {"pairs": pair_words(self.told)})
 
     def _timing(self, version: str, how: Behaviour) -> Object:
         p99 = list(how.timings[min(self.timed[version], len(how.timings) - 1)])
         self.timed[version] += 1
-        figures = {"requests": 1000, "failed": 0, "failure": "", "throughput": 200.0, "concurrency": 1, "pauses": 0.001}
+        figures = {
+            "requests": 1000, "failed": how.unanswered, "failure": "500", "throughput": 200.0, "concurrency": 1,
+            "pauses": 0.001,
+        }  # fmt: skip
         return {**figures, "p50": [0.6 * each for each in p99], "p95": [0.8 * each for each in p99], "p99": p99}
 
     def pod_of(self, job: Object, status: Object) -> Object:

@@ -42,7 +42,7 @@ class KServe(ApiServer):
         deployment = self.objects[ObjectKey("apps/v1", "Deployment", "ns", name)]
         if deployment["metadata"]["ownerReferences"][0]["uid"] == meta["uid"]:
             deployment["spec"]["replicas"] = obj["spec"]["predictor"]["minReplicas"]
-        environment = {e["name"]: e["value"] for e in obj["spec"]["predictor"]["containers"][0]["env"]}
+        environment = {e["name"]: e.get("value") for e in obj["spec"]["predictor"]["containers"][0]["env"]}
         revision = self.revisions[name] = environment["SLIPWAY_REVISION"]
         how = self.prometheus.behaviour[revision] = self.versions[environment["SLIPWAY_VERSION"]]
         self.prometheus.version_of[revision] = environment["SLIPWAY_VERSION"]

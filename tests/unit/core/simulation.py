@@ -14,9 +14,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from slipway.controllers.rollout import RolloutController
-from slipway.core.desired.names import PROOF_LABEL
+from slipway.core.desired.names import PAIRS_LABEL, PROOF_LABEL
 from slipway.core.ledger.archive import tags
-from slipway.core.plan import Apply, Archive, Create, Delete, ObjectKey, Plan, SetFinalizers, SetOwners, Unavailable
+from slipway.core.plan import (
+    Apply,
+    Archive,
+    Create,
+    Delete,
+    Deliver,
+    ObjectKey,
+    Outcome,
+    Plan,
+    SetFinalizers,
+    SetOwners,
+    Unavailable,
+)
 from slipway.runtime.world import ModelVersion, Sample, Settings
 
 from tests.unit.core.api_server import Object
@@ -36,7 +48,12 @@ class Simulation(Jobs):
     """`requests` and `entities` per second reach the gateway once it carries a route."""
 
     settings = Settings(
-        prometheus="p", mlflow="http://mlflow", builder_image="builder:1", base_image="base:1", registry="registry:5000"
+        prometheus="p",
+        mlflow="http://mlflow",
+        builder_image="builder:1",
+        base_image="base:1",
+        registry="registry:5000",
+        pipelines_image="pipelines:1",
     )
 
     def __init__(self, spec: Mapping[str, Any], versions: Mapping[str, Behaviour]) -> None:
@@ -45,7 +62,11 @@ class Simulation(Jobs):
         self.requests, self.entities = 200.0, 60.0
         self.runs = {"runs:/0f3c/model"}
         self.tags: dict[str, dict[str, str]] = {}
-        self.tags_up = True
+        self.trained: dict[str, str] = {}
+        self.courier: dict[str, Outcome] = {}
+        self.sent: list[Deliver] = []
+        self.receivers_up = True
+        self.tags_up, self.contents_up = True, True
         self.writes = 0
         self.kill: Callable[[int], bool] = lambda write: False
         self.prometheus_up, self.mlflow_up = True, True
@@ -73,7 +94,9 @@ class Simulation(Jobs):
         found = version or self.alias
         if found not in self.versions:
             return Unavailable("ModelVersionNotFound", f"model {name} has no version {found}")
-        return ModelVersion(name, found, f"sha256:{found:>064}", self.evaluation, f"run-{found}", "")
+        carried = self.trained.get(found, "")
+        digest = f"sha256:{found:>064}"
+        return ModelVersion(name, found, digest, self.evaluation, f"run-{found}", "", definitions=carried)
 
     async def model_run(self, uri: str) -> Unavailable | None:
         return None if uri in self.runs else Unavailable("RunNotFound", f"MLflow has no run of {uri}")
@@ -82,6 +105,15 @@ class Simulation(Jobs):
         if not self.tags_up:
             return Unavailable("MLflowUnavailable", "MLflow did not answer")
         return dict(self.tags.get(run, {}))
+
+    async def content_digests(self, key: ObjectKey) -> Mapping[str, str] | Unavailable | None:
+        if not self.contents_up:
+            return Unavailable("ReferenceUnavailable", f"{key.kind} {key.name} could not be read")
+        found = self.objects.get(key)
+        return {name: f"hmac {value}" for name, value in found["data"].items()} if found else None
+
+    def outcomes(self, uid: str) -> Mapping[str, Outcome]:
+        return dict(self.courier)
 
     # the operator
 
@@ -125,7 +157,7 @@ class Simulation(Jobs):
     def _is_done(self, action: Any) -> bool:
         """What the API server answers without a write: it exists, has these owners, or is gone. Of ConfigMaps only,
         which the operator does not watch. An Archive is a write to MLflow."""
-        if isinstance(action, Archive):
+        if isinstance(action, Archive | Deliver):
             self._act(action)
             return True
         key = self._key(action.manifest) if isinstance(action, Create) else getattr(action, "key", KEY)
@@ -156,6 +188,9 @@ class Simulation(Jobs):
                 if key in self.objects:
                     self.objects[key]["metadata"]["ownerReferences"] = list(owners)
                     self.touch(self.objects[key])
+            case Deliver(receiver=receiver, sequence=sequence):
+                self.sent.append(action)
+                self.courier[receiver] = Outcome(sequence, self.receivers_up, "" if self.receivers_up else "HTTP 500")
             case Archive(key=key, entry=entry, run=run, prefix=prefix):
                 if self.tags_up and key in self.objects:
                     self.tags.setdefault(run, {}).update(tags(prefix, self.objects[key]["data"][entry]))
@@ -183,6 +218,8 @@ class Simulation(Jobs):
         if live is None:
             self.put(key, manifest["spec"], **manifest["metadata"])
             return
+        if key.kind == "HTTPRoute":  # of fields that nobody applies the owner is somebody else
+            manifest["spec"] = {**live["spec"], **manifest["spec"]}
         changed = live["spec"] != manifest["spec"]
         kept = {k: v for k, v in live["metadata"].items() if k != "ownerReferences"}
         if changed or {**kept, **manifest["metadata"]} != live["metadata"]:
@@ -199,6 +236,8 @@ class Simulation(Jobs):
                 self._serve(key, obj)
             elif key.kind == "Job" and PROOF_LABEL in obj["metadata"]["labels"]:
                 self._prove(obj)
+            elif key.kind == "Job" and PAIRS_LABEL in obj["metadata"]["labels"]:
+                self._compare(obj)
             elif key.kind == "Job":
                 self._build(obj)
         self._garbage()
@@ -221,6 +260,7 @@ class Simulation(Jobs):
 
     def _traffic(self) -> None:
         self._publish()
+        self.prometheus.tick()
         if self.carried is None:
             return
         ready = self.endpoints()

@@ -17,11 +17,11 @@ def environment(world: BatchWorld) -> dict[str, str]:
     return {each["name"]: each.get("value", "") for each in env}
 
 
-def test_the_first_version_is_built_tried_and_then_scores() -> None:
+def test_the_first_version_is_built_proven_tried_and_then_scores() -> None:
     world = scoring()
     assert world.condition("Ready") == ("True", "Scheduled", "version 1 scores by CronJob fraud-scoring")
     assert world.condition("BatchScored")[:2] == ("Unknown", "NoRunYet")
-    assert [line[0] for line in world.trace] == ["Build", "Start", ""]
+    assert [line[0] for line in world.trace] == ["Build", "Prove", "Start", ""]
     assert list(world.services()) == []
     assert ROUTE not in world.objects
     assert world.objects[KEY]["metadata"]["finalizers"] == [], "nothing here must go in an order"

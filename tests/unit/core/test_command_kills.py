@@ -53,6 +53,15 @@ def roll_back_and_retry(sim: Commanded) -> object:
     return sim.run(60, in_stage("shadow"))
 
 
+def roll_back_twice(sim: Commanded) -> object:
+    sim.edit(KEY, lambda s: s.update(stages=spec()["stages"]))
+    pin(sim, "2").run(300, serves("2"))
+    kept = sim.variants()["previous"]["revision"]
+    pin(sim, "3").run(300, in_stage("canary-10")).run(3)
+    sim.ask("Rollback", rollback={"toRevision": kept})
+    return sim.run(60, serves("1"))
+
+
 def sign_off(sim: Commanded) -> object:
     sim.edit(KEY, lambda s: s["stages"].insert(0, dict(SIGN_OFF)))
     pin(sim, "2").run(300, in_stage("sign-off")).run(3)
@@ -67,7 +76,8 @@ def everything(sim: Commanded) -> dict[str, Any]:
     return {**end_state(sim), "answers": answers, "phases": phases, "skipped": skipped, "held": sim.status.get("held")}
 
 
-@pytest.mark.parametrize("story", [abort, hold_advance_promote, roll_back_and_retry, sign_off])
+@pytest.mark.sweep
+@pytest.mark.parametrize("story", [abort, hold_advance_promote, roll_back_and_retry, roll_back_twice, sign_off])
 @pytest.mark.parametrize("kill", [always, sometimes(1), sometimes(2)], ids=["always", "dice 1", "dice 2"])
 def test_kills_between_any_two_writes_change_nothing(story: Story, kill: Kill) -> None:
     ends = []
@@ -97,6 +107,7 @@ def at(stage: str) -> Commanded:
     return sim
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_order_in_which_requests_are_seen_changes_nothing_and_at_most_one_is_applied(stage: str) -> None:
     sim = at(stage)

@@ -271,6 +271,7 @@ def told(sim: Commanded) -> dict[str, Any]:
     return {**end_state(sim), "test": test, "phases": phases, "skipped": entry.get("skipped")}
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("story", [frozen_and_signed_off, held_and_aborted])
 @pytest.mark.parametrize("kill", [always, sometimes(3)], ids=["always", "dice"])
 def test_kills_between_any_two_writes_change_nothing(story: Any, kill: Kill) -> None:

@@ -242,6 +242,36 @@ def test_rollback_to_what_is_not_kept_names_what_is() -> None:
     assert sim.answer(ask_now(sim, "Rollback")) == ("Refused", "CandidateRunning")
 
 
+@pytest.mark.parametrize("stage", ["build", "start", "canary-10", "promote"])
+def test_a_rollback_to_a_kept_revision_aborts_what_is_being_rolled_out_in_the_same_act(stage: str) -> None:
+    sim = pin(commanded(), "2").run(300, serves("2"))
+    assert isinstance(sim, Commanded)
+    kept = sim.variants()["previous"]
+    pin(sim, "3").run(300, in_stage(stage))
+    request = sim.ask("Rollback", rollback={"toRevision": kept["revision"]})
+    sim.run(3)
+    assert weights(sim) == {"1": 1.0}
+    assert sim.variants()["stable"]["inferenceService"] == kept["inferenceService"], "no cold start"
+    sim.run(120)
+    assert sim.answer(request) == ("Applied", "Rollback")
+    ended = [(each["version"], each["outcome"]) for each in sim.status["history"][:2]]
+    assert ended == [("2", "RolledBack"), ("3", "Aborted")]
+    assert {each["version"] for each in sim.status["rejected"]} == {"2", "3"}
+    assert sim.variants()["stable"]["version"] == "1", "what the spec asks for is not tried again"
+    assert len(list(sim.services())) == 1
+    assert sim.client_errors == []
+
+
+def test_a_rollback_to_what_serves_aborts_what_is_being_rolled_out() -> None:
+    sim = rolling("canary-10", stages=patient()[1:])
+    stable = sim.variants()["stable"]
+    request = sim.ask("Rollback", rollback={"toRevision": stable["revision"]})
+    sim.run(3)
+    assert weights(sim) == {"1": 1.0}
+    assert sim.answer(request) == ("Applied", "Rollback")
+    assert (last(sim)["version"], last(sim)["outcome"]) == ("2", "Aborted")
+
+
 @pytest.mark.parametrize("action", ["Advance", "Promote", "Abort", "Hold"])
 def test_a_stale_revision_is_refused_and_changes_nothing(action: str) -> None:
     sim = rolling("canary-10", stages=patient()[1:])

@@ -281,7 +281,7 @@ def test_the_build_job_is_restricted_bounded_and_retries_only_what_passes() -> N
     pod = job["spec"]["template"]["spec"]
     assert pod["automountServiceAccountToken"] is False
     assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
-    assert job["spec"]["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"] == [1]
+    assert job["spec"]["podFailurePolicy"]["rules"][1]["onExitCodes"]["values"] == [1]
     assert pod["restartPolicy"] == "Never"
     assert job["metadata"]["labels"] == job["spec"]["template"]["metadata"]["labels"]
 

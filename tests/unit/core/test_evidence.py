@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from slipway.controllers.rollout_evidence import Judged
-from slipway.core.evidence import SHARD, Arm, Subject, collect, queries, shard, window
+from slipway.core.evidence import Arm, Subject, collect
+from slipway.core.evidence_queries import SHARD, queries, shard, window
 from slipway.core.plan import Unavailable
 
 SUBJECT = Subject("ns/fraud", "aaaa", "live", 17)

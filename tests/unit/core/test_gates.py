@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from slipway.core.evidence import Arm, Evidence, Histogram
-from slipway.core.gates import CHAIN, Case, judge, shown
+from slipway.core.gate_words import shown
+from slipway.core.gates import CHAIN, Case, judge
 from slipway.core.measures import Unit
 from slipway.core.percentiles import bounds, percentile, snap
 from slipway.core.plan import Unavailable
@@ -26,6 +29,18 @@ POSITIVES_MORE = {"metric": "positive_rate", "differenceToStable": "2%"}
 P95 = {"metric": "latency_p95", "ratioToStable": "1.2"}
 P95_MORE = {"metric": "latency_p95", "differenceToStable": "30ms"}
 CLASS_9 = {"metric": "class_share", "class": "9", "op": ">=", "bound": "1%"}
+SHIFT = {"metric": "prediction_shift", "bound": "0.2"}
+MISSING = {"metric": "missing_rate", "bound": "5%"}
+MISSING_MORE = {"metric": "missing_rate", "differenceToStable": "2%"}
+NO_CLASS = arm(class_moments={}, class_counts={})
+
+
+def gaps(*missing: float) -> Arm:
+    """An arm of 20,000 rows, so many of which lack a value of each feature."""
+    names = [f"feature_{place}" for place in range(len(missing))]
+    present = {name: 20_000.0 - count for name, count in zip(names, missing, strict=True)}
+    return arm(missing=dict(zip(names, missing, strict=True)), present=present)
+
 
 TABLE: list[tuple[str, dict[str, Any], Any, str]] = [
     ("errors well under the bound", ERRORS, evidence(arm(errors=0.001)), "Pass"),
@@ -62,7 +77,19 @@ TABLE: list[tuple[str, dict[str, Any], Any, str]] = [
     ("traffic arrives", {"metric": "request_rate", "op": ">=", "bound": "10"}, evidence(arm()), "Pass"),
     ("too little traffic", {"metric": "request_rate", "op": ">=", "bound": "100"}, evidence(arm()), "Breach"),
     ("rates of unequal arms", {"metric": "request_rate", "ratioToStable": "1"}, evidence(arm()), "Invalid"),
-    ("a metric of a later version", {"metric": "missing_rate", "bound": "1%"}, evidence(arm()), "Unknown"),
+    ("a metric of a later version", {"metric": "saturation", "bound": "1"}, evidence(arm()), "Unknown"),
+    ("answers as stable's", SHIFT, evidence(arm()), "Pass"),
+    ("answers moved", SHIFT, evidence(arm(positive=0.75)), "Breach"),
+    ("answers of few", SHIFT, evidence(arm(100), arm(100)), "Wait"),
+    ("shift without answers", SHIFT, evidence(arm(class_moments={}, class_counts={}), NO_CLASS), "Unknown"),
+    ("shift without stable", SHIFT, evidence(arm(), Arm()), "Unknown"),
+    ("a shift of a shift", {"metric": "prediction_shift", "ratioToStable": "1"}, evidence(arm()), "Invalid"),
+    ("few values missing", MISSING, evidence(gaps(50, 10)), "Pass"),
+    ("one feature is missing", MISSING, evidence(gaps(50, 9000)), "Breach"),
+    ("missing, no feature counted", MISSING, evidence(arm()), "Unknown"),
+    ("missing, few rows", MISSING, evidence(arm(missing={"a": 0.0}, present={"a": 40.0})), "Unknown"),
+    ("missing as in stable", MISSING_MORE, evidence(gaps(500, 10), gaps(500, 10)), "Pass"),
+    ("missing, not so in stable", MISSING_MORE, evidence(gaps(3000, 10), gaps(50, 10)), "Breach"),
     ("a template", {"template": {"name": "t"}, "bound": "1"}, evidence(arm()), "Unknown"),
 ]  # fmt: skip
 
@@ -111,6 +138,22 @@ def test_a_percentile_lies_within_its_interval() -> None:
         found = bounds(latencies, quantile, Confidence(0.05, 10_000))
         assert found is not None
         assert found.low <= percentile(latencies, quantile) <= found.high
+
+
+@given(ours=st.floats(0.001, 0.999), theirs=st.floats(0.001, 0.999), n=st.integers(200, 200_000))
+def test_a_shift_lies_within_its_interval_and_is_never_negative(ours: float, theirs: float, n: int) -> None:
+    both = evidence(arm(n, positive=ours), arm(n, positive=theirs))
+    found = judge(Case(gate(metric="prediction_shift", bound="0.2"), both))
+    assert found.value is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 <= found.low <= found.value + 1e-9
+    assert found.value <= found.high + 1e-9
+
+
+def test_a_shift_is_no_gate_after_promotion_where_nothing_is_compared_with() -> None:
+    assert not gate(metric="prediction_shift", bound="0.2").absolute
+    assert gate(metric="error_rate", bound="1%").absolute
 
 
 def _canary(rng: np.random.Generator, looks: int, effect: float) -> list[str]:

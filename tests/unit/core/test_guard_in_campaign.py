@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from slipway.core.plan import ObjectKey
 
 from tests.unit.core.ledgers import decisions
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import FAILING, GOOD, NEVER_READY, in_stage, pin, serves, spec
 from tests.unit.core.traffic_model import Behaviour, arms
 
+TEMPLATE = ObjectKey("slipway.dev/v1alpha1", "MetricTemplate", "", "depth")
 HALF = Behaviour(errors=0.5)
 
 
@@ -97,3 +99,17 @@ def test_a_good_version_is_promoted_over_a_good_one_and_leaves_no_verdicts_behin
     assert "stableGates" not in sim.status
     assert ends(sim)[0][:2] == ("3", "Promoted")
     assert sim.client_errors == []
+
+
+def test_a_number_that_only_the_candidate_lacks_sends_only_the_candidate_back() -> None:
+    depth = {"name": "depth", "template": {"name": "depth"}, "op": "<=", "bound": "100", "window": "10s"}
+    unknown = {**depth, "onUnknown": {"after": "1m", "action": "Rollback"}}
+    sim = Simulation(spec(gates=[unknown]), {"1": GOOD, "2": GOOD, "3": GOOD})
+    sim.put(TEMPLATE, spec={"value": "max by (revision)(depth{{selector}})"})
+    sim.prometheus.numbers = {"1": 5.0, "2": 5.0}
+    sim.run(60, serves("1"))
+    pin(sim, "2").run(400, serves("2")).run(3)
+    pin(sim, "3").run(300, in_stage("rollback")).run(60)
+    assert ends(sim)[0] == ("3", "RolledBack", "GateUnknown")
+    assert sim.variants()["stable"]["version"] == "2"
+    assert {g["name"]: g["verdict"] for g in sim.status["gates"]}["depth"] == "Pass"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.unit.core.commanded import Commanded, commanded, last, patient
 from tests.unit.core.simulation import KEY
 from tests.unit.core.specs import FAILING, in_stage, serves
@@ -35,6 +37,7 @@ def test_queue_lets_the_running_one_end_and_takes_the_latest() -> None:
     assert outcomes(sim) == [("2", "Promoted"), ("4", "Promoted")]
 
 
+@pytest.mark.long
 def test_a_weekly_version_does_not_starve_a_rollout_of_a_month() -> None:
     sim = following("Queue", stages=patient()[:1])
     sim.run(3000)

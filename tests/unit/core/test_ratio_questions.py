@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from slipway.api.v1alpha1.gates import Gate
 from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.controllers.rollout_evidence import Judged, gather
 from slipway.core.evidence import Evidence
+from slipway.core.gates import Case, judge
 from slipway.core.plan import Unavailable
 from slipway.core.primary import TaskMetrics
+from slipway.core.readings import Question, Reading, Readings, Webhook
 from slipway.core.rollout import Snapshot, comparison
 from slipway.core.rollout.asked import asked
 from slipway.runtime.world import Sample
@@ -126,3 +130,104 @@ def test_counts_that_know_their_epoch_are_asked_for_two_rollouts_by_the_same_tex
 
 def test_a_template_that_is_gone_is_not_asked() -> None:
     assert asked(replace(snapshot("ab", [AB]), metrics=TaskMetrics())) == {}
+
+
+DEPTH = {"value": "max by (revision)(max_over_time(depth{{selector}}[{{window}}]))"}
+QUEUE = {"name": "queue", "template": {"name": "approvals"}, "op": "<=", "bound": "100"}
+
+
+class Depths(World):
+    """Answers the depth of queues."""
+
+    def __init__(self, *found: tuple[str, float]) -> None:
+        super().__init__()
+        self.found = found
+
+    async def query(self, promql: str, now: datetime) -> Sequence[Sample] | Unavailable:
+        self.asked.append(promql)
+        return [Sample({"revision": name}, value) for name, value in self.found] if "depth" in promql else []
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ((("c", 7.0), ("s", 5.0)), ""),
+        ((("s", 5.0),), "answered nothing of revision c"),
+        ((("c", 7.0), ("c", 8.0)), "2 values"),
+        ((("c", math.nan),), "nan"),
+        ((("c", -math.inf),), "-inf"),
+    ],
+)
+def test_a_bare_value_is_one_finite_number_of_the_candidate_or_nothing(
+    found: tuple[tuple[str, float], ...], says: str
+) -> None:
+    world = Depths(*found)
+    one = snapshot("canary-10", [CANARY | {"gates": [QUEUE]}], DEPTH)
+    seen = asyncio.run(gather(one, world, NOW, Judged()))  # type: ignore[arg-type]
+    assert isinstance(seen, Evidence)
+    key = "template/approvals/60s"
+    assert 'depth{rollout=~"ns/fraud"}[60s]' in "".join(world.asked)
+    assert (key in seen.candidate.points) is not bool(says)
+    assert says in seen.missing.get(key, "")
+
+
+def test_a_window_is_asked_for_with_what_its_gates_judge_and_rollouts_share_it() -> None:
+    p95 = {"name": "slow", "metric": "latency_p95", "op": "<=", "bound": "1s", "window": "5m"}
+    stages = [CANARY | {"gates": [p95]}]
+    world, found = ask(*(snapshot("canary-10", stages, name=name) for name in ("fraud", "loans")))
+    windowed = [text for text in world.asked if "offset 300000ms" in text]
+    assert list(found.windows) == [300.0]
+    assert not any("cluster" in text for text in windowed), "a percentile needs no groups of entities"
+    assert 'rollout=~"ns/fraud|ns/loans"' in windowed[-1]
+
+
+def test_counts_that_went_back_are_unavailable() -> None:
+    class Restarted(World):
+        async def query(self, promql: str, now: datetime) -> Sequence[Sample] | Unavailable:
+            labels = {"rollout": "ns/fraud", "traffic": "live", "epoch": "3", "code": "2xx", "assigned": "true"}
+            return [Sample({**labels, "revision": "c"}, -4.0)] if "offset" in promql else []
+
+    p95 = {"name": "slow", "metric": "latency_p95", "op": "<=", "bound": "1s", "window": "5m"}
+    one = snapshot("canary-10", [CANARY | {"gates": [p95]}])
+    seen = asyncio.run(gather(one, Restarted(), NOW, Judged()))  # type: ignore[arg-type]
+    assert isinstance(seen, Evidence)
+    assert isinstance(seen.windows[300.0], Unavailable)
+
+
+class Hooked(World):
+    """Answers a webhook's question."""
+
+    def __init__(self, said: Readings | Unavailable) -> None:
+        super().__init__()
+        self.said = said
+
+    async def ask(self, hook: Webhook, question: Question, now: datetime) -> Readings | Unavailable:
+        self.asked.append(f"{hook.url} {question.window:g} {question.stage}")
+        return self.said
+
+
+HOOK = {"provider": {"type": "HTTP", "http": {"url": "https://crm.example.com"}}, "unit": "share"}
+FEW = {**GATED, "op": "<=", "bound": "5%"}
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        (Readings(NOW, {"c": Reading(4000, events=20)}), "Pass"),
+        (Readings(NOW, {"c": Reading(4000, events=900)}), "Breach"),
+        (Readings(NOW, {"c": Reading(10, events=0)}), "Unknown"),
+        (Readings(NOW, {"c": Reading(10, events=11)}), "Unknown"),
+        (Readings(NOW, {"s": Reading(4000, events=20)}), "Unknown"),
+        (Unavailable("WebhookUnavailable", "HTTP 500"), "Unknown"),
+        (Readings(NOW, {"c": Reading(50, value=0.01)}), "Pass"),
+        (Readings(NOW, {"c": Reading(50, value=0.5)}), "Breach"),
+    ],
+)
+def test_what_a_webhook_says_is_judged_like_any_other_metric(said: Readings | Unavailable, verdict: str) -> None:
+    one, world = snapshot("canary-10", [CANARY | {"gates": [FEW]}], HOOK), Hooked(said)
+    seen = asyncio.run(gather(one, world, NOW, Judged()))  # type: ignore[arg-type]
+    assert isinstance(seen, Evidence)
+    assert "https://crm.example.com 0 canary-10" in world.asked
+    answering = replace(seen, candidate=replace(seen.candidate, requests=900.0, scraped=1.0))
+    case = Case(Gate.model_validate(FEW), answering, metrics=one.metrics)
+    assert judge(case).verdict == verdict, judge(case).message

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from slipway.controllers.request import RequestController, open_requests
 from slipway.controllers.template import TemplateController
-from slipway.core.plan import Delete, ObjectKey, Plan
+from slipway.core.plan import Delete, ObjectKey, Plan, Unavailable
+from slipway.core.readings import Readings, Server
 from slipway.core.request import KEPT, PATIENCE
 from slipway.runtime.world import World
 
@@ -124,10 +125,6 @@ def test_what_is_no_request_and_what_is_not_acted_on_are_refused_as_such() -> No
     assert status is not None
     assert (status["phase"], status["reason"]) == ("Refused", "SpecInvalid")
     assert "spec.action" in status["message"]
-    status = decided(request("rolloutrequest-unfreeze")).status
-    assert status is not None
-    assert (status["phase"], status["reason"]) == ("Refused", "NotYetActive")
-    assert "nothing was changed: spec.action: nothing freezes a RetrainPolicy" in status["message"]
 
 
 @pytest.mark.parametrize("outcome", ["Applied", "Refused"])
@@ -153,37 +150,102 @@ def test_a_rollout_sees_the_requests_that_name_it_and_wait() -> None:
     policy, broken = request("rolloutrequest-unfreeze"), request(action="Explode")
     accepted = {**request(), "status": {"phase": "Accepted"}}
     cache = Cache(request(), other, told, policy, broken, accepted)
-    found = open_requests("default", "card-fraud", cache)
+    found = open_requests("ModelRollout", "default", "card-fraud", cache)
     assert [(each.uid, each.spec.action, each.created) for each in found] == [("u-1", "Abort", NOW)] * 2
+    (found_by_policy,) = open_requests("RetrainPolicy", "default", "card-fraud", cache)
+    assert found_by_policy.spec.action == "Unfreeze"
 
 
 def template() -> dict[str, Any]:
-    manifest = good("metrictemplate-approval-rate")[0]
+    manifest = good("metrictemplate-others")[1]
     return {**manifest, "metadata": {**manifest["metadata"], "uid": "u-2", "generation": 1}}
 
 
-def test_a_template_that_is_not_asked_says_so_and_then_nothing_more() -> None:
+def test_a_template_says_that_it_is_usable_and_what_is_known_of_its_provider_and_then_nothing_more() -> None:
     plan = decided(template())
     assert plan.status is not None
     assert conditions(plan.status) == {
-        "Ready": ("False", "NotYetActive"),
-        "Reconciling": ("False", "NotYetActive"),
-        "Stalled": ("True", "NotYetActive"),
-        "InactiveFields": ("True", "NotYetActive"),
+        "Ready": ("True", "Usable"),
+        "Reconciling": ("False", "Usable"),
+        "Stalled": ("False", "Usable"),
+        "Reachable": ("Unknown", "AskedByJobs"),
     }
-    assert "only the installation's server is asked" in plan.status["conditions"][0]["message"]
     assert plan.actions == ()
     again = decided({**template(), "status": plan.status}, NOW + timedelta(days=1))
-    assert again == Plan(status=plan.status)
+    assert again == plan
 
 
-def test_a_ratio_of_the_installations_server_is_ready() -> None:
-    own = template()
-    own["spec"] = {key: value for key, value in own["spec"].items() if key != "provider"}
-    status = decided(own).status
+AWAY = Unavailable("WebhookUnavailable", "https://crm.example.com/complaints answered HTTP 500")
+ANSWERED = Readings(NOW, {})
+
+
+class Heard(Cache):
+    """A provider that was heard so."""
+
+    def __init__(self, said: Any) -> None:
+        super().__init__()
+        self.said, self.texts = said, list[tuple[str, Any]]()
+
+    def heard(self, template: str) -> Any:
+        return self.said
+
+    async def query(self, promql: str, now: datetime, server: Server | None = None) -> Any:
+        self.texts.append((promql, server))
+        return self.said
+
+
+def reachable(world: World, manifest: dict[str, Any], before: Any = None) -> dict[str, Any]:
+    controller = TemplateController()
+    obj = {**template(), "spec": manifest["spec"], "status": before or {}}
+    plan = controller.decide(asyncio.run(controller.observe(obj, world, NOW)), NOW)
+    assert plan.status is not None
+    return dict(plan.status)
+
+
+WEBHOOK = good("metrictemplate-others")[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (None, ("Unknown", "NotAsked")),
+        (ANSWERED, ("True", "Answers")),
+        (AWAY, ("False", "WebhookUnavailable")),
+    ],
+)
+def test_whether_a_webhook_answers_is_said_as_it_was_heard_last(said: Any, found: tuple[str, str]) -> None:
+    assert conditions(reachable(Heard(said), WEBHOOK))["Reachable"] == found
+
+
+def test_an_outage_that_words_itself_anew_and_a_restart_that_forgets_cost_no_write() -> None:
+    away = reachable(Heard(AWAY), WEBHOOK)
+    assert reachable(Heard(Unavailable(AWAY.reason, "another text")), WEBHOOK, away) == away
+    assert reachable(Heard(None), WEBHOOK, away) == away
+    assert conditions(reachable(Heard(ANSWERED), WEBHOOK, away))["Reachable"] == ("True", "Answers")
+
+
+def test_prometheus_is_asked_the_templates_own_texts_of_no_rollout_at_its_own_server() -> None:
+    world = Heard([])
+    status = reachable(world, good("metrictemplate-approval-rate")[0])
+    assert conditions(status)["Reachable"] == ("True", "Answers")
+    text, server = world.texts[0]
+    assert server == Server("http://prometheus.monitoring:9090", "reader")
+    assert text.count('{rollout=~"/"}') == 2
+    assert "{{" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("metrictemplate-approval-rate", "gates and experiments may use it; higher is better in share"),
+        ("metrictemplate-queue-depth", "gates may use it; lower is better"),
+    ],
+)
+def test_what_prometheus_answers_is_ready(name: str, says: str) -> None:
+    status = decided({**template(), "spec": good(name)[0]["spec"]}).status
     assert status is not None
     assert conditions(status)["Ready"] == ("True", "Usable")
-    assert "higher is better in share" in status["conditions"][0]["message"]
+    assert says in status["conditions"][0]["message"]
 
 
 @pytest.mark.parametrize(
@@ -196,11 +258,18 @@ def test_a_ratio_of_the_installations_server_is_ready() -> None:
 )
 def test_a_text_that_would_read_everybody_or_compare_nothing_is_refused(text: str, says: str) -> None:
     wrong = template()
-    wrong["spec"] = {"numerator": text, "denominator": wrong["spec"]["denominator"]}
+    wrong["spec"] = {"numerator": text, "denominator": good("metrictemplate-approval-rate")[0]["spec"]["denominator"]}
     status = decided(wrong).status
     assert status is not None
     assert conditions(status)["Stalled"] == ("True", "SpecInvalid")
     assert says in status["conditions"][0]["message"]
+
+
+@pytest.mark.parametrize("text", ["max by (revision)(depth)", "max(depth{{selector}})"])
+def test_a_bare_value_of_everybody_or_of_no_revision_is_refused(text: str) -> None:
+    status = decided({**template(), "spec": {"value": text}}).status
+    assert status is not None
+    assert conditions(status)["Stalled"] == ("True", "SpecInvalid")
 
 
 def test_a_template_that_is_none_says_so() -> None:

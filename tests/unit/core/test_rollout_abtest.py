@@ -181,13 +181,25 @@ def test_an_experiment_that_is_changed_begins_anew() -> None:
     sim.run(300, serves("2"))
 
 
-def test_new_evidence_forgets_what_was_seen_but_not_the_plan_and_the_end() -> None:
-    sim = pin(experimenting(EQUAL, CANARY), "2").run(300, in_stage("ab")).run(20)
+def test_new_evidence_forgets_what_was_seen_but_not_the_end_and_has_less_of_alpha() -> None:
+    sim = pin(experimenting(EQUAL, CANARY, atMost="10m"), "2").run(300, in_stage("ab")).run(20)
     before = result(sim)
+    for restarts in (1, 2):
+        sim.edit(ROUTE, lambda s: s["rules"].reverse())
+        sim.run(1)
+        assert "estimate" not in result(sim)
+        assert (result(sim)["endsAt"], result(sim)["restarts"]) == (before["endsAt"], restarts)
+        sim.run(30)
+    assert result(sim)["required"] > before["required"], "a smaller error takes more entities"
+    entry = next(gate for gate in sim.status["gates"] if gate["name"] == "ab.primary")
+    assert "alpha is 0.00417, since evidence began anew 2 times" in entry["message"]
+    sim.edit(ROUTE, lambda s: s["rules"].reverse())
     sim.edit(ROUTE, lambda s: s["rules"].reverse())
     sim.run(1)
-    assert "estimate" not in result(sim)
-    assert {k: result(sim)[k] for k in ("required", "endsAt")} == {k: before[k] for k in ("required", "endsAt")}
+    assert result(sim)["restarts"] == 3, "what nobody has looked at has spent nothing"
+    sim.edit(KEY, lambda s: s["stages"][-1].update(name="again"))
+    sim.run(2)
+    assert (result(sim)["stage"], result(sim)["restarts"]) == ("again", 3)
 
 
 def test_between_planned_looks_nothing_is_written_of_the_effect() -> None:
@@ -209,6 +221,22 @@ def test_a_template_decides_and_its_queries_are_of_this_rollout_alone() -> None:
     assert deltas["approval_rate"]["kind"] == "Business"
     assert deltas["positive_rate"]["relative"] == "0%"
     assert all('rollout=~"ns/fraud"' in text for text in sim.prometheus.templated)
+
+
+def test_the_business_stands_beside_the_model_in_every_stage_with_live_traffic() -> None:
+    sim = experimenting(GOOD, CANARY)
+    sim.put(TEMPLATE, spec=dict(APPROVALS))
+    sim.edit(TASK, lambda s: s.update(businessMetrics=[{"name": "approval_rate", "template": {"name": "approvals"}}]))
+    sim.prometheus.approvals = {"1": 0.4, "2": 0.5}
+    pin(sim, "2")
+    for stage in (CANARY["name"], "ab"):
+        sim.run(300, lambda s, stage=stage: in_stage(stage)(s) and len(s.status.get("sideBySide") or ()) == 2)
+        shown = {each["name"]: each for each in sim.status["sideBySide"]}
+        assert (shown["positive_rate"]["kind"], shown["approval_rate"]["kind"]) == ("Model", "Business"), stage
+    ended(sim)
+    assert "sideBySide" not in sim.status
+    (together,) = sim.status["metricsTogether"]
+    assert (together["name"], together["verdict"]) == ("positive_rate/approval_rate", "InsufficientData")
 
 
 STORIES = {"wins": BETTER, "loses": WORSE, "open": EQUAL}

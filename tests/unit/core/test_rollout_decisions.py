@@ -243,23 +243,5 @@ def test_a_stage_of_hours_is_written_about_rarely() -> None:
     assert sim.writes - before <= 15, "at most once a minute"
 
 
-def test_a_first_revision_that_nothing_gated_is_named_for_as_long_as_it_serves() -> None:
-    sim = Simulation(spec(initialRevision="Gated"), {"1": GOOD, "2": GOOD})
-    sim.run(20, in_stage("start"))
-    assert sim.condition("InitialRevisionGated")[:2] == ("False", "NotYetActive")
-    sim.run(60, serves("1")).run(60)
-    status, reason, message = sim.condition("InitialRevisionGated")
-    assert (status, reason) == ("False", "NotYetActive")
-    assert "no gate judges it; version 1 is one" in message
-    assert sim.status["history"][0]["reason"] == "FirstRevision"
-    before = sim.writes
-    assert sim.run(120).writes == before, "and said once"
-    pin(sim, "2").run(300, serves("2"))
-    assert sim.condition("InitialRevisionGated")[0] == "", "version 2 has passed the stages"
-    assert sim.status["history"][0]["reason"] == "AllStagesPassed"
-    pin(sim, "1").run(10, serves("1"))
-    assert "version 1 is one" in sim.condition("InitialRevisionGated")[2]
-
-
 def test_who_asks_to_serve_directly_is_told_nothing_of_gates() -> None:
     assert serving(initialRevision="ServeDirectly").run(30).condition("InitialRevisionGated")[0] == ""

@@ -202,6 +202,7 @@ def lost(**changes: Any) -> Commanded:
     return sim
 
 
+@pytest.mark.long
 def test_a_lost_experiment_stays_lost_whatever_is_measured_after_it() -> None:
     sim = lost()
     sim.run(300)

@@ -61,6 +61,7 @@ def story(second: Behaviour, kill: Kill, deleted: tuple[str, ...] = ()) -> Simul
 ENDS = {"good": GOOD, "failing": FAILING, "dies": DIES, "too slow": TOO_SLOW, "unsteady": UNSTEADY}
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("second", ENDS.values(), ids=ENDS)
 @pytest.mark.parametrize("kill", [always, sometimes(1), sometimes(2)], ids=["always", "dice 1", "dice 2"])
 def test_kills_between_any_two_writes_change_nothing(second: Behaviour, kill: Kill) -> None:
@@ -69,6 +70,7 @@ def test_kills_between_any_two_writes_change_nothing(second: Behaviour, kill: Ki
     assert killed.client_errors == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("deleted", [("stable",), ("candidate",), ("stable", "candidate")], ids=" and ".join)
 def test_kills_change_nothing_about_what_somebody_deletes(deleted: tuple[str, ...]) -> None:
     undisturbed, killed = story(GOOD, lambda write: False, deleted), story(GOOD, always, deleted)
@@ -77,6 +79,7 @@ def test_kills_change_nothing_about_what_somebody_deletes(deleted: tuple[str, ..
     assert killed.client_errors == []
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     "stage", ["build", "prove", "start", "shadow", "canary-10", "canary-50", "promote", "rollback"]
 )

@@ -85,7 +85,7 @@ def test_without_a_log_a_pod_is_what_it_was() -> None:
 
 def test_a_revision_knows_its_log_and_the_secret_by_name() -> None:
     def revision(log: dict[str, Any] | None) -> str:
-        return revision_of("sha256:1", "reg/x@sha256:2", rollout(log))
+        return revision_of("sha256:1", "reg/x@sha256:2", rollout(log), "")
 
     assert revision(None) == "d8fb536af8", "services without a log keep their revision when the operator is upgraded"
     others = [None, S3, VOLUME, {**S3, "secretRef": {"name": "other"}}, {**S3, "omit": []}, {**S3, "retention": "7d"}]

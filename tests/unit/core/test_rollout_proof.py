@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from slipway.core.plan import ObjectKey
 
 from tests.unit.core.simulation import KEY, TASK, Simulation
 from tests.unit.core.specs import DIES, GOOD, TOO_SLOW, UNSTEADY, in_stage, pin, serves, serving, spec
@@ -61,6 +62,7 @@ def test_a_model_whose_process_dies_is_refused_at_once_with_its_last_words() -> 
 def test_variables_from_secrets_are_named_when_a_model_dies_without_them() -> None:
     secret = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "feature-store", "key": "token"}}}
     sim = serving(DIES)
+    sim.put(ObjectKey("v1", "Secret", "ns", "feature-store"), None)["data"] = {"token": "x"}
     sim.edit(KEY, lambda s: (s.update(predictor={"env": [secret]}), s["model"]["mlflow"].update(version="2")))
     assert "variables from Secrets were left out: TOKEN" in refused(sim, "ProcessDied")["message"]
 
@@ -199,6 +201,23 @@ def test_a_killed_process_may_be_the_nodes_want_of_memory_and_is_tried_again() -
     assert sim.status["target"]["proofAttempt"] == 1
     sim.node_up = True
     sim.run(300, serves("2"))
+
+
+def test_a_prober_that_crashes_again_and_again_is_told_and_blames_no_version() -> None:
+    sim = serving()
+    sim.node_up = False
+    pin(sim, "2").run(60, in_stage("prove")).run(2)
+    (job,) = [job for job in proofs(sim) if not job.get("status")]
+    ended = {"exitCode": 137, "reason": "OOMKilled"}
+    sim.pod_of(job, {"containerStatuses": [{"name": "prober", "state": {"terminated": ended}}]})
+    sim.run(2)
+    assert "its prober ended with exit code 137 (OOMKilled)" in sim.condition("ModelProven")[2]
+    assert sim.condition("Stalled")[0] == "False"
+    sim.now += timedelta(minutes=20)
+    sim.run(1)
+    assert sim.condition("Stalled")[:2] == ("True", "ProofNotRun")
+    assert "OOMKilled" in sim.condition("Stalled")[2]
+    assert not sim.status.get("rejected")
 
 
 def test_without_its_task_a_proof_waits_for_the_latency_that_it_does_not_know() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from slipway.core.plan import ObjectKey
 
 from tests.unit.core.ledgers import chain, decisions
@@ -114,6 +117,57 @@ def test_a_build_that_waits_for_a_secret_outlives_its_jobs_deadline() -> None:
     assert (sim.status.get("history"), sim.status.get("rejected")) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("pending", "said"),
+    [
+        (
+            {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3"}]},
+            "Unschedulable: 0/3",
+        ),
+        (
+            {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}]},
+            "ImagePullBackOff: no such image",
+        ),
+        (
+            {
+                "initContainerStatuses": [{"state": {"waiting": {"reason": "ErrImagePull", "message": "401"}}}],
+                "containerStatuses": [{"state": {"waiting": {"reason": "PodInitializing"}}}],
+            },
+            "ErrImagePull: 401",
+        ),
+    ],
+)
+def test_a_build_whose_pod_does_not_start_says_why_and_blames_no_version(pending: dict[str, Any], said: str) -> None:
+    sim = made({"type": "Run", "run": {"uri": RUN}})
+    sim.registry_up = False
+    sim.run(5)
+    first = jobs(sim)[0]
+    sim.pod_of(first, {"phase": "Pending", **pending})
+    sim.run(5)
+    assert sim.condition("ImageBuilt") == ("Unknown", "Building", f"the build's pod does not start: {said}")
+    assert sim.condition("Stalled")[0] == "False"
+    sim.now += timedelta(minutes=20)
+    sim.run(1)
+    assert sim.condition("Stalled")[:2] == ("True", "BuildNotStarted")
+    sim.now += timedelta(minutes=6)
+    sim.registry_up = True
+    sim.run(90, serves(RUN))
+    assert jobs(sim)[0]["metadata"]["uid"] != first["metadata"]["uid"]
+
+
+class Guarded(Simulation):
+    """An installation whose MLflow wants a login."""
+
+    settings = replace(Simulation.settings, mlflow_secret="mlflow-login")
+
+
+def test_the_login_of_mlflow_reaches_the_builder_and_no_pod_with_a_model() -> None:
+    sim = Guarded(spec(), {"1": GOOD, "2": GOOD}).run(60, lambda s: s.status.get("phase") == "Serving")
+    holders = {key.name for key, obj in sim.objects.items() if "mlflow-login" in json.dumps(obj.get("spec") or {})}
+    assert holders == {job["metadata"]["name"] for job in jobs(sim)}
+    assert holders
+
+
 def test_each_secret_reaches_the_builder_only() -> None:
     image = {
         "repository": "registry.example.com/ml",
@@ -167,6 +221,19 @@ def test_a_builder_that_was_killed_is_told_with_the_end_of_its_log() -> None:
     assert (status, reason) == ("False", "OOMKilled")
     assert "exit code 137" in message
     assert message.endswith("step dependencies")
+
+
+def test_the_words_of_an_attempt_that_failed_are_no_answer_of_a_build_that_succeeded() -> None:
+    sim = made({"type": "Run", "run": {"uri": RUN}})
+    sim.registry_up = False
+    sim.run(5)
+    (job,) = jobs(sim)
+    failed = {"step": "append", "reason": "RegistryUnavailable", "message": "503", "retryable": "true"}
+    sim.finish(job, "Complete", {"error": failed})
+    sim.run(5)
+    assert sim.condition("ImageBuilt")[1] == "Building"
+    sim.registry_up = True
+    sim.run(90, serves(RUN))  # the pod that succeeded is gone: its words will not come, and the Job is made anew
 
 
 def test_a_pull_secret_that_is_mended_reaches_a_candidate_that_does_not_start() -> None:

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from slipway.cli.explanation import explain
 
 from tests.unit.core.commanded import Commanded, last, patient, rolling
 from tests.unit.core.ledgers import decisions
 from tests.unit.core.simulation import KEY
-from tests.unit.core.specs import FAILING, in_stage, serves
+from tests.unit.core.specs import FAILING, GOOD, NEVER_POSITIVE, in_stage, serves
 from tests.unit.core.traffic_model import Behaviour
 
 Edit = Callable[[Any], None]
+CANARY = "canary-10"
 LONG = patient()[1:]
 
 
@@ -130,3 +132,59 @@ def test_a_held_breach_keeps_a_change_from_going_forward_until_its_gate_is_chang
     sim.edit(KEY, lambda spec: next(g for g in spec["gates"] if g["name"] == "errors").update(bound="90%"))
     sim.run(60)
     assert share(sim) != "10%"
+
+
+def ungated(spec: Any) -> None:
+    """Its breached gates are taken out, of the rollout and of all stages."""
+    spec.update(gates=[], stages=[{**each, "gates": []} for each in spec["stages"]])
+
+
+def untyped(spec: Any) -> None:
+    """The running stage becomes one without traffic, and is skipped."""
+    at = next(place for place, each in enumerate(spec["stages"]) if each["name"] == CANARY)
+    replay = {"name": CANARY, "type": "Backtest", "backtest": {"window": "1d"}, "skip": {"reason": "no time"}}
+    spec["stages"][at] = replay
+
+
+def together(*edits: Edit) -> Edit:
+    def change(spec: Any) -> None:
+        for edit in edits:
+            edit(spec)
+
+    return change
+
+
+WAYS_ROUND = {
+    "gates out": ungated,
+    "gates out, raised": together(ungated, weighing(CANARY, "20%")),
+    "gates and stage out": together(ungated, without(CANARY)),
+    "skipped": untyped,
+    "gates out, skipped": together(ungated, untyped),
+}
+
+
+@pytest.mark.parametrize("change", WAYS_ROUND.values(), ids=WAYS_ROUND)
+def test_no_commit_gets_round_a_held_breach_by_taking_away_what_it_came_from(change: Edit) -> None:
+    stages = [{**each, "minDuration": "10s"} for each in LONG]
+    sim = rolling(CANARY, NEVER_POSITIVE, stages=stages, onBreach="Hold")
+    sim.run(300, lambda s: s.condition("Stalled")[1] == "Breached")
+    sim.edit(KEY, change)
+    sim.versions["2"] = GOOD
+    sim.run(120)
+    assert share(sim) in ("10%", "0%")
+    assert sim.status["target"]["version"] == "2"
+    assert any(gate["breaches"] for gate in sim.status["gates"])
+    told = " ".join(explain(sim.get(KEY), sim.now).lines()).replace("  ", " ")
+    assert "has breached" in " ".join(told.split())
+    request = sim.ask("Abort")
+    sim.run(60)
+    assert sim.answer(request)[0] == "Applied"
+
+
+def test_a_held_breach_whose_gate_is_gone_sends_back_where_the_spec_says_rollback() -> None:
+    sim = rolling(CANARY, NEVER_POSITIVE, stages=LONG, onBreach="Hold")
+    sim.run(300, lambda s: s.condition("Stalled")[1] == "Breached")
+    sim.edit(KEY, together(ungated, lambda spec: spec.update(onBreach="Rollback")))
+    sim.run(60, in_stage("rollback"))
+    assert last(sim)["reason"] == "GateBreached"
+    assert "taken out of the spec" in last(sim)["message"]

@@ -60,7 +60,7 @@ def test_verdicts(value: float, limit: dict[str, str], verdict: str) -> None:
     [
         (counted(0.4, clusters=29), METRICS, "too little to judge"),
         (arm(), METRICS, "too little to judge"),
-        (counted(0.4), VALUE, "bare value"),
+        (counted(0.4), VALUE, "nobody has read MetricTemplate approvals yet"),
         (counted(0.4), TaskMetrics(), "no usable MetricTemplate approvals"),
         (counted(0.4, scraped=None), METRICS, "no scrape of the candidate"),
         (arm(ratios={"template/approvals": Moments(128, 0.0, 20_000, 0.0, 3e6, 0.0)}), METRICS, "too little"),

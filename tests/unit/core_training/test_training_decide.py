@@ -39,7 +39,7 @@ def snapshot(**changes: Any) -> TrainingSnapshot:
     raw = {**RAW, **changes.pop("spec", {})}
     base = TrainingSnapshot(
         namespace="team", name="run", uid="u-1", generation=1, raw=raw, spec=TrainingRunSpec.model_validate(raw),
-        status=TrainingRunStatus(), task={"goal": "g"}, image="pipelines@sha256:1", mlflow="http://mlflow:5000",
+        status=TrainingRunStatus(), task={"goal": "g", "label": {"column": "y"}}, image="pipelines@sha256:1", mlflow="http://mlflow:5000",
     )  # fmt: skip
     return replace(base, **changes)
 
@@ -138,6 +138,24 @@ def test_an_ended_run_is_left_alone_even_when_its_job_goes() -> None:
     assert decide(done, LATER) == Plan()
 
 
+def test_what_the_data_said_stands_in_conditions_and_nothing_that_a_report_may_not_say() -> None:
+    said = [
+        {"type": "LeakageDetected", "status": "True", "reason": "PredictsAlone", "message": "'x' alone"},
+        {"type": "Ready", "status": "True", "reason": "Forged", "message": "no"},
+        {"type": "DataWarnings", "status": "Perhaps", "reason": "Odd", "message": "no"},
+    ]
+    counts = {"read": 10, "train": 6, "validation": 2, "test": 2, "novel": 1}
+    told = {**REPORT, "conditions": said, "rows": counts, "noise": "0.04"}
+    plan = decide(begun(job=job("Complete"), pods=(pod(told),)), NOW)
+    assert condition(plan, "LeakageDetected")["reason"] == "PredictsAlone"
+    assert condition(plan, "Ready")["reason"] != "Forged"
+    assert condition(plan, "DataWarnings") == {}
+    assert "10 rows" in condition(plan, "DataValid")["message"]
+    assert "novel 1" in condition(plan, "DataValid")["message"]
+    assert plan.status is not None
+    assert plan.status["noise"] == "0.04"
+
+
 def test_criteria_that_are_not_met_fail_the_run_and_keep_its_version() -> None:
     missed = {**REPORT, "evaluation": "failed", "criteria": [{**REPORT["criteria"][0], "met": False}]}  # type: ignore[index, dict-item]
     plan = decide(begun(job=job("Complete"), pods=(pod(missed),)), NOW)
@@ -151,6 +169,50 @@ def test_criteria_that_are_not_met_fail_the_run_and_keep_its_version() -> None:
 def test_a_bound_that_could_not_be_computed_is_unprovable() -> None:
     missed = {**REPORT, "criteria": [{"name": "c", "met": False, "value": "1", "low": "", "bound": "recall >= 1"}]}
     assert condition(decide(begun(job=job(), pods=(pod(missed),)), NOW), "CriteriaMet")["reason"] == "Unprovable"
+
+
+def test_rules_that_suffice_end_the_run_without_a_model() -> None:
+    justified = {"status": "False", "reason": "RulesSuffice", "message": "the rules alone meet every criterion: catch"}
+    stopped = {"runId": "r1", "version": "", "dataDigest": "sha256:bb", "evaluation": "stopped", "justified": justified}
+    plan = decide(begun(job=job("Complete"), pods=(pod(stopped),)), NOW)
+    assert plan.status is not None
+    assert (plan.status["phase"], plan.status.get("version")) == ("Failed", None)
+    assert condition(plan, "MLJustified")["status"] == "False"
+    assert condition(plan, "Stalled")["reason"] == "RulesSuffice"
+    assert "ifSufficient" in condition(plan, "Stalled")["message"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "level", "phase"),
+    [
+        ("Bitwise", "Bitwise", "Succeeded"),
+        ("Tolerance", "Bitwise", "Succeeded"),
+        ("Tolerance", "Tolerance", "Succeeded"),
+        ("Bitwise", "Tolerance", "Failed"),
+        ("Tolerance", "Different", "Failed"),
+    ],
+)
+def test_a_repetition_succeeds_where_it_reached_its_level(asked: str, level: str, phase: str) -> None:
+    found = {"level": level, "largestDifference": "1e-9", "differs": ["cpu: a -> b"]}
+    words = {"runId": "r2", "evaluation": "reproduced", "dataDigest": "sha256:bb", "reproduction": found}
+    spec = {"reproduces": {"runId": "a" * 32, "level": asked}, "register": None}
+    plan = decide(begun(spec=spec, job=job("Complete"), pods=(pod(words),)), NOW)
+    assert plan.status is not None
+    assert plan.status["phase"] == phase
+    assert plan.status["reproduction"] == found
+    assert condition(plan, "Reproduced")["status"] == ("True" if phase == "Succeeded" else "False")
+    assert "cpu: a -> b" in condition(plan, "Reproduced")["message"]
+
+
+def test_what_the_job_found_beside_the_model_stands_in_the_status() -> None:
+    justified = {"status": "True", "reason": "RulesDoNotSuffice", "message": "the rules alone: catch not met"}
+    noted = {**REPORT["criteria"][0], "note": "worst of 3 slices"}  # type: ignore[index, dict-item]
+    told = {**REPORT, "openings": 2, "justified": justified, "criteria": [noted]}
+    plan = decide(begun(job=job("Complete"), pods=(pod(told),)), NOW)
+    assert plan.status is not None
+    assert plan.status["testOpenings"] == 2
+    assert condition(plan, "MLJustified")["status"] == "True"
+    assert "worst of 3 slices" in condition(plan, "CriteriaMet")["message"]
 
 
 def test_no_criteria_prove_nothing() -> None:
@@ -236,5 +298,5 @@ def test_a_steady_state_writes_nothing_new() -> None:
 
 
 def test_fields_without_effect_are_named() -> None:
-    plan = decide(snapshot(inactive=("spec.tuning: parameters are used as given",)), NOW)
-    assert "spec.tuning" in condition(plan, "InactiveFields")["message"]
+    plan = decide(snapshot(inactive=("spec.refit: the evaluated model is the one registered",)), NOW)
+    assert "spec.refit" in condition(plan, "InactiveFields")["message"]

@@ -23,7 +23,7 @@ RUN_SPEC: dict[str, Any] = {
     "taskRef": {"name": "fraud"},
     "data": {"sources": [{"name": "a", "uri": "https://data.example.com/rows.csv"}]},
     "trainer": {"type": "BuiltIn", "builtIn": {"estimator": "Linear"}},
-    "tuning": {"algorithm": "Random"},
+    "refit": "AllMatured",
 }
 
 
@@ -68,11 +68,11 @@ def test_a_run_sees_its_task_its_job_and_the_pods_of_this_job_only() -> None:
     job = made("Job", "run-train", {})
     world = FakeWorld(made("ModelTask", "fraud", TASK_SPEC), job, pod("now", "uid-run-train"), pod("before", "gone"))
     seen = asyncio.run(TrainingController().observe(run, world, NOW))
-    assert seen.task == TASK_SPEC
+    assert (seen.task, seen.task_uid) == (TASK_SPEC, "uid-fraud")
     assert seen.job is job
     assert [each["metadata"]["name"] for each in seen.pods] == ["now"]
     assert seen.spec is not None
-    assert any(field.startswith("spec.tuning") for field in seen.inactive)
+    assert any(field.startswith("spec.refit") for field in seen.inactive)
 
 
 def test_a_run_with_an_illegal_spec_and_a_broken_task_is_told_what_is_wrong() -> None:
@@ -106,3 +106,34 @@ def test_an_illegal_task_stalls_with_the_field_named() -> None:
     stalled = next(each for each in plan.status["conditions"] if each["type"] == "Stalled")
     assert stalled["status"] == "True"
     assert "metrics" in stalled["message"]
+
+
+def evaluated(name: str, ended: str, **conditions: str) -> dict[str, Any]:
+    said = [
+        {"type": kind, "status": status, "reason": "Found", "message": f"of {name}", "lastTransitionTime": ended}
+        for kind, status in conditions.items()
+    ]
+    return made("TrainingRun", name, RUN_SPEC) | {"status": {"runId": "r", "endedAt": ended, "conditions": said}}
+
+
+def test_a_task_says_what_its_newest_evaluated_run_found() -> None:
+    task = made("ModelTask", "fraud", {**TASK_SPEC, "justification": "Changing"})
+    world = FakeWorld(
+        task,
+        evaluated("old", "2026-11-22T10:00:00Z", LeakageDetected="True", CriteriaMet="True"),
+        evaluated(
+            "new", "2026-11-23T10:00:00Z", LeakageDetected="False", JustificationUnsupported="True", Ready="True"
+        ),
+        made("TrainingRun", "running", RUN_SPEC),
+        evaluated("again", "2026-11-24T10:00:00Z", Reproduced="True")
+        | {"spec": {**RUN_SPEC, "reproduces": {"runId": "0" * 32}}},
+    )
+    controller = TaskController()
+    plan = controller.decide(asyncio.run(controller.observe(task, world, NOW)), NOW)
+    assert plan.status is not None
+    found = {each["type"]: (each["status"], each["message"]) for each in plan.status["conditions"]}
+    assert found["LeakageDetected"] == ("False", "TrainingRun new: of new")
+    assert found["JustificationUnsupported"][0] == "True"
+    assert "CriteriaMet" not in found
+    assert found["Ready"][1].startswith("runs and rollouts")
+    assert plan.status["justification"] == "Changing: not supported. TrainingRun new: of new"

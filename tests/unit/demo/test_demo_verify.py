@@ -33,6 +33,23 @@ ROUTE = {"spec": {"rules": [{"backendRefs": [{"name": "phishing-bbb-predictor", 
 RUNS = [
     {"status": {"version": str(n), "conditions": [{"type": "CriteriaMet", "status": "True"}]}} for n in (1, 2, 3, 4)
 ]
+RETRAINING = "the shifted inputs made the policy create one TrainingRun"
+POLICY = {
+    "metadata": {"name": "phishing", "uid": "p1"},
+    "status": {"lastRun": {"name": "phishing-x", "causes": ["inputs"]}},
+}
+RETRAINED = {
+    "metadata": {
+        "name": "phishing-x",
+        "creationTimestamp": "2027-01-15T08:00:00Z",  # 1,800,000,000 s
+        "ownerReferences": [{"uid": "p1", "controller": True}],
+    }
+}
+CONFIRMED = {
+    "involvedObject": {"uid": "p1"},
+    "reason": "TrainingRunOrdered",
+    "message": "inputs: popup_window drifted; TrainingRun phishing-x follows",
+}
 
 
 def ask(promql: str) -> float | None:
@@ -50,9 +67,8 @@ def facts(**changes: Any) -> verify.Facts:
     tally = Tally(sent=100, answered=Counter(aaa=20, bbb=70, ccc=10))
     kept = {
         "namespace": "demo", "rollout": ROLLOUT, "route": ROUTE, "runs": RUNS,
-        "policy": {"status": {"features": [{"name": "popup_window", "psi": "1.1", "verdict": "Drifted"}]}},
-        "retrained": [{"metadata": {"name": "phishing-x"}}], "tally": tally,
-        "record": Record(versions=["1", "2", "3", "4"]), "seconds": 450, "ask": ask,
+        "policy": POLICY, "retrained": [RETRAINED], "events": [CONFIRMED], "tally": tally,
+        "record": Record(versions=["1", "2", "3", "4"], shifted_at=1_800_000_000.4), "seconds": 450, "ask": ask,
     }  # fmt: skip
     return verify.Facts(**{**kept, **changes})
 
@@ -70,13 +86,14 @@ def without(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
 def test_a_demo_that_went_well_holds_in_every_line() -> None:
     assert failing(facts()) == []
     texts = {claim.what: claim.found for claim in verify.claims(facts())}
-    assert "popup_window PSI 1.1" in texts["the shifted inputs made the policy create one TrainingRun"]
+    assert "popup_window drifted" in texts[RETRAINING]
 
 
 def test_nothing_at_all_holds_in_no_line() -> None:
     empty = facts(
-        rollout={}, route={}, runs=[], policy={}, retrained=[], tally=Tally(), record=Record(), ask=lambda _: None
-    )
+        rollout={}, route={}, runs=[], policy={}, retrained=[], events=[], tally=Tally(), record=Record(),
+        ask=lambda _: None,
+    )  # fmt: skip
     assert len(failing(empty)) == len(verify.claims(empty))
 
 
@@ -114,8 +131,34 @@ def test_a_weight_left_behind_is_told() -> None:
 
 
 def test_two_retrainings_are_one_too_many() -> None:
-    two = [{"metadata": {"name": "a"}}, {"metadata": {"name": "b"}}]
-    assert "the shifted inputs made the policy create one TrainingRun" in failing(facts(retrained=two))
+    assert RETRAINING in failing(facts(retrained=[RETRAINED, RETRAINED]))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"retrained": [{"metadata": {**RETRAINED["metadata"], "ownerReferences": []}}]},
+        {"retrained": [{"metadata": {**RETRAINED["metadata"], "creationTimestamp": "2027-01-15T07:59:59Z"}}]},
+        {"policy": {}},
+        {"policy": {**POLICY, "status": {"lastRun": {"name": "phishing-x", "causes": ["calendar"]}}}},
+        {"policy": {**POLICY, "status": {"lastRun": {"name": "phishing-w", "causes": ["inputs"]}}}},
+        {"events": []},
+        {"events": [{**CONFIRMED, "involvedObject": {"uid": "another"}}]},
+        {"events": [{**CONFIRMED, "message": "inputs: is_ip drifted; TrainingRun phishing-x follows"}]},
+    ],
+    ids=[
+        "not the policy's",
+        "before the shift",
+        "no policy",
+        "another cause",
+        "another run",
+        "untold",
+        "another policy",
+        "feature",
+    ],
+)
+def test_a_retraining_for_another_reason_is_told(other: dict[str, Any]) -> None:
+    assert RETRAINING in failing(facts(**other))
 
 
 def test_memory_beyond_the_limit_is_told() -> None:

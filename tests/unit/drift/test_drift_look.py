@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import pytest
+from slipway.api.v1alpha1.retrain_status import FeatureDrift
 from slipway.api.v1alpha1.retrain_triggers import DriftTrigger
-from slipway.api.v1alpha1.retrainpolicy import FeatureDrift
 from slipway.core.drift import Look, Reading, look
 from slipway.core.drift_report import features_to_show
 from slipway.core.plan import Unavailable
@@ -62,6 +62,45 @@ def test_two_of_three_windows_confirm_and_the_newest_must_be_among_them(
     assert (seen.confirmed, seen.drifted) == (confirmed, drifted)
 
 
+@pytest.mark.parametrize(
+    ("counts", "verdict", "low"),
+    [
+        (FLAT, "Stable", 0.0067),
+        ((440.0, 300.0, 260.0), "Drifted", 0.11),  # an index of 0.05
+        ((110.0, 75.0, 65.0), "InsufficientData", 0.11),
+    ],
+)
+def test_the_distance_of_kolmogorov_and_smirnov_is_a_bound_of_its_own(
+    counts: tuple[float, ...], verdict: str, low: float
+) -> None:
+    (feature,) = look("t", trigger(ks="0.1"), reading(counts)).features
+    assert feature.verdict == verdict
+    assert float(feature.ks[0]) == pytest.approx(low, abs=1e-3)
+    assert float(feature.ks[0]) <= float(feature.ks[1]) <= 1
+    assert look("t", trigger(), reading(counts)).features[0].ks == ()
+
+
+def test_what_is_near_its_bound_lingers_and_what_is_far_below_does_not() -> None:
+    near, far = (480.0, 300.0, 220.0), (400.0, 300.0, 300.0)
+    assert look("t", trigger(psi="0.15"), reading(near)).features[0].verdict == "Stable"
+    assert look("t", trigger(psi="0.15"), reading(near)).lingers
+    assert not look("t", trigger(psi="0.15"), reading(far)).lingers
+
+
+@pytest.mark.parametrize(
+    ("missing", "unseen", "broken"),
+    [(0.0, 0.0, 0), (900.0, 0.0, 0), (2000.0, 0.0, 1), (0.0, 600.0, 1), (0.0, 480.0, 0), (2000.0, 900.0, 2)],
+)
+def test_most_values_missing_or_never_seen_are_damage(missing: float, unseen: float, broken: int) -> None:
+    seen = Reading({"amount": REFERENCE}, ({"amount": FLAT},), {"amount": (missing,)}, {"amount": (unseen,)})
+    assert len(look("t", trigger(), seen).damage) == broken
+
+
+def test_a_few_rows_are_no_damage() -> None:
+    seen = Reading({"amount": REFERENCE}, ({"amount": (1.0, 0.0, 0.0)},), {"amount": (9.0,)}, {})
+    assert look("t", trigger(), seen).damage == ()
+
+
 def test_only_the_named_features_count() -> None:
     seen = Reading({"a": REFERENCE, "b": REFERENCE}, ({"a": FLAT, "b": SHIFTED},))
     assert not look("t", trigger(features=["a"]), seen).confirmed
@@ -74,7 +113,6 @@ def test_only_the_named_features_count() -> None:
         ({}, Unavailable("PrometheusUnavailable", "away"), "PrometheusUnavailable"),
         ({}, Reading({}, ({},)), "NoReference"),
         ({"features": ["other"]}, reading(SHIFTED), "NoReference"),
-        ({"psi": None, "ks": "0.1"}, reading(SHIFTED), "NoBound"),
         ({"psi": "0"}, reading(SHIFTED), "NoBound"),
     ],
 )

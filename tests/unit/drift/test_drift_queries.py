@@ -16,8 +16,9 @@ WINDOW = Duration("2m")
 LABELS = 'rollout="team/fraud",revision="r1",feature="amount"'
 
 
-def series(bucket: int, pod: str, values: str, traffic: str = "live") -> dict[str, str]:
-    labels = f'{LABELS},bucket="{bucket}",pod="{pod}",traffic="{traffic}"'
+def series(bucket: int, pod: str, values: str, traffic: str = "live", life: str = "") -> dict[str, str]:
+    own = f',life="{life}"' if life else ""
+    labels = f'{LABELS},bucket="{bucket}",pod="{pod}",traffic="{traffic}"{own}'
     return {"series": f"slipway_feature_bucket_total{{{labels}}}", "values": values}
 
 
@@ -59,7 +60,23 @@ def test_a_pod_that_went_away_counts_what_it_answered(tmp_path: Path) -> None:
     check(tmp_path, made, live_rows(WINDOW, 0), "8m", {0: 120 + 65})
 
 
-def test_a_restarted_container_is_no_negative_count(tmp_path: Path) -> None:
+def test_both_lives_of_a_container_that_restarts_count_in_full(tmp_path: Path) -> None:
+    """A new pod: 40 and 3 rows, then 20 and 5. Without the label the largest of either would be left."""
+    gone, come = f"{'_ ' * 40}10 40 40 _ _ _ _ _ _", f"{'_ ' * 44}10 20 20 20 20"
+    made = [series(0, "a", gone, life="x"), series(0, "a", come, life="y")]
+    gone, come = f"{'_ ' * 40}1 3 3 _ _ _ _ _ _", f"{'_ ' * 44}5 5 5 5 5"
+    made += [series(1, "a", gone, life="x"), series(1, "a", come, life="y")]
+    check(tmp_path, made, live_rows(WINDOW, 0), "8m", {0: 60, 1: 8})
+
+
+def test_a_life_that_began_before_the_window_counts_its_part_of_it(tmp_path: Path) -> None:
+    """30 rows after the window began, then a restart and 25 rows."""
+    made = [series(0, "a", "0+10x39 _x20", life="x"), series(0, "a", f"{'_ ' * 42}5 10 15 20 25 25 25", life="y")]
+    check(tmp_path, made, live_rows(WINDOW, 0), "8m", {0: 35 + 25})  # increase adds half an interval, as above
+    check(tmp_path, made, live_rows(WINDOW, 1), "8m", {0: 120})
+
+
+def test_without_a_life_a_restart_is_no_negative_count(tmp_path: Path) -> None:
     check(tmp_path, [series(0, "a", "100+10x41 0+10x18")], live_rows(WINDOW, 0), "8m", {0: 110})
 
 

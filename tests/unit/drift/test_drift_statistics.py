@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from slipway.statistics.drift import chi_square, hellinger, minimum_rows, null_psi, psi
+from scipy import stats
+from slipway.statistics.drift import (
+    chi_square,
+    hellinger,
+    ks_chance,
+    ks_interval,
+    ks_rows,
+    minimum_rows,
+    null_psi,
+    psi,
+    share_low,
+)  # fmt: skip
 
 OBSERVED, EXPECTED = [16, 16, 16, 16, 16, 8], [16, 18, 16, 14, 12, 12]
 counts = st.lists(st.integers(0, 500), min_size=2, max_size=20).filter(lambda found: sum(found) > 0)
@@ -73,3 +84,22 @@ def test_the_index_is_a_symmetric_divergence_of_full_buckets(pair: tuple[list[in
 @given(counts, st.integers(1, 7))
 def test_the_index_is_finite_whatever_is_empty(found: list[int], shift: int) -> None:
     assert math.isfinite(psi(found, found[shift % len(found) :] + found[: shift % len(found)]))
+
+
+@given(st.integers(2, 20), st.integers(0, 2**32 - 1))
+def test_the_interval_of_the_distance_holds_what_the_values_themselves_say(buckets: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    ours, theirs = draw.normal(size=200), draw.normal(0.5, 1.5, size=300)
+    edges = np.sort(draw.normal(size=buckets - 1))
+    counts = [np.bincount(np.searchsorted(edges, each, side="right"), minlength=buckets) for each in (ours, theirs)]
+    low, high = ks_interval(*counts)
+    exact = stats.ks_2samp(ours, theirs).statistic
+    assert low - 1e-9 <= exact <= high + 1e-9
+
+
+def test_the_rows_of_a_distance_and_the_bound_of_a_share_are_those_of_their_inequalities() -> None:
+    assert ks_rows(0.1) == 381
+    assert ks_chance(381) <= 0.1 < ks_chance(380)
+    assert share_low(60, 100) == pytest.approx(0.6 - math.sqrt(math.log(1000) / 200))
+    assert share_low(0, 0) == 0
+    assert all(math.isnan(each) for each in ks_interval([0, 0], [1, 1]))

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from slipway.api.v1alpha1.retrainpolicy import FeatureDrift
+from slipway.api.v1alpha1.retrain_status import FeatureDrift
 from slipway.core.drift import Look
-from slipway.core.retrain import decide
-from slipway.core.retrain_snapshot import Served
+from slipway.core.retrain.decide import decide
+from slipway.core.retrain.snapshot import Served
 
 from tests.unit.drift.policy_world import BLIND, DRIFTED, RAW, STABLE, START, SUSPECT, TEMPLATE, World, condition
 
@@ -32,7 +32,7 @@ def test_the_run_carries_the_template_the_policy_and_the_cause() -> None:
     world = World()
     world.settle(DRIFTED)
     (run,) = world.runs.values()
-    assert run["spec"] == {**TEMPLATE["spec"], "cause": "Refresh"}
+    assert run["spec"] == {**TEMPLATE["spec"], "cause": "Emergency"}
     assert run["metadata"]["labels"] == {
         "team": "risk", "app.kubernetes.io/managed-by": "slipway", "slipway.dev/policy": "policy",
     }  # fmt: skip
@@ -40,13 +40,6 @@ def test_the_run_carries_the_template_the_policy_and_the_cause() -> None:
     assert run["metadata"]["ownerReferences"][0]["uid"] == "u-1"
     assert run["metadata"]["name"].startswith("policy-")
     assert len(run["metadata"]["name"]) == len("policy-") + 10
-
-
-def test_an_emergency_of_the_template_stays_one() -> None:
-    world = World()
-    world.spec["runTemplate"] = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "cause": "Emergency"}}
-    world.settle(DRIFTED)
-    assert next(iter(world.runs.values()))["spec"]["cause"] == "Emergency"
 
 
 @pytest.mark.parametrize(
@@ -81,6 +74,7 @@ def test_old_runs_of_this_policy_go_and_no_others() -> None:
         world.settle(DRIFTED)
         world.end()
         world.later(11)
+        world.settle(STABLE)
     foreign = {**world.runs[world.made[-1]], "metadata": {**world.runs[world.made[-1]]["metadata"], "name": "foreign"}}
     foreign["metadata"]["ownerReferences"] = []
     foreign["metadata"]["creationTimestamp"] = (START - timedelta(days=9)).isoformat()

@@ -15,7 +15,7 @@ from tests.unit.drift.policy_world import BLIND, DRIFTED, STABLE, SUSPECT, World
 def test_killed_between_any_two_writes_the_same_single_run_is_made(cuts: tuple[int, ...]) -> None:
     world = World()
     for cut in cuts:
-        world.step(DRIFTED, cut)
+        world.step(DRIFTED, cut=cut)
     world.settle(DRIFTED)
     assert len(world.made) == 1
     assert world.status.last_run is not None
@@ -37,7 +37,7 @@ def test_whatever_happens_never_two_runs_at_once_nor_more_than_the_budget(
         world.later(minutes)
         busy = [name for name, run in world.runs.items() if "status" not in run]
         before = len(world.made)
-        world.step(looks[kind], cut)
+        world.step(looks[kind], cut=cut)
         assert len(world.made) - before <= 1
         assert not (busy and len(world.made) > before)
         if minutes > 15 and world.made and world.made[-1] in world.runs:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from slipway.core.retrain_snapshot import Served
+from slipway.core.retrain.snapshot import Served
+from slipway.validation import check_spec, errors
 
 from tests.unit.drift.policy_world import DRIFTED, RAW, STABLE, START, TEMPLATE, World, condition
 
@@ -31,13 +32,13 @@ def test_the_budget_ends_it_until_its_time_is_over() -> None:
     world = World()
     for _ in range(4):
         world.settle(DRIFTED)
-        world.end()
-        world.later(11)
+        world.end("Failed")
+        world.later(25)
         world.settle(DRIFTED)
     assert len(world.made) == 2
     assert condition(world, "DriftConfirmed") == ("True", "BudgetExhausted")
     assert world.status.state == "Confirmed"
-    world.end()
+    world.end("Failed")
     world.later(24 * 60)
     world.settle(DRIFTED)
     assert len(world.made) == 3
@@ -87,7 +88,10 @@ def test_a_version_on_its_way_into_traffic_is_waited_for() -> None:
     world = World()
     world.settle(DRIFTED)
     world.end(version="7")
-    world.served = Served("r1", ("7",))
+    world.served = Served("r1", gated=("7",))
+    world.settle(DRIFTED)
+    assert world.status.state == "Gate"
+    world.served = Served("r1", rolling=("7",))
     world.later(60)
     world.settle(DRIFTED)
     assert world.status.state == "Rollout"
@@ -108,3 +112,29 @@ def test_a_run_deleted_by_hand_is_not_made_again_and_begins_a_cooldown() -> None
     assert world.status.last_run.outcome == "Deleted"
     assert world.status.cooldown_until == world.now + timedelta(minutes=10)
     assert len(world.made) == 1
+
+
+def test_the_cooldown_doubles_with_each_run_in_a_row_that_failed_up_to_the_time_of_the_budget() -> None:
+    world = World(spec={**RAW, "budget": {"triggered": 99, "per": "25m"}})
+    pauses = []
+    for _ in range(3):
+        world.settle(DRIFTED)
+        world.end("Failed")
+        world.settle(DRIFTED)
+        assert world.status.cooldown_until is not None
+        pauses.append((world.status.cooldown_until - world.now) / timedelta(minutes=1))
+        world.now = world.status.cooldown_until
+    assert pauses == [10, 20, 25]
+    world.settle(DRIFTED)
+    world.end("Succeeded")
+    world.settle(DRIFTED)
+    assert world.status.cooldown_until == world.now + timedelta(minutes=10)
+
+
+def test_a_template_whose_runs_would_be_refused_is_refused_itself() -> None:
+    search = {"algorithm": "Grid", "maxRuns": 3, "space": {"C": {"choices": ["1", "2", "3", "4"]}}}
+    template = {**RAW["runTemplate"], "spec": {**RAW["runTemplate"]["spec"], "tuning": search}}
+    _, findings = check_spec("RetrainPolicy", {**RAW, "runTemplate": template})
+    (found,) = errors(findings)
+    assert found.path == "spec.runTemplate.spec.tuning.maxRuns"
+    assert "takes 4 runs" in found.message

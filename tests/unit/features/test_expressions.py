@@ -32,7 +32,7 @@ FEATURES: Mapping[str, Kind] = {"amount": "number", "items": "number", "country"
         ("not amount", 5, "amount is a number where true or false is needed"),
         ("amount > 1 and items", 16, "items is a number where true or false"),
         ("(amount > 1) == (items > 1)", 2, "is true or false and cannot be compared"),
-        ("amoumt > 5", 1, "'amoumt' is no feature that a rule can use (a text needs quotes); known: amount, country"),
+        ("amoumt > 5", 1, "'amoumt' is no feature that can be used here (a text needs quotes); known: amount, country"),
         ("country == it", 12, "(a text needs quotes)"),
         ("amount > True", 10, "neither a number nor a text"),
         ("amount > 1j", 10, "neither a number nor a text"),

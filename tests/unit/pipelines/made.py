@@ -57,6 +57,7 @@ def run(uri: str, **changes: Any) -> dict[str, Any]:
         "taskRef": {"name": "fraud"},
         "data": {"sources": [{"name": "a", "uri": uri}]},
         "trainer": {"type": "BuiltIn", "builtIn": {"estimator": "Linear"}},
+        "allow": {"testReuse": 100},
         "seed": 7,
         "register": {"model": "fraud", "alias": "candidate"},
         **changes,
@@ -69,6 +70,7 @@ def environment(file: Path, log: Path, tracking: str, uid: str = "u-1", **parts:
         "name": "run-1",
         "namespace": "team",
         "uid": uid,
+        "taskUid": "t-1",
         "task": task(**parts.get("task", {})),
         "spec": run(file.as_uri(), **parts.get("spec", {})),
     }

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slipway_pipelines.acquire import acquire
 from slipway_pipelines.columns import Columns
+from slipway_pipelines.data.source import Acquired, Source
 from slipway_pipelines.faults import DataFault, Fault, TransientFault
-from slipway_pipelines.split import SplitPlan, split
+from slipway_pipelines.split import SplitPlan, assigned, divided
 from slipway_pipelines.validate import canonical, validate
 
 from tests.loopback import answering
@@ -26,6 +27,10 @@ from tests.unit.pipelines.made import COLUMNS, table
 BINARY = "BinaryClassification"
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 LIMIT = 10_000_000
+
+
+def read(uri: str) -> Acquired:
+    return acquire([Source("a", uri)], COLUMNS, LIMIT)
 
 
 def put(path: Path, content: bytes) -> str:
@@ -46,9 +51,9 @@ def parquet() -> bytes:
 
 
 def test_csv_gzip_and_parquet_give_the_same_rows(tmp_path: Path, csv: bytes, parquet: bytes) -> None:
-    plain = acquire(put(tmp_path / "a.csv", csv), COLUMNS, LIMIT)
-    zipped = acquire(put(tmp_path / "a.csv.gz", gzip.compress(csv)), COLUMNS, LIMIT)
-    columnar = acquire(put(tmp_path / "a.parquet", parquet), COLUMNS, LIMIT)
+    plain = read(put(tmp_path / "a.csv", csv))
+    zipped = read(put(tmp_path / "a.csv.gz", gzip.compress(csv)))
+    columnar = read(put(tmp_path / "a.parquet", parquet))
     assert plain.digest == zipped.digest != columnar.digest
     rows = [validate(each.table, COLUMNS, BINARY, "1") for each in (plain, zipped, columnar)]
     pd.testing.assert_frame_equal(rows[0], rows[1])
@@ -69,16 +74,16 @@ def test_csv_gzip_and_parquet_give_the_same_rows(tmp_path: Path, csv: bytes, par
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     with pytest.raises(DataFault) as caught:
-        acquire(put(tmp_path / name, content), COLUMNS, LIMIT)
+        read(put(tmp_path / name, content))
     assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize(
-    ("uri", "reason"), [("s3://lake/a.csv", "SourceUnsupported"), ("file:///nowhere/a.csv", "SourceUnreadable")]
+    ("uri", "reason"), [("ftp://lake/a.csv", "SourceUnsupported"), ("file:///nowhere/a.csv", "SourceUnreadable")]
 )
 def test_a_source_that_cannot_be_is_refused(uri: str, reason: str) -> None:
     with pytest.raises(DataFault) as caught:
-        acquire(uri, COLUMNS, LIMIT)
+        read(uri)
     assert caught.value.reason == reason
 
 
@@ -103,7 +108,8 @@ def server() -> Iterator[str]:
 
 
 def test_http_is_read(server: str) -> None:
-    assert acquire(f"{server}/200", COLUMNS, LIMIT).table.shape == (1, 2)
+    found = read(f"{server}/200")
+    assert (len(found.table), found.available) == (1, ("a", "b"))
 
 
 @pytest.mark.parametrize(
@@ -118,13 +124,13 @@ def test_http_is_read(server: str) -> None:
 )
 def test_an_absent_file_is_final_and_an_ill_server_is_not(server: str, path: str, kind: type[Fault], code: int) -> None:
     with pytest.raises(kind) as caught:
-        acquire(server + path, COLUMNS, LIMIT)
+        read(server + path)
     assert caught.value.exit_code == code
 
 
 def test_a_server_that_is_away_may_come_back() -> None:
     with pytest.raises(TransientFault):
-        acquire("http://127.0.0.1:9/a.csv", COLUMNS, LIMIT)
+        read("http://127.0.0.1:9/a.csv")
 
 
 def broken(**columns: Any) -> pd.DataFrame:
@@ -164,12 +170,6 @@ def test_a_feature_may_have_another_column_than_its_name() -> None:
     assert "amount" not in rows
 
 
-def test_rows_without_a_label_are_left_out() -> None:
-    frame = table(100)
-    frame.loc[:9, "fraud"] = None
-    assert len(validate(frame, COLUMNS, BINARY, "1")) == 90
-
-
 def test_missing_values_stay_missing_and_undeclared_columns_go() -> None:
     rows = validate(table(100).assign(secret=1), COLUMNS, BINARY, "1")
     assert rows["items"].isna().sum() == 5
@@ -190,7 +190,7 @@ def test_labels_have_one_spelling(values: list[Any], texts: list[str]) -> None:
 
 def parts(by: str, columns: Columns = COLUMNS, frame: pd.DataFrame | None = None, seed: int = 1) -> Any:
     rows = validate(table() if frame is None else frame, columns, BINARY, "1")
-    return split(rows, columns, SplitPlan(by, SHARES, seed))
+    return divided(rows, columns, assigned(rows, columns, SplitPlan(by, SHARES, seed)), by)
 
 
 def test_by_time_the_future_judges_the_past() -> None:

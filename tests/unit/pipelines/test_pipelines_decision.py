@@ -14,17 +14,19 @@ from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.features.calibration import calibrated
 from slipway.features.decision import Decision, read_decision
 from slipway_pipelines import record
-from slipway_pipelines.calibrate import _folds, fit_calibration
+from slipway_pipelines.calibrate import fit_calibration
 from slipway_pipelines.criteria import parse
 from slipway_pipelines.estimators import build_estimator
-from slipway_pipelines.evaluate import Frozen, evaluate, freeze
+from slipway_pipelines.evaluate import EvaluationPlan, Frozen, evaluate, freeze
 from slipway_pipelines.faults import DataFault
 from slipway_pipelines.fit import build_pipeline, fit
+from slipway_pipelines.folds import folds
 from slipway_pipelines.metrics import METRICS
 from slipway_pipelines.model_directory import save
 from slipway_pipelines.profile import prediction_reference, slice_values
 from slipway_pipelines.request import read_request
-from slipway_pipelines.rules import check_answers, serving_rules
+from slipway_pipelines.rules import check_answers, read_rules, serving_rules
+from slipway_pipelines.split import Splits
 from slipway_pipelines.validate import validate
 
 from tests.unit.pipelines.made import COLUMNS, environment, table, task
@@ -55,7 +57,7 @@ def asked(**changes: Any) -> ModelTaskSpec:
 
 
 def frozen(fitted: Any, **parts: Any) -> Frozen:
-    given = {"rules": serving_rules(asked(), COLUMNS)} | parts
+    given = {"rules": read_rules(asked(), COLUMNS)} | parts
     return Frozen(fitted, COLUMNS, BINARY, ("0", "1"), "1", 0.5, **given)
 
 
@@ -72,7 +74,8 @@ def test_rules_answer_before_the_model_and_its_scores_stay(rows: pd.DataFrame, f
 
 
 def test_the_reference_of_scores_leaves_out_what_rules_answer(rows: pd.DataFrame, fitted: Any) -> None:
-    judged = evaluate(frozen(fitted), rows.iloc[900:1200], rows.iloc[1200:], (), 1).rows
+    parts = Splits(rows.iloc[:900], rows.iloc[900:1200], rows.iloc[1200:])
+    judged = evaluate(frozen(fitted), parts, EvaluationPlan((), 1)).rows
     found = prediction_reference(judged, ("0", "1"))
     assert judged.by_rule is not None
     assert sum(found["scores"]["counts"]) == (~judged.by_rule).sum() < len(judged)
@@ -83,7 +86,7 @@ def test_the_threshold_counts_the_answers_of_rules(rows: pd.DataFrame, fitted: A
     criterion = parse("c", "recall >= 0.5 at precision >= 0.9", tuple(METRICS[BINARY]))
     plain = freeze(frozen(fitted, rules=()), rows, (criterion,))
     kinds = {"when": [{"name": "all", "if": "amount > 0 and items is not missing", "predict": "0"}]}
-    rules = serving_rules(ModelTaskSpec.model_validate(task(rules=kinds)), COLUMNS)
+    rules = read_rules(ModelTaskSpec.model_validate(task(rules=kinds)), COLUMNS)
     ruled = freeze(frozen(fitted, rules=rules), rows, (criterion,))
     assert plain.threshold is not None
     assert ruled.threshold is not None
@@ -94,14 +97,17 @@ def test_the_threshold_counts_the_answers_of_rules(rows: pd.DataFrame, fitted: A
 
 def test_a_rule_for_the_model_only_is_not_served() -> None:
     spec = ModelTaskSpec.model_validate(task(rules={**RULES, "serve": "ModelOnly"}))
-    assert serving_rules(spec, COLUMNS) == ()
+    rules = read_rules(spec, COLUMNS)
+    assert len(rules) == 2
+    assert serving_rules(spec, rules) == ()
+    assert serving_rules(asked(), rules) == rules
 
 
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
         ({"name": "a", "if": "amount > 'x'", "predict": "1"}, "rule 'a', character 10"),
-        ({"name": "a", "if": "note == 'x'", "predict": "1"}, "'note' is no feature that a rule can use"),
+        ({"name": "a", "if": "note == 'x'", "predict": "1"}, "'note' is no feature that can be used here"),
     ],
 )
 def test_a_wrong_rule_ends_the_run_before_any_data_is_read(tmp_path: Path, rule: dict[str, str], said: str) -> None:
@@ -112,7 +118,7 @@ def test_a_wrong_rule_ends_the_run_before_any_data_is_read(tmp_path: Path, rule:
 
 
 def test_a_rule_that_predicts_no_class_is_named() -> None:
-    rules = serving_rules(asked(), COLUMNS)
+    rules = read_rules(asked(), COLUMNS)
     with pytest.raises(DataFault, match="rule 'large' predicts '1'; the label has 'no', 'yes'"):
         check_answers(rules, ("no", "yes"))
 
@@ -142,13 +148,14 @@ def test_calibrated_scores_are_nearer_to_the_truth_on_rows_never_seen(
 
 
 def test_no_entity_is_in_both_halves_of_a_fold_and_no_model_sees_the_future(rows: pd.DataFrame) -> None:
-    for fitted_on, held in _folds(rows, COLUMNS, by_time=False):
+    for fitted_on, held in folds(rows, COLUMNS, by_time=False, count=5):
         assert not set(rows["card"].iloc[fitted_on]) & set(rows["card"].iloc[held])
-    blocks = list(_folds(rows, COLUMNS, by_time=True))
+    blocks = list(folds(rows, COLUMNS, by_time=True, count=5))
     assert len(blocks) == 5
     for fitted_on, held in blocks:
         assert rows["at"].iloc[fitted_on].max() < rows["at"].iloc[held].min()
-    every = np.concatenate([held for _, held in _folds(rows, replace(COLUMNS, entity=None), by_time=False)])
+    alone = replace(COLUMNS, entity=None)
+    every = np.concatenate([held for _, held in folds(rows, alone, by_time=False, count=5)])
     assert sorted(every.tolist()) == list(range(len(rows)))
 
 

@@ -78,6 +78,7 @@ def test_the_bootstrap_repeats_itself_and_is_not_the_same_for_another_seed() -> 
         ("log_loss<0.4", Criterion("c", Part("log_loss", "<", 0.4))),
         ("recall >= 95% at precision >= 80%", Criterion("c", Part("recall", ">=", 0.95), Part("precision", ">=", 0.8))),
         ("recall >= 0.9 with confidence 0.99", Criterion("c", Part("recall", ">=", 0.9), None, 0.99)),
+        ("f1 > linear.f1", Criterion("c", Part("f1", ">", 0.0, "linear"))),
     ],
 )
 def test_criteria_are_read(text: str, expected: Criterion) -> None:
@@ -87,11 +88,13 @@ def test_criteria_are_read(text: str, expected: Criterion) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("net_value >= rules.net_value", "metric op number"),
-        ("recall/US >= 0.5", "metric op number"),
+        ("net_value >= rules.net_value", "this version measures"),
+        ("recall >= rules.precision", "the same metric"),
+        ("recall >= champion.recall", "metric op bound"),
+        ("recall/US >= 0.5", "metric op bound"),
         ("net_value >= 5", "this version measures"),
         ("recall >= 0.9 with confidence 0.2", "confidence"),
-        ("recall", "metric op number"),
+        ("recall", "metric op bound"),
     ],
 )
 def test_a_criterion_that_cannot_be_evaluated_is_refused_never_skipped(text: str, named: str) -> None:

@@ -123,3 +123,11 @@ def test_without_positives_it_is_undefined_not_zero(name: str) -> None:
     rows = binary_rows(0)
     rows = replace(rows, truth=np.zeros(len(rows), dtype=int))
     assert np.isnan(METRICS["BinaryClassification"][name].compute(rows, np.ones((1, len(rows)))))
+
+
+def test_a_class_that_training_never_saw_was_given_no_chance() -> None:
+    scores = np.array([[0.1, 0.2, 0.7], [0.1, 0.2, 0.7]])
+    rows = Rows(np.array([2, -1]), np.array([2, 2]), scores)
+    once = np.ones((1, 2))
+    assert METRICS["MulticlassClassification"]["log_loss"].compute(rows, once)[0] > 10
+    assert METRICS["MulticlassClassification"]["top_k_accuracy"].compute(rows, once)[0] == 0.5

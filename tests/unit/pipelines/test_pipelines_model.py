@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import pickletools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from slipway_pipelines.estimators import build_estimator
 from slipway_pipelines.faults import DataFault
 from slipway_pipelines.fit import build_pipeline, fit
 from slipway_pipelines.metrics import Rows
+from slipway_pipelines.model_directory import _signature
 from slipway_pipelines.profile import BINS, bucket, feature_references, prediction_reference, reference_edges
 from slipway_pipelines.validate import validate
 
@@ -114,6 +116,11 @@ def test_the_pickle_needs_nothing_of_ours(fitted: tuple[Any, pd.DataFrame]) -> N
     assert not [name for name in names if "slipway" in name]
 
 
+def test_the_signature_names_every_input_in_order_texts_too() -> None:
+    columns = replace(COLUMNS, text=("note",))
+    assert _signature(columns, "BinaryClassification").inputs.input_names() == list(columns.features)
+
+
 def test_ids_entities_times_and_labels_are_no_inputs(fitted: tuple[Any, pd.DataFrame]) -> None:
     assert set(fitted[0].feature_names_in_) == {"amount", "items", "country"}
 
@@ -204,6 +211,30 @@ def test_a_report_fits_the_termination_message_whatever_it_says() -> None:
     kept = json.loads(text)
     assert kept["metrics"][0]["name"] == "metric_7"
     assert kept["runId"] == "r"
+
+
+def test_of_many_criteria_those_that_are_not_met_are_always_told() -> None:
+    part = {"value": "0.123456", "low": "0.123456", "bound": "balanced_accuracy >= 0.95", "at": {"bound": "f1 >= 0.8"}}
+    criteria = [{"name": f"{number}-{'n' * 60}", "met": True, "note": "w" * 300, **part} for number in range(25)]
+    criteria[20]["met"] = False
+    text = report.encoded({"runId": "r", "evaluation": "failed", "criteria": criteria, "metrics": []})
+    assert len(text.encode()) <= report.LIMIT
+    kept = json.loads(text)["criteria"]
+    assert [one["name"][:3] for one in kept if not one["met"]] == ["20-"]
+
+
+def test_what_differs_of_a_reproduction_is_told_as_far_as_there_is_room() -> None:
+    told = {"runId": "r", "reproduction": {"level": "Different", "differs": ["ж" * 200 for _ in range(11)]}}
+    text = report.encoded(told)
+    assert len(text.encode()) <= report.LIMIT
+    assert len(json.loads(text)["reproduction"]["differs"]) > 5
+
+
+def test_an_error_of_control_characters_fits() -> None:
+    fault = DataFault("SourceUnreadable", "\x00\x01" * 3000 + 'the end "' * 500)
+    text = report.encoded(report.error_report(fault, "acquire", {}))
+    assert len(text.encode()) <= report.LIMIT
+    assert "the end" in json.loads(text)["error"]["message"]
 
 
 def test_a_long_error_is_cut_and_stays_json() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from slipway.core.plan import Action, Apply, Archive, Create, Delete, ObjectKey, SetFinalizers, SetOwners, Unavailable
-from slipway.runtime.errors import Conflict, Forbidden
+from slipway.runtime.errors import Conflict, Forbidden, Refused
 from slipway.runtime.executor import Executor
 from slipway.runtime.feed import Feed
 from slipway.runtime.kinds import WATCHED
@@ -196,3 +196,15 @@ def test_an_archive_holds_the_text_and_its_failure_stops_nothing(answer: Unavail
     bench.run(Archive(key_of(ENTRY), "entry.json", "0f3c", "slipway.ledger.u.000001."), Create(JOB))
     assert tags.found == {"0f3c": {"slipway.ledger.u.000001.00": "{}"}}
     assert key_of(JOB) in bench.api.objects
+
+
+def test_an_object_of_somebody_else_in_the_way_of_a_create_is_told() -> None:
+    """A watch by label never shows it: its maker would wait for ever for what it made."""
+    bench, ours = Bench(), {"app.kubernetes.io/managed-by": "slipway"}
+    bench.api.seed(JOB)
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"without the label app\.kubernetes\.io/managed-by=slipway"):
+            bench.run(Create(make("Job", "j", "batch/v1", metadata={"labels": ours})))
+    assert bench.store.get(key_of(JOB)) is None
+    bench.api.seed(make("Job", "k", "batch/v1", metadata={"labels": ours}))
+    bench.run(Create(make("Job", "k", "batch/v1", metadata={"labels": ours})))

@@ -90,3 +90,13 @@ def test_a_template_concerns_all_rollouts() -> None:
         own("ModelRollout", "r"),
         own("RetrainPolicy", "p"),
     }
+
+
+def test_a_task_concerns_those_that_read_the_same_data() -> None:
+    def run(name: str, task: str, uri: str) -> dict:  # type: ignore[type-arg]
+        data = {"sources": [{"name": "s", "uri": uri}]}
+        return make("TrainingRun", name, spec={"taskRef": {"name": task}, "data": data})
+
+    store = store_with(run("r1", "card", "s3://a"), run("r2", "same", "s3://a"), run("r3", "other", "s3://b"))
+    found = affected(make("ModelTask", "card"), store)
+    assert found == {own("ModelTask", "card"), own("ModelTask", "same"), own("TrainingRun", "r1")}

@@ -29,6 +29,14 @@ def test_flags_win_over_the_environment() -> None:
     assert chosen.identity
 
 
+def test_the_login_of_mlflow_comes_from_the_environment_alone_and_is_not_shown() -> None:
+    login = {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": "open sesame"}
+    chosen = options.parse(["--mlflow-secret", "mlflow"], login)
+    assert (chosen.mlflow_login, chosen.settings.mlflow_secret) == (("ada", "open sesame"), "mlflow")
+    assert "sesame" not in repr(chosen)
+    assert options.parse([], {"MLFLOW_TRACKING_USERNAME": "ada"}).mlflow_login is None
+
+
 @pytest.mark.parametrize(
     "flags",
     [["--log-level", "LOUD"], ["--lease-renew-deadline", "20"], ["--webhook-cert", "x"], ["--workers", "many"]],

@@ -51,7 +51,7 @@ class Bench:
         self.queue = WorkQueue(self.clock.monotonic, gap=0.0)
         feed = Feed(self.store, self.queue, ["ModelRollout"])
         status = StatusWriter(self.api, feed)
-        world = LiveWorld(Settings(), self.store, None, None)  # type: ignore[arg-type]
+        world = LiveWorld(Settings(), self.store, None, None, None, None, None)  # type: ignore[arg-type]
         executor = Executor(self.api, self.store, feed, WATCHED)
         self.notices = Notices(self.api, self.clock.monotonic, "here")
         reconciler = Reconciler({"ModelRollout": Script(decide)}, world, self.clock, executor, status, self.notices)
@@ -166,6 +166,25 @@ def test_a_fault_of_a_controller_harms_only_its_object() -> None:
     bench.queue.done(ROLLOUT)
     bench.clock.seconds += 120
     assert bench.queue.poll() == ROLLOUT, "and there is a retry"
+
+
+def test_a_worker_outlives_the_cancellation_of_what_it_waits_for_and_not_its_own() -> None:
+    def cancelled(_: Object) -> Plan:
+        raise asyncio.CancelledError
+
+    bench = Bench(cancelled)
+    bench.handle(PATIENCE + 1)
+    assert bench.status["conditions"][0]["reason"] == "InternalError"
+    assert bench.queue.failures(ROLLOUT) == PATIENCE + 1
+
+    def stopped(_: Object) -> Plan:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        Bench(stopped).handle()
 
 
 def test_conflicts_are_no_news_for_people() -> None:

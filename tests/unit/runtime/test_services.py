@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from math import isnan
@@ -25,7 +26,7 @@ def served(handle: Handle, use: Callable[[str], Awaitable[T]]) -> T:
     async def play() -> T:
         app = web.Application()
         app.router.add_route("*", "/{tail:.*}", handle)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)  # a handler that still sleeps is not waited for
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
@@ -95,6 +96,35 @@ def test_a_slow_prometheus_is_unavailable_and_a_cancelled_caller_harms_no_other(
         await prometheus.close()
 
     served(handle, use)
+
+
+def test_a_server_that_says_nothing_holds_up_no_decision_and_is_left_alone_for_a_while() -> None:
+    """A decision asks some twenty questions, in places one after the other."""
+    silent, asked = [True], []
+
+    async def handle(request: web.Request) -> web.Response:
+        asked.append(request.query["query"])
+        if silent[0]:
+            await asyncio.sleep(5)
+        return vector("1")
+
+    async def use(address: str) -> tuple[float, object]:
+        prometheus = Prometheus(address, timeout=0.5)
+        began = time.monotonic()
+        for number in range(5):
+            found = await asyncio.gather(*(prometheus.query(f"up{number}{each}", NOW) for each in range(20)))
+            assert all(isinstance(each, Unavailable) for each in found)
+        took = time.monotonic() - began
+        silent[0] = False
+        await asyncio.sleep(1.1)
+        answer = await prometheus.query("up", NOW)
+        await prometheus.close()
+        return took, answer
+
+    took, answer = served(handle, use)
+    assert took < 4.0, "one after the other they take 25 seconds"
+    assert len(asked) <= 20, "what nobody waits for is not asked"
+    assert not isinstance(answer, Unavailable)
 
 
 def test_no_address_is_unavailable() -> None:

@@ -52,6 +52,7 @@ def scored(content: bytes) -> list[str | None]:
         ([7, 8], pa.int8(), ["7", "8"]),
         (["1.0", "007", None], None, ["1.0", "007", None]),
         (["it", "de"], pa.dictionary(pa.int8(), pa.string()), ["it", "de"]),
+        ([b"it", "d\u00e9".encode(), b"\xff", None], pa.binary(), ["it", "d\u00e9", "\\xff", None]),
         ([Decimal("1.50"), Decimal("2.00")], pa.decimal128(5, 2), ["1.50", "2.00"]),
         ([date(2026, 5, 1)] * 2, None, ["2026-05-01"] * 2),
         ([time(12, 30)] * 2, None, ["12:30:00"] * 2),

@@ -37,6 +37,19 @@ def test_too_many_bad_rows_end_the_run_with_the_first_reasons(volume: Volume, mo
     assert (code, said["scored"]["badRecords"]) == (0, 2)
 
 
+def test_a_model_that_ends_the_process_while_it_is_loaded_has_scored_nothing(
+    volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(_: Path) -> None:
+        raise SystemExit(0)
+
+    volume.write(rows(3))
+    monkeypatch.setattr("slipway_serving.scoring.__main__.load_model", ends)
+    code, said = volume.score()
+    assert (code, said["error"]["reason"]) == (1, "ModelNotLoaded")
+    assert "SystemExit" in said["error"]["message"]
+
+
 def test_missing_values_are_answered_where_the_model_tolerates_them(volume: Volume) -> None:
     amounts = pa.array([None, float("nan"), 0.9], pa.float64())
     volume.write(rows(3, amount=amounts))

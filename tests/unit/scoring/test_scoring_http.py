@@ -70,3 +70,29 @@ def test_credentials_are_sent(volume: Volume, monkeypatch: pytest.MonkeyPatch) -
     with answering(handler) as host:
         volume.scored(input=f"http://{host}/rows.parquet")
     assert handler.authorization == "Basic YWRhOng="
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_credentials_do_not_follow_to_another_server(
+    elsewhere: bool, volume: Volume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = volume.environment
+    secret = {"SLIPWAY_INPUT_username": "ada", "SLIPWAY_INPUT_password": "x"}
+    monkeypatch.setattr(volume, "environment", lambda *args, **asked: {**environment(*args, **asked), **secret})
+    files = server_of(volume.write(rows(3), "elsewhere.parquet"))
+
+    class Pointing(files):  # type: ignore[valid-type,misc]
+        target: ClassVar[str] = ""
+
+        def do_GET(self) -> None:
+            if self.path == "/moved.parquet":
+                return super().do_GET()
+            self.send_response(302)
+            self.send_header("Location", self.target)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
+
+    with answering(files) as other, answering(Pointing) as host:
+        Pointing.target = f"http://{other if elsewhere else host}/moved.parquet"
+        volume.scored(input=f"http://{host}/rows.parquet")
+    assert (files.authorization, Pointing.authorization) == ((None, None) if elsewhere else (None, "Basic YWRhOng="))

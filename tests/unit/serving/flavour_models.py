@@ -42,6 +42,25 @@ def binary_label(table: Any) -> Any:
     return (table["amount"] > 0.5).astype(int)
 
 
+def save_sklearn_skops(directory: Path) -> Saved:
+    """LogisticRegression as skops keeps it, without a pickle."""
+    import mlflow.sklearn
+    import skops
+    from mlflow.models import infer_signature
+    from sklearn import __version__
+    from sklearn.linear_model import LogisticRegression
+
+    table = training_table()
+    mlflow.sklearn.save_model(
+        LogisticRegression(C=100).fit(table, binary_label(table)),
+        str(directory),
+        serialization_format="skops",
+        signature=infer_signature(table),
+        pip_requirements=[f"scikit-learn=={__version__}", f"skops=={skops.__version__}"],
+    )
+    return _saved(directory, table)
+
+
 def save_xgboost_estimator(directory: Path) -> Saved:
     """XGBClassifier."""
     import xgboost
@@ -139,6 +158,7 @@ def save_python_function(directory: Path) -> Saved:
 
 
 FLAVOURS: Mapping[str, Callable[[Path], Saved]] = {
+    "sklearn-skops": save_sklearn_skops,
     "xgboost-estimator": save_xgboost_estimator,
     "xgboost-booster": save_xgboost_booster,
     "lightgbm-estimator": save_lightgbm_estimator,

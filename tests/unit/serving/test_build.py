@@ -186,7 +186,7 @@ def test_faults_of_the_input_name_step_and_reason(workshop: Workshop, files: dic
         ({"model_uri": "models:/fraud/8"}, "resolve", "ModelVersionNotFound", 1),
         ({"model_uri": "models:/fraud"}, "resolve", "InvalidModelURI", 1),
         ({"base_image": "HOST/slipway/nothing:1"}, "resolve", "ImageNotFound", 1),
-        ({"base_image": "nohost"}, "resolve", "InvalidReference", 1),
+        ({"base_image": "HOST/slipway/Upper:1"}, "resolve", "InvalidReference", 1),
         ({"tracking_uri": "http://127.0.0.1:1"}, "resolve", "TrackingUnavailable", 75),
     ],
 )

@@ -126,11 +126,14 @@ def test_what_is_secret_is_taken_out_of_the_environment(tmp_path: Path) -> None:
         "SLIPWAY_DOCKER_CONFIG": "{}",
         "SLIPWAY_INDEX_PASSWORD": "open sesame",
         "SLIPWAY_REGISTRY_CA": "PEM",
+        "MLFLOW_TRACKING_USERNAME": "ada",
+        "MLFLOW_TRACKING_PASSWORD": "close sesame",
     }
     arguments = ["--model-uri", "models:/a/1", "--repository", "h:1/a", "--base-image", "h:1/b:1"]
     request = read_request(arguments, tmp_path, environment)
     assert environment == {"MLFLOW_TRACKING_URI": "http://mlflow"}
-    assert "open sesame" not in repr(request)
+    assert "sesame" not in repr(request)
+    assert request.tracking_login == ("ada", "close sesame")
     assert request.ca is not None
     assert request.ca.read_text().endswith("PEM\n")
 

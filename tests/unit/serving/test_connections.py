@@ -15,6 +15,7 @@ from tests.unit.serving.servers import Served, serving
 pytestmark = pytest.mark.long
 
 BODY = json.dumps({"instances": [{"amount": 1}]}).encode()
+SILENCE = 6  # seconds; a body that does not come is told of after one, and by a busy machine later
 PATH = b"/v1/models/fraud:predict"
 HEAD = b"POST " + PATH + b" HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n" % len(BODY)
 
@@ -30,9 +31,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def exchange(served: Served, *parts: bytes, pieces: int = 1) -> bytes:
-    """What comes back for the parts until the server closes, says nothing for two seconds, or has answered `pieces`."""
+    """What comes back for the parts until the server closes, is silent for seconds, or has answered `pieces`."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", served.port), timeout=2) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=SILENCE) as connection:
         try:
             for part in parts:
                 connection.sendall(part)
@@ -75,6 +76,7 @@ def test_no_number_of_pipelined_requests_is_kept(served: Served) -> None:
     [
         (b"POST " + PATH + b" HTTP/1.0\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY, b"200"),
         (HEAD + b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\r\n" + BODY, b"400"),
+        (HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEA\r\n\r\n" + BODY, b"200"),
         (b"GET " + PATH + b" HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n", b"405"),
         (b"POST " + PATH + b" HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n", b"408"),
         (b"OPTIONS " + PATH + b" HTTP/1.1\r\nhost: a\r\n\r\n", b"405"),
@@ -99,7 +101,7 @@ def test_unusual_http_gets_no_5xx(request_bytes: bytes, answered: bytes, served:
 def test_clients_that_leave_at_any_moment_leave_nothing_behind(served: Served) -> None:
     whole = HEAD + b"\r\n" + BODY
     for place in range(1, len(whole) + 1):
-        with socket.create_connection(("127.0.0.1", served.port), timeout=2) as connection:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=SILENCE) as connection:
             connection.sendall(whole[:place])
     assert_alive(served)
     assert served.total("slipway_requests_total", code="5xx") == 0

@@ -86,7 +86,9 @@ def test_a_dead_registry_is_transient() -> None:
     assert waits == [1.0, 2.0]
 
 
-@pytest.mark.parametrize("text", ["name:tag", "host.x/Name", "host.x/a@sha256:12", "host.x/a:t g", "", "host.x/"])
+@pytest.mark.parametrize(
+    "text", ["Name", "ml//name", "host.x/Name", "host.x/a@sha256:12", "host.x/a:t g", "", "host.x/"]
+)
 def test_illegal_references_are_refused(text: str) -> None:
     with pytest.raises(InvalidReference):
         ImageReference.parse(text)
@@ -96,6 +98,20 @@ def test_references_read_back() -> None:
     digest = "sha256:" + "0" * 64
     for text in ("h:5000/a/b:t", f"h:5000/a@{digest}", f"localhost/a:t@{digest}"):
         assert str(ImageReference.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "full"),
+    [
+        ("python:3.11-slim", "docker.io/library/python:3.11-slim"),
+        ("docker.io/python", "docker.io/library/python"),
+        ("ada/base:1", "docker.io/ada/base:1"),
+        ("docker.io/ada/base:1", "docker.io/ada/base:1"),
+    ],
+)
+def test_a_name_without_a_host_is_one_of_docker_hub(text: str, full: str) -> None:
+    assert str(ImageReference.parse(text)) == full
+    assert ImageReference.parse(full) == ImageReference.parse(text)
 
 
 class Guarded(http.server.BaseHTTPRequestHandler):

@@ -22,6 +22,7 @@ from slipway_serving.service.settings import Settings
 SETTINGS = Settings(rollout="shop/fraud", revision="r1", version="7", latency_edges=(0.1234,))
 AMOUNT = ReferenceFeature("amount", True, (0.0, 10.0), (), (1, 2, 1))
 COUNTRY = ReferenceFeature("country", False, (), ("it", "de"), (3, 1, 0))
+OF_A_LIFE = ("slipway_evidence_", "slipway_feature_bucket_", "slipway_score_bucket_")
 LIVE = Origin("live", 17, 0xAB, 5, 3)
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -33,7 +34,7 @@ def scrape(measurements: Measurements) -> Series:
         for sample in family.samples:
             labels = dict(sample.labels)
             assert (labels.pop("rollout"), labels.pop("revision")) == ("shop/fraud", "r1")
-            assert bool(labels.pop("life", "")) is sample.name.startswith("slipway_evidence_")
+            assert bool(labels.pop("life", "")) is sample.name.startswith(OF_A_LIFE)
             key = (sample.name, frozenset(labels.items()))
             assert key not in series
             series[key] = sample.value

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from slipway.features.slices import slice_column
 from slipway_serving.service.answers import ModelFault
 from slipway_serving.service.flavours.sklearn import SklearnPredictor
 from slipway_serving.service.flavours.supported import UnsupportedModel
@@ -42,6 +44,18 @@ class Probable(Stub):
 
 def served(model: Stub, profile: Profile | None = None) -> ServedModel:
     return ServedModel(SklearnPredictor(model), ONE_NUMBER, profile or Profile())
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "slices"),
+    [("datetime", datetime(2026, 5, 1), 0), ("string", "1", 1), ("long", 1, 1), ("boolean", True, 1)],
+)
+def test_every_slice_that_a_profile_asks_for_can_be_counted(kind: str, value: Any, slices: int) -> None:
+    profile = Profile(slices=(slice_column("a", ["1"]),))
+    schema = schema_of(Signature(columns=(ColumnSpec("a", kind),)), profile, Signature())
+    model = ServedModel(SklearnPredictor(Stub([0, 1], [1])), schema, profile)
+    assert len(model.countable.slices) == slices
+    assert model.sliced([[value]]).tolist() == [[0] * slices]
 
 
 @pytest.mark.parametrize("serialisation", ["pickle", "cloudpickle", "skops"])

@@ -87,6 +87,24 @@ def test_credentials_that_cannot_be_read_are_said_without_being_shown(content: s
     assert content not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["https://index.docker.io/v1/", "index.docker.io", "docker.io", "https://registry-1.docker.io/v2/"],
+)
+def test_a_login_at_docker_hub_is_known_by_each_of_its_names(key: str) -> None:
+    entry = {"auth": base64.b64encode(b"ada:secret").decode()}
+    content = json.dumps({"auths": {"h:1": {"auth": "eDp5"}, key: entry}})
+    for image in ("ada/base:1", "docker.io/ada/base:1", "python:3.11"):
+        assert credentials_from_docker_config(content, ImageReference.parse(image).host) == ADA
+    assert credentials_from_docker_config(content, "h:2") is None
+    assert Registry(ImageReference.parse("python").host)._url == "https://registry-1.docker.io"
+
+
+def test_a_login_for_a_part_of_a_registry_is_not_one_for_all_of_it() -> None:
+    content = json.dumps({"auths": {"https://h:1/ml": {"auth": "eDp5"}}})
+    assert credentials_from_docker_config(content, "h:1") is None
+
+
 def test_a_login_of_docker_is_found_in_its_file_or_asked_of_its_helper(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from slipway.core.evidence import queries
+from slipway.core.evidence_queries import queries
 from slipway.core.ratio_metrics import MEAN_SCORE, ratio_texts
 from slipway_serving.service.answers import Answer
 from slipway_serving.service.assignment import Origin

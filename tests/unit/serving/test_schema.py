@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slipway_serving.service import protocol
 from slipway_serving.service.profile import Profile, ReferenceFeature
-from slipway_serving.service.schema import Form, InvalidInput, schema_of
+from slipway_serving.service.schema import Column, Form, InvalidInput, Schema, schema_of
 from slipway_serving.service.signature import ColumnSpec, Signature, TensorSpec
 
 COLUMNS = {"amount": "double", "items": "long", "country": "string", "abroad": "boolean", "at": "datetime"}
@@ -111,12 +111,28 @@ def test_v2_takes_a_tensor_per_feature_or_one_matrix() -> None:
         [tensor("a", [1]), tensor("b", ["x", "y"])],
         [tensor("a", [1, 2], shape=[1, 2]), {"shape": [1], "data": [1]}],
         [tensor("input", [1, 2, 3], shape=[1, 3])],
+        [tensor("input", [[1, "x", 2], ["y", 3, "z"]], shape=[3, 2])],
+        [tensor("a", [1, 2], shape=[1, 2]), tensor("b", ["x", "y"], shape=[1, 2])],
     ],
 )
 def test_v2_refuses_tensors_that_disagree(inputs: Any) -> None:
     schema = schema_of(TWO, Profile(), Signature())
     with pytest.raises(InvalidInput):
         schema.read(protocol.read_v2({"inputs": inputs}, schema, 9))
+
+
+def test_a_tensor_of_the_only_feature_holds_one_value_for_each_instance() -> None:
+    schema = Schema((Column("a", "double"),))
+    assert protocol.read_v2({"inputs": [tensor("a", [1, 2], shape=[2, 1])]}, schema, 9) == [{"a": 1}, {"a": 2}]
+    with pytest.raises(InvalidInput, match=r"^a: must have the shape \[rows\]"):
+        protocol.read_v2({"inputs": [tensor("a", [1, 2, 3, 4], shape=[2, 2])]}, schema, 9)
+
+
+def test_v2_may_leave_out_all_features_but_one() -> None:
+    schema = Schema((Column("a", "double"), Column("b", "string", optional=True)))
+    assert schema.read(protocol.read_v2({"inputs": [tensor("a", [1, 2])]}, schema, 9)) == [[1, 2], [None, None]]
+    with pytest.raises(InvalidInput, match=r"^a: is missing"):
+        schema.read(protocol.read_v2({"inputs": [tensor("b", ["x"])]}, schema, 9))
 
 
 json_values = st.recursive(

@@ -23,12 +23,21 @@ from slipway_serving.service.signature import (
     read_signature,
 )
 from slipway_serving.service.table import build_table
+from slipway_serving.service.tensors import TensorInput
 
 NOTHING = Signature()
 
 
 def schema(*tensors: TensorSpec) -> Schema:
     return schema_of(Signature(tensors=tensors), Profile(), NOTHING)
+
+
+def test_a_tensor_of_unsigned_numbers_takes_all_of_them() -> None:
+    one = TensorInput("x", "uint64", (1,))
+    assert [one.read([value]).tolist() for value in (0, 2**63, 2**64 - 1)] == [[0], [2**63], [2**64 - 1]]
+    for value in (-1, 2**64):
+        with pytest.raises(InvalidInput, match=r"^x: must fit uint64"):
+            one.read([value])
 
 
 def test_what_mlflow_infers_is_read() -> None:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
+from slipway.statistics.crossing import START, crossing, walk
 from slipway.statistics.estimates import Estimate
-from slipway.statistics.horizon import closing_bound, horizon
+from slipway.statistics.first_passage import closing_bound, passage
+from slipway.statistics.horizon import horizon
 from slipway.statistics.sequences import always_valid_p_value, boundary, one_sided_boundary
 from slipway.statistics.sequential import MINIMUM_FRACTION, Design, bounds, interval, radius
 
@@ -91,7 +93,7 @@ def test_the_horizon_has_its_power_by_simulation(closing: bool) -> None:
     times = found.inflation * np.arange(1, FEW_LOOKS + 1) / FEW_LOOKS
     multiples = radius(times, DESIGN)
     if closing:
-        multiples[-1] = closing_bound(found.inflation, DESIGN, FEW_LOOKS)
+        multiples[-1] = closing_bound(found.inflation, DESIGN)
     rng = np.random.default_rng(8)
     paths = (rng.standard_normal((100_000, FEW_LOOKS)) * math.sqrt(times[0])).cumsum(axis=1)
     wrong = (paths / np.sqrt(times) > multiples).any(axis=1).mean()
@@ -102,12 +104,34 @@ def test_the_horizon_has_its_power_by_simulation(closing: bool) -> None:
     assert times[stop].mean() == pytest.approx(found.mean_stop, rel=0.01)
 
 
-def test_a_closing_interval_spends_the_error_and_no_more() -> None:
-    assert horizon(DESIGN, FEW_LOOKS, closing=True).false_promotion == pytest.approx(0.025, abs=1e-6)
-    assert horizon(DESIGN, FEW_LOOKS, closing=True).inflation < 1.1
-    for fraction in (0.001, 0.3, 1.0, 3.0):
-        bound = closing_bound(fraction, DESIGN, FEW_LOOKS)
+def test_a_closing_interval_spends_the_error_of_one_that_was_watched_all_the_time() -> None:
+    few = horizon(DESIGN, FEW_LOOKS, closing=True)
+    assert 0.02 < few.false_promotion < 0.025
+    assert few.inflation < 1.1
+    for fraction in (0.001, 0.0201, 0.3, 1.0, 3.0):
+        bound = closing_bound(fraction, DESIGN)
         assert norm.isf(0.025) - 1e-9 <= bound <= radius(np.array(fraction), DESIGN)
+
+
+@pytest.mark.parametrize(("alpha", "two_sided"), [(0.05, True), (0.025, True), (0.05, False)])
+def test_the_first_passage_is_what_the_recursion_over_looks_tends_to(alpha: float, two_sided: bool) -> None:
+    design, spent = Design(0.1, alpha, two_sided=two_sided), []
+    for looks in (16, 64, 256):
+        times = np.arange(1, looks + 1) / looks
+        bounds = np.minimum(radius(times, design), 37.0)
+        low = -bounds if two_sided else np.full(looks, -37.0)
+        paths = [START, *walk(times[:-1].tolist(), low[:-1].tolist(), bounds[:-1].tolist())]
+        spent.append(sum(crossing(*step) for step in zip(paths, times, bounds, strict=True)))
+    found = passage(1.0, design).spent
+    assert spent[0] < spent[1] < spent[2] < found < design.tail
+    steps = found - np.array(spent)
+    assert steps[2] < steps[1] < steps[0]
+    assert steps[2] == pytest.approx(steps[1] / 2, rel=0.35), "a look misses as much as its step is wide, by its root"
+
+
+def test_a_passage_needs_a_sequence_that_has_opened() -> None:
+    with pytest.raises(ValueError, match="opens"):
+        passage(MINIMUM_FRACTION, DESIGN)
 
 
 def test_no_look_is_no_horizon() -> None:

@@ -175,12 +175,23 @@ def latency(subject: Subject, counted: Counted) -> str:
         grown = counted.grown(1, name, traffic="live", **labels)
         if grown != LIVE_REQUESTS:
             return f"{name} grew by {grown:g} with {LIVE_REQUESTS} requests"
-    edge = subject.asked.latency_edge
+    buckets = _buckets(counted)
+    if sorted(buckets.values()) != [buckets[le] for le in sorted(buckets)]:
+        return "slipway_evidence_duration_bucket is not cumulative: one with a larger le counts fewer requests"
+    edge, edges = subject.asked.latency_edge, buckets.keys()
     if not edge:
         return ""
-    page = counted.pages()[-1]
-    edges = {float(own["le"]) for own, _ in page.of("slipway_evidence_duration_bucket") if "le" in own}
     return "" if float(edge) in edges else f"{edge} s of SLIPWAY_LATENCY_EDGES is none of the edges"
+
+
+def _buckets(counted: Counted) -> dict[float, float]:
+    """The evidence's live requests of the epoch by upper bound."""
+    found: dict[float, float] = {}
+    labels = {"revision": counted.revision, "traffic": "live", "epoch": counted.epoch}
+    for own, value in counted.pages()[1].of("slipway_evidence_duration_bucket", **labels):
+        le = float(own["le"])
+        found[le] = found.get(le, 0) + value
+    return found
 
 
 def classes(subject: Subject, counted: Counted) -> str:
@@ -220,11 +231,18 @@ def clusters(subject: Subject, counted: Counted) -> str:
 
 
 def exposures(subject: Subject, counted: Counted) -> str:
-    page = counted.pages()[1]
+    """Of an epoch that only these entities have: a register too many, or a rank too high, counts entities that are
+    none."""
+    wanted: dict[str, float] = {}
     for entity in counted.entities:
         register, rank = entity.sketched
-        labels = {"traffic": "live", "epoch": counted.epoch, "register": str(register)}
-        found = page.total(_REGISTERS, revision=counted.revision, **labels)
-        if found < rank:
-            return f'{_REGISTERS}{{register="{register}"}} is {found:g}, the entity {entity.bucket[:8]}… has {rank}'
+        wanted[str(register)] = max(rank, wanted.get(str(register), 0))
+    found: dict[str, float] = {}
+    for own, value in counted.pages()[1].of(_REGISTERS, revision=counted.revision, traffic="live", epoch=counted.epoch):
+        name = own.get("register", "")
+        found[name] = max(value, found.get(name, 0))
+    for name in sorted(wanted.keys() | found.keys()):
+        is_now, should_be = found.get(name, 0), wanted.get(name, 0)
+        if is_now != should_be:
+            return f'{_REGISTERS}{{register="{name}"}} is {is_now:g}, the entities that were sent make it {should_be:g}'
     return ""

@@ -16,7 +16,7 @@ class Page:
 
     def __init__(self, text: str) -> None:
         self._samples: dict[str, list[tuple[Labels, float]]] = {}
-        for line in text.splitlines():
+        for line in text.split("\n"):  # other ends of lines are part of a label
             if line and not line.startswith("#"):
                 name, labels, value = _sample(line.strip())
                 self._samples.setdefault(name, []).append((labels, value))

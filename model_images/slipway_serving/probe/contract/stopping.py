@@ -11,6 +11,8 @@ from pathlib import Path
 
 from slipway_serving.probe.contract.subject import Process, Skip, Subject
 
+_BEGUN_SECONDS = 1.5
+"""After which a server on a busy node, at the limit of its CPU, has read what it was sent: SIGTERM comes then."""
 _PAUSE_SECONDS = 0.3
 _END_SECONDS = 40.0
 _ANSWER_SECONDS = 30.0
@@ -96,7 +98,7 @@ def stop(subject: Subject) -> str:
     process = process_of(subject)
     requests = subject.requests
     held = [_Held(subject, path, body) for path, body in map(requests.first, (False, True))]
-    time.sleep(_PAUSE_SECONDS)
+    time.sleep(_BEGUN_SECONDS)
     try:
         process.terminate()
     except OSError as error:

@@ -7,12 +7,14 @@ import hmac
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import chain
+from itertools import chain, repeat
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 from arro3.core import Array, DataType, Field, RecordBatch, list_array
 from arro3.core import Schema as ArrowSchema
+from numpy.typing import NDArray
 
 from slipway_serving.service.predictionlog.queue import Entry
 from slipway_serving.service.predictionlog.settings import LogSettings
@@ -33,17 +35,50 @@ _TYPES = {
     "datetime": _INSTANT,
 }
 _NUMPY = {"double": np.float64, "float": np.float32}
+_LABELS = (str, bool, int)
 Values = list[Any]
 # Made once: `json.dumps` with options makes an encoder for every value.
 _ENCODE = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
+class Rows:
+    """The rows of some entries. A value of each entry, or the values of an input, are picked for all rows at once:
+    what a log costs is what is done for each cell."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+        self._sizes = [entry.rows for entry in entries]
+        self.count = sum(self._sizes)
+        self._single = self.count == len(entries) == self._sizes.count(1)
+        self._inputs = list(zip(*(entry.columns for entry in entries), strict=True))
+        self._keys = list(zip(*(entry.keys for entry in entries), strict=True))
+
+    def repeated(self, of: Callable[[Entry], Any]) -> Values:
+        """A value of each entry, once for each of its rows."""
+        values = list(map(of, self.entries))
+        return values if self._single else list(chain.from_iterable(map(repeat, values, self._sizes)))
+
+    def values(self, position: int) -> Iterable[Any]:
+        """The values of an input."""
+        return chain.from_iterable(self._inputs[position])
+
+    def keys(self, position: int) -> Iterable[Any]:
+        """The values of an identifying column."""
+        return chain.from_iterable(self._keys[position])
+
+    def instances(self) -> Array:
+        """The place of each row in its request."""
+        if self._single:
+            return Array(np.zeros(self.count, np.int32))
+        return Array(np.concatenate([np.arange(size, dtype=np.int32) for size in self._sizes]))
+
+
 class LogColumn(NamedTuple):
-    """A column of the log: its name and type, and how the entries of a batch fill it."""
+    """A column of the log: its name and type, and how it is filled for some rows."""
 
     name: str
     type: DataType
-    fill: Callable[[Sequence[Entry]], Array]
+    fill: Callable[[Rows], Array]
 
 
 class RowLayout:
@@ -71,7 +106,8 @@ class RowLayout:
 
     def batch(self, entries: Sequence[Entry]) -> RecordBatch:
         """A row for each instance of each entry. Raises whatever a value does that its column cannot hold."""
-        return RecordBatch.from_arrays([one.fill(entries) for one in self._columns], schema=self.schema)
+        rows = Rows(entries)
+        return RecordBatch.from_arrays([one.fill(rows) for one in self._columns], schema=self.schema)
 
 
 def _check_names(schema: Schema, settings: LogSettings) -> None:
@@ -108,38 +144,37 @@ class _Hashed:
 
 
 def _request_columns(version: str) -> list[LogColumn]:
-    def each(of: Callable[[Entry], Any], type: DataType) -> Callable[[Sequence[Entry]], Array]:
-        return lambda entries: Array(_repeated(entries, of), type)
+    def each(of: Callable[[Entry], Any], type: DataType) -> Callable[[Rows], Array]:
+        return lambda rows: Array(rows.repeated(of), type)
 
     return [
-        LogColumn("request_id", _TEXT, each(lambda entry: entry.request, _TEXT)),
-        LogColumn("prediction_id", _TEXT, each(lambda entry: entry.prediction, _TEXT)),
-        LogColumn("instance", DataType.int32(), _instances),
+        LogColumn("request_id", _TEXT, each(attrgetter("request"), _TEXT)),
+        LogColumn("prediction_id", _TEXT, each(attrgetter("prediction"), _TEXT)),
+        LogColumn("instance", DataType.int32(), Rows.instances),
         LogColumn("time", _INSTANT, _times),
-        LogColumn("traffic", _TEXT, each(lambda entry: entry.origin.traffic, _TEXT)),
-        LogColumn("version", _TEXT, each(lambda entry: version, _TEXT)),
-        LogColumn("epoch", DataType.int64(), each(lambda entry: entry.origin.epoch, DataType.int64())),
-        LogColumn("entity", _TEXT, each(lambda entry: entry.entity, _TEXT)),
-        LogColumn("status", DataType.int32(), each(lambda entry: entry.status, DataType.int32())),
-        LogColumn("latency_seconds", DataType.float64(), each(lambda entry: entry.seconds, DataType.float64())),
+        LogColumn("traffic", _TEXT, each(attrgetter("origin.traffic"), _TEXT)),
+        LogColumn("version", _TEXT, lambda rows: Array([version] * rows.count, _TEXT)),
+        LogColumn("epoch", DataType.int64(), each(attrgetter("origin.epoch"), DataType.int64())),
+        LogColumn("entity", _TEXT, each(attrgetter("entity"), _TEXT)),
+        LogColumn("status", DataType.int32(), each(attrgetter("status"), DataType.int32())),
+        LogColumn("latency_seconds", DataType.float64(), each(attrgetter("seconds"), DataType.float64())),
     ]
 
 
 def _answer_columns() -> list[LogColumn]:
-    def answers(entries: Sequence[Entry]) -> Array:
-        labels = (entry.answer.labels if entry.answer else [None] * entry.rows for entry in entries)
-        return Array([text_of(one) for one in chain.from_iterable(labels)], _TEXT)
+    def answers(rows: Rows) -> Array:
+        labels = (entry.answer.labels if entry.answer else [None] * entry.rows for entry in rows.entries)
+        return Array(_texts(chain.from_iterable(labels)), _TEXT)
 
-    def scores(entries: Sequence[Entry]) -> Array:
-        values = (entry.answer.known_scores() if entry.answer else [None] * entry.rows for entry in entries)
-        return Array(list(chain.from_iterable(values)), DataType.float64())
+    def scores(rows: Rows) -> Array:
+        return _nullable(np.concatenate(list(map(_scores, rows.entries)), dtype=np.float64), DataType.float64())
 
-    def thresholds(entries: Sequence[Entry]) -> Array:
-        values = _repeated(entries, lambda entry: entry.answer.threshold if entry.answer else None)
+    def thresholds(rows: Rows) -> Array:
+        values = rows.repeated(lambda entry: entry.answer.threshold if entry.answer else None)
         return Array(values, DataType.float64())
 
-    def unknown(entries: Sequence[Entry]) -> Array:
-        return Array([None] * sum(entry.rows for entry in entries), DataType.float64())
+    def unknown(rows: Rows) -> Array:
+        return Array([None] * rows.count, DataType.float64())
 
     return [
         LogColumn("answer", _TEXT, answers),
@@ -150,16 +185,16 @@ def _answer_columns() -> list[LogColumn]:
 
 
 def _key(name: str, position: int, read: Callable[[Any], str | None]) -> LogColumn:
-    def fill(entries: Sequence[Entry]) -> Array:
-        texts = (read(value) for entry in entries for value in entry.keys[position])
+    def fill(rows: Rows) -> Array:
+        texts = map(read, rows.keys(position))
         return Array([text and text[:_LONGEST_TEXT] for text in texts], _TEXT)
 
     return LogColumn(KEY + name, _TEXT, fill)
 
 
 def _hashed_feature(column: Column | TensorInput, position: int, hashed: _Hashed) -> LogColumn:
-    def fill(entries: Sequence[Entry]) -> Array:
-        values = _values(entries, position)
+    def fill(rows: Rows) -> Array:
+        values = rows.values(position)
         if isinstance(column, TensorInput):
             values = (value.tolist() for value in values)
         return Array([hashed(value) for value in values], _TEXT)
@@ -172,22 +207,30 @@ def _feature(column: Column | TensorInput, position: int, _: _Hashed) -> LogColu
     if isinstance(column, TensorInput):
         element = _element(column)
         kind = DataType.list(Field("item", element, nullable=True))
-        return LogColumn(name, kind, lambda entries: _flat(_values(entries, position), element, kind))
+        return LogColumn(name, kind, lambda rows: _flat(rows.values(position), element, kind))
     if column.type in _NUMPY:
-        return LogColumn(name, _TYPES[column.type], lambda entries: _numbers(_values(entries, position), column.type))
+        return LogColumn(name, _TYPES[column.type], lambda rows: _numbers(rows.values(position), column.type))
     if column.type == "datetime":
-        return LogColumn(name, _INSTANT, lambda entries: _instants(_values(entries, position)))
+        return LogColumn(name, _INSTANT, lambda rows: _instants(rows.values(position)))
     kind = _TYPES[column.type]
-    return LogColumn(name, kind, lambda entries: Array(_present(_values(entries, position)), kind))
+    return LogColumn(name, kind, lambda rows: Array(_present(rows.values(position)), kind))
+
+
+def _scores(entry: Entry) -> NDArray[np.float64]:
+    """A score per row; NaN where the model gave none, or was not asked."""
+    scores = entry.answer.scores if entry.answer else None
+    return np.full(entry.rows, np.nan) if scores is None else scores
 
 
 def _numbers(values: Iterable[Any], kind: str) -> Array:
+    return _nullable(np.fromiter(values, _NUMPY[kind]), _TYPES[kind])
+
+
+def _nullable(array: NDArray[Any], kind: DataType) -> Array:
     """Missing numbers arrive as NaN and are stored as null."""
-    array = np.fromiter(values, _NUMPY[kind])
-    missing = np.isnan(array)
-    if not missing.any():
+    if not np.isnan(array).any():
         return Array(array)
-    return Array([None if value != value else value for value in array.tolist()], _TYPES[kind])
+    return Array([None if value != value else value for value in array.tolist()], kind)
 
 
 def _instants(values: Iterable[Any]) -> Array:
@@ -216,21 +259,24 @@ def _extent(column: Column | TensorInput) -> int:
     return int(np.prod([abs(extent) for extent in column.shape])) if isinstance(column, TensorInput) else 0
 
 
-def _values(entries: Sequence[Entry], position: int) -> Iterable[Any]:
-    return chain.from_iterable(entry.columns[position] for entry in entries)
-
-
 def _present(values: Iterable[Any]) -> Values:
     return [None if value is None or value != value else value for value in values]
 
 
-def _repeated(entries: Sequence[Entry], of: Callable[[Entry], Any]) -> Values:
-    return [value for entry in entries for value in [of(entry)] * entry.rows]
+def _texts(labels: Iterable[Any]) -> Values:
+    """A classifier answers few labels, again and again; of equal ones that are of two types each has its own text."""
+    known: dict[tuple[type, Any], str | None] = {}
+    found: Values = []
+    for label in labels:
+        kind = type(label)
+        if kind not in _LABELS:
+            found.append(text_of(label))
+            continue
+        if (kind, label) not in known:
+            known[kind, label] = text_of(label)
+        found.append(known[kind, label])
+    return found
 
 
-def _instances(entries: Sequence[Entry]) -> Array:
-    return Array(np.concatenate([np.arange(entry.rows, dtype=np.int32) for entry in entries]))
-
-
-def _times(entries: Sequence[Entry]) -> Array:
-    return Array(np.array(_repeated(entries, lambda entry: entry.time // 1000), np.int64)).cast(_INSTANT)
+def _times(rows: Rows) -> Array:
+    return Array(np.array(rows.repeated(attrgetter("time")), np.int64) // 1000).cast(_INSTANT)

@@ -84,7 +84,8 @@ class Spool:
 
     def rows(self) -> int:
         """Rows that wait for the store."""
-        return sum(rows_in(path) for _, _, path in self._files())
+        with self._lock:  # a file that the store takes meanwhile would be gone between its name and its size
+            return sum(rows_in(path) for _, _, path in self._files())
 
     def bytes(self) -> int:
         """Bytes that wait for the store."""

@@ -95,7 +95,7 @@ class Writer(Thread):
                 self._counters.dropped(SPOOL, lost)
             path.unlink(missing_ok=True)
             self._counters.failing("writer", "")
-        except Exception as error:
+        except BaseException as error:  # a full disk is a panic of arro3's Rust, which is no Exception
             self._counters.dropped(FAULT, self._rows)
             self._counters.failing("writer", DISK)
             logger.error("a file of the prediction log cannot be written, %d rows are lost: %s", self._rows, error)
@@ -134,7 +134,7 @@ class Writer(Thread):
     def _batch(self, entries: list[Entry]) -> RecordBatch | None:
         try:
             return self._layout.batch(entries)
-        except Exception as error:  # a value that its column cannot hold: these rows, not the file
+        except BaseException as error:  # a value that its column cannot hold: these rows, not the file
             rows = sum(entry.rows for entry in entries)
             self._counters.dropped(FAULT, rows)
             logger.error("%d predictions cannot be logged: %s", rows, error)

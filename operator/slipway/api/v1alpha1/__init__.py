@@ -6,7 +6,8 @@ from slipway.api.v1alpha1.kind import Kind
 from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec, MetricTemplateStatus
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec, ModelTaskStatus
-from slipway.api.v1alpha1.retrainpolicy import RetrainPolicySpec, RetrainPolicyStatus
+from slipway.api.v1alpha1.retrain_status import RetrainPolicyStatus
+from slipway.api.v1alpha1.retrainpolicy import RetrainPolicySpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec, RolloutRequestStatus
 from slipway.api.v1alpha1.scalars import Bound, Duration, Number, Share

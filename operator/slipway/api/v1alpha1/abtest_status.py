@@ -43,6 +43,9 @@ class ABTestResult(Status):
     metric: str = Field("", description="What decides.")
     design: str = Field("", description="Hash of the experiment: one that is changed begins anew.")
     ends_at: datetime | None = Field(None, description="The last look.")
+    restarts: int = Field(
+        0, description="How often its evidence began anew after somebody had seen it: each time less of alpha is left."
+    )
     required: int = Field(0, description="Entities of both arms that it takes, from traffic before the start.")
     expected_days: int | None = Field(None, description="Days that this takes; absent: unknown, or never.")
     reachable: int = Field(0, description="Entities that come until the last look.")
@@ -67,6 +70,30 @@ class ABTestResult(Status):
     deltas: Annotated[tuple[Delta, ...], MapBy(24)] = Field(
         (), description="The deciding metric beside those of the model and of the business."
     )
+
+    @property
+    def looked_at(self) -> bool:
+        """Whether an interval was seen, so that some of the error is spent."""
+        return bool(self.information or self.looks or self.ended_at)
+
+
+class Together(Status):
+    """How a metric of the model and one of the business moved together, over the experiments that history keeps."""
+
+    name: str = Field(
+        description="Both names: of the model's metric and of that of the business, with a slash between."
+    )
+    experiments: int = Field(0, description="Experiments that had both.")
+    verdict: Literal["InsufficientData", "Measured"] = Field(
+        "InsufficientData", description="InsufficientData below three experiments."
+    )
+    same_direction: int = Field(0, description="Experiments in which both rose, or both fell.")
+    low: str = Field("", description="Lower end of the interval of the share of those.")
+    high: str = Field("", description="Upper end of it.")
+    correlation: str = Field("", description="Pearson's correlation of the differences to stable.")
+    correlation_low: str = Field("", description="Lower end of its interval.")
+    correlation_high: str = Field("", description="Upper end of it.")
+    message: str = Field("", description="The same for a person.")
 
 
 def primary_name(stage: str) -> str:

@@ -18,7 +18,8 @@ _BOUND = r"(-?[0-9]{1,12}(\.[0-9]{1,9})?%?|(rules|linear|champion)\.[a-z][a-z0-9
 _NUMBER = r"-?[0-9]{1,12}(\.[0-9]{1,9})?%?"
 CRITERION = rf"^{_METRIC}{_OP}{_BOUND}( +at +{_METRIC}{_OP}{_NUMBER})?( +with +confidence +0\.[0-9]{{1,6}})?$"
 _PLAIN = re.compile(
-    rf"^[a-z][a-z0-9_]*{_OP}{_NUMBER}( +at +[a-z][a-z0-9_]*{_OP}{_NUMBER})?( +with +confidence +0\.[0-9]{{1,6}})?$"
+    rf"^[a-z][a-z0-9_]*{_OP}({_NUMBER}|(rules|linear)\.[a-z][a-z0-9_]*)"
+    rf"( +at +[a-z][a-z0-9_]*{_OP}{_NUMBER})?( +with +confidence +0\.[0-9]{{1,6}})?$"
 )
 
 Criterion = Annotated[
@@ -33,7 +34,8 @@ Criterion = Annotated[
 
 
 def is_plain(expression: str) -> bool:
-    """Whether this version evaluates it: numbers as bounds, bare metrics (no @k, /class, [average], no baseline)."""
+    """Whether this version evaluates it: bare metrics (no @k, /class, [average]), bounds that are numbers or those of
+    the rules or the linear model."""
     return _PLAIN.match(expression.strip()) is not None
 
 

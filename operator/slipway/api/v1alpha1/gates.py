@@ -23,7 +23,10 @@ MetricName = Annotated[
     ),
 ]
 
-ACTIVE_METRICS = ("error_rate", *LATENCIES, "request_rate", "positive_rate", "class_share")
+PREDICTION_SHIFT = "prediction_shift"
+ACTIVE_METRICS = (
+    "error_rate", *LATENCIES, "request_rate", "positive_rate", "class_share", PREDICTION_SHIFT, "missing_rate", *PAIRED
+)  # fmt: skip
 _BARE = re.compile(r"^(?:worst_slice\()?([a-z][a-z0-9_]*)")
 _KNOWN = (*SERVING, *PAIRED, *quality_names())
 
@@ -57,9 +60,8 @@ def _unit_fits(gate: Any) -> bool:
 
 
 _UNIT = Rule(
-    "!has(self.metric) || ![has(self.bound) ? self.bound : '0', has(self.differenceToStable) ? "
-    "self.differenceToStable"
-    f" : '0'].exists(b, self.metric in {cel_list(LATENCIES)} ? b.endsWith('%') : (b.endsWith('s') || "
+    "![has(self.bound) ? self.bound : '0', has(self.differenceToStable) ? self.differenceToStable : '0'].exists(b, "
+    f"has(self.metric) && self.metric in {cel_list(LATENCIES)} ? b.endsWith('%') : (b.endsWith('s') || "
     "b.endsWith('m')))",
     "bound and differenceToStable take a time such as 100ms only with a latency metric, and a percentage only without",
     _unit_fits,
@@ -69,6 +71,21 @@ _SHARE = Rule(
     r"self.bound.matches(r'^([0-9]{1,2}(\.[0-9]+)?%|100(\.0+)?%|0(\.[0-9]+)?|1(\.0+)?)$')",
     f"bound must be a share from 0% to 100% (or 0 to 1) with the metrics {', '.join(SHARES)}",
     lambda gate: gate.metric not in SHARES or gate.bound is None or 0 <= gate.bound.value <= 1,
+)
+_WINDOW = Rule(
+    "!has(self.window) || (self.window >= duration('10s') && self.window <= duration('168h'))",
+    "window must be from 10s to 7d",
+    lambda gate: gate.window is None or 10 <= gate.window.seconds <= 604_800,
+)
+_FAILURES = Rule(
+    "!has(self.failures) || self.failures <= 1 || has(self.window) || has(self.template)",
+    "failures counts windows: it is only legal with window or template",
+    lambda gate: gate.failures <= 1 or gate.window is not None or gate.template is not None,
+)
+_PAIRED_BOUND = Rule(
+    f"!has(self.metric) || !(self.metric in {cel_list(PAIRED)}) || has(self.bound) && !has(self.window)",
+    f"{', '.join(PAIRED)} compare with stable by themselves, over all of the stage: they take bound, and no window",
+    lambda gate: gate.metric not in PAIRED or (gate.bound is not None and gate.window is None),
 )
 
 
@@ -101,6 +118,9 @@ class Gate(Spec):
         _CLASS,
         _UNIT,
         _SHARE,
+        _WINDOW,
+        _FAILURES,
+        _PAIRED_BOUND,
     )
 
     name: Name = Field(description="Identifies the gate in status and in messages.")
@@ -114,8 +134,9 @@ class Gate(Spec):
         None,
         description="A built-in metric. On live traffic: error_rate, latency_p50, latency_p95, latency_p99, "
         "request_rate, "
-        "positive_rate, class_share, prediction_shift, missing_rate, saturation. In a Shadow stage also: agreement, "
-        "positive_rate_ratio, flagged_overlap, score_distance, pair_coverage. With labels: the task's metrics, and "
+        "positive_rate, class_share, prediction_shift, missing_rate, saturation. In a Shadow stage with a "
+        "predictionLog also: agreement, positive_rate_ratio, flagged_overlap, score_distance, pair_coverage. With "
+        "labels: the task's metrics, and "
         "worst_slice(metric).",
     )
     template: LocalReference | None = Field(
@@ -135,20 +156,45 @@ class Gate(Spec):
     difference_to_stable: Bound | None = Field(
         None, description="A limit on the difference to the stable variant at the same time, such as 0.5% or 20ms."
     )
-    window: Annotated[Duration | None, Later("evidence is cumulative since its epoch began")] = Field(
+    window: Duration | None = Field(
         None,
-        description="Look back this far for metrics that have no meaning as a sum since the stage began (5m). Absent: "
-        "evidence is cumulative within the stage.",
+        description="Judge windows of this length, one after the other (5m). Absent: evidence is the sum since the "
+        "stage began; bare numbers of a template are looked at every minute.",
     )
-    failures: Annotated[int, Later("evidence is cumulative, so one breach suffices")] = Field(
-        1, ge=1, le=100, description="How many windows in a row must breach before the gate breaches."
+    failures: int = Field(
+        1,
+        ge=1,
+        le=100,
+        description="How many windows in a row must breach before the gate breaches. One that nobody could judge "
+        "neither counts nor clears.",
     )
     enforcement: Literal["Enforce", "DryRun"] = Field(
         "Enforce", description="Enforce acts on a breach; DryRun only reports the verdict in status."
     )
     on_unknown: OnUnknown = Field(OnUnknown(), description="What happens while the gate cannot be judged.")
 
+    @property
+    def needs_nobody(self) -> bool:
+        """Whether a synthetic load can judge it: a largest latency or share of errors, of its own."""
+        shown = self.metric in ("error_rate", *LATENCIES)
+        return shown and self.bound is not None and self.op in ("<=", "<")
+
+    @property
+    def absolute(self) -> bool:
+        """Whether it can be judged where there is no stable to compare with."""
+        return self.bound is not None and self.metric != PREDICTION_SHIFT
+
 
 Gates = Annotated[tuple[Gate, ...], MapBy(20)]
 
-__all__ = ["ACTIVE_METRICS", "Gate", "Gates", "Limit", "MetricName", "OnUnknown", "Operator", "bare_metric"]
+__all__ = [
+    "ACTIVE_METRICS",
+    "PREDICTION_SHIFT",
+    "Gate",
+    "Gates",
+    "Limit",
+    "MetricName",
+    "OnUnknown",
+    "Operator",
+    "bare_metric",
+]

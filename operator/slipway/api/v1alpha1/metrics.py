@@ -36,6 +36,15 @@ QUALITY: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+#: Of these, what the labels of logged predictions give, by the type of the task.
+MATURED_BY_TYPE: Mapping[str, tuple[str, ...]] = {
+    "BinaryClassification": ("precision", "recall", "accuracy"),
+    "MulticlassClassification": ("accuracy",),
+    "Regression": ("mae",),
+}
+MATURED = ("precision", "recall", "accuracy", "mae")
+
+
 def quality_names() -> tuple[str, ...]:
     """All metrics that need labels, whatever the type of the task."""
     return tuple(sorted({name for names in QUALITY.values() for name in names}))

@@ -7,16 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec
-from slipway.api.v1alpha1.constraints import Later, Name, later_values
+from slipway.api.v1alpha1.constraints import Later, Name
 from slipway.api.v1alpha1.gates import Gates
 from slipway.api.v1alpha1.kind import AGE, Column, Kind, ready_column
 from slipway.api.v1alpha1.metrics import PAIRED, cel_list
 from slipway.api.v1alpha1.references import LocalReference
+from slipway.api.v1alpha1.rollout_hooks import Hooks, Notifications
 from slipway.api.v1alpha1.rollout_model import BuildImage, Candidates, Certification, ModelSource, Predictor
 from slipway.api.v1alpha1.rollout_policy import Adopt, Alarm, Freezes, Promotion, Rollback
 from slipway.api.v1alpha1.rollout_stages import Stages
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
-from slipway.api.v1alpha1.rollout_traffic import Hooks, Notifications, PredictionLog, QaHeader, Traffic
+from slipway.api.v1alpha1.rollout_traffic import PredictionLog, QaHeader, Traffic
 from slipway.api.v1alpha1.scalars import Duration, share_cel
 
 
@@ -30,16 +31,31 @@ def _gate_names_differ(spec: Any) -> bool:
     return all(gate.name not in everywhere for stage in spec.stages for gate in stage.gates)
 
 
+def _headers_differ(spec: Any) -> bool:
+    if spec.qa_header is None or not _assigned(spec):
+        return True
+    return bool(spec.qa_header.name.lower() != spec.traffic.assignment.header.lower())
+
+
 def _needs(spec: Any, stage_type: str) -> bool:
     return any(stage.type == stage_type for stage in spec.stages)
+
+
+def _has_route(spec: Any) -> bool:
+    gateway = spec.traffic.gateway_api if spec.traffic is not None else None
+    return gateway is not None and gateway.http_route_ref is not None
+
+
+def _pairs_gated(spec: Any) -> bool:
+    shadows = [stage for stage in spec.stages if stage.type == "Shadow"]
+    return any(gate.metric in PAIRED for stage in shadows for gate in stage.gates)
 
 
 def _assigned(spec: Any) -> bool:
     return spec.traffic is not None and spec.traffic.assignment is not None
 
 
-# A default, which is never reported: the condition InitialRevisionGated says it of the rollouts that it concerns.
-FIRST_REVISION = "a first revision serves by its evaluation, its proof and readiness alone, and no gate judges it"
+_HAS_ROUTE = "has(self.traffic) && has(self.traffic.gatewayAPI) && has(self.traffic.gatewayAPI.httpRouteRef)"
 _HAS_CANDIDATES = "has(self.candidates) && self.candidates.size() > 0"
 _HAS_ASSIGNMENT = "has(self.traffic) && has(self.traffic.assignment)"
 # `map` and `join` have no bound on their result, and so no acceptable cost: places are written out instead.
@@ -52,6 +68,12 @@ _LAWS = (
         f"has(self.model) != ({_HAS_CANDIDATES})",
         "set exactly one of model, candidates: one model, or the arms of an A/B/n test",
         lambda spec: (spec.model is None) == bool(spec.candidates),
+    ),
+    Rule(
+        f"!({_HAS_ROUTE}) || (has(self.adopt) && has(self.deletionPolicy) && self.deletionPolicy == 'Orphan')",
+        "traffic.gatewayAPI.httpRouteRef needs adopt, and deletionPolicy: Orphan: a route that the operator has not "
+        "made does not go with the rollout",
+        lambda spec: not _has_route(spec) or (spec.adopt is not None and spec.deletion_policy == "Orphan"),
     ),
     Rule(
         "!has(self.advanceThrough) || self.stages.exists(s, s.name == self.advanceThrough)",
@@ -67,6 +89,13 @@ _LAWS = (
         "stages of type Canary must have weights that do not fall from one to the next",
         _weights_rise,
         field=".stages",
+    ),
+    Rule(
+        f"!has(self.qaHeader) || !({_HAS_ASSIGNMENT}) || self.qaHeader.name.lowerAscii() != "
+        "self.traffic.assignment.header.lowerAscii()",
+        "qaHeader must have another name than traffic.assignment.header, which assigns entities",
+        _headers_differ,
+        field=".qaHeader",
     ),
     Rule(
         "has(self.traffic) || !self.stages.exists(s, s.type in ['Shadow', 'Canary', 'ABTest'])",
@@ -110,6 +139,14 @@ _LAWS = (
         _gate_names_differ,
         field=".stages",
     ),
+    Rule(
+        "has(self.predictionLog) || !self.stages.exists(s, has(s.gates) && s.type == 'Shadow' && s.gates.exists(g, "
+        f"has(g.metric) && g.metric in {cel_list(PAIRED)}))",
+        f"{', '.join(PAIRED)} come from the answers that both models log: set predictionLog, such as "
+        "{uri: s3://lake/predictions/, secretRef: {name: lake}}",
+        lambda spec: spec.prediction_log is not None or not _pairs_gated(spec),
+        field=".stages",
+    ),
 )
 
 
@@ -136,25 +173,25 @@ class ModelRolloutSpec(Spec):
     traffic: Traffic | None = Field(
         None, description="How requests reach the variants. Absent only for a task with serving.mode Batch."
     )
-    adopt: Annotated[Adopt | None, Later("nothing is adopted: the first revision starts anew")] = Field(
-        None, description="Takes over a running service as stable, without downtime."
+    adopt: Adopt | None = Field(
+        None,
+        description="Takes over a running service as the first stable, without downtime. It is never changed, and "
+        "never deleted.",
     )
-    initial_revision: Annotated[Literal["Gated", "ServeDirectly"], later_values(FIRST_REVISION, "Gated")] = Field(
+    initial_revision: Literal["Gated", "ServeDirectly"] = Field(
         "Gated",
-        description="The first revision has no stable to compare with. Gated: it must keep the absolute gates "
-        "before it gets "
-        "traffic. ServeDirectly: it serves as soon as it answers, also where it is slower than its task declares.",
+        description="The first revision has no stable to compare with. Gated: under a synthetic load it must keep the "
+        "bounds of the rollout's gates on latency and errors before it gets traffic. ServeDirectly: it serves as soon "
+        "as it answers, also where it is slower than its task declares.",
     )
     prediction_log: PredictionLog | None = Field(
         None, description="Keeps requests, answers and variants, for labels, backtests and skew checks."
     )
-    qa_header: Annotated[QaHeader | None, Later("the header is not routed")] = Field(
-        None, description="Sends requests with a header to the candidate, for testers."
+    qa_header: QaHeader | None = Field(
+        None, description="Sends requests with a header to the candidate, for testers, whatever the weights."
     )
-    hooks: Annotated[Hooks, Later("no hook is called")] = Field((), description="URLs to call when something happens.")
-    notifications: Annotated[Notifications, Later("nobody is notified")] = Field(
-        (), description="Channels to tell people."
-    )
+    hooks: Hooks = Field((), description="URLs to call when something happens.")
+    notifications: Notifications = Field((), description="Channels to tell people.")
     stages: Stages = Field(
         description="The steps that a candidate passes, in this order, before it serves everyone. Empty for a task "
         "with serving.mode Batch."

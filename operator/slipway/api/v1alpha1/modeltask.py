@@ -10,6 +10,7 @@ from slipway.api.v1alpha1.base import Rule, Spec, Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
 from slipway.api.v1alpha1.constraints import ColumnName, Later, MapBy, Name, SetOf, Text, later_values
 from slipway.api.v1alpha1.criteria import Criterion, is_plain, metric_of
+from slipway.api.v1alpha1.fingerprints import FeatureChanges
 from slipway.api.v1alpha1.gates import MetricName
 from slipway.api.v1alpha1.kind import AGE, Column, Kind, ready_column
 from slipway.api.v1alpha1.metrics import QUALITY, cel_list
@@ -33,7 +34,7 @@ class NamedCriterion(Spec):
 
     name: Name = Field(description="Identifies the criterion in conditions.")
     expression: Annotated[
-        Criterion, Later("@k, /class, [average] and baselines are not evaluated", lambda text: not is_plain(text))
+        Criterion, Later("@k, /class, [average] and champion are not evaluated", lambda text: not is_plain(text))
     ] = Field(
         description="metric op bound, such as recall >= 0.95 at precision >= 0.80 with confidence 0.95; the bound "
         "may be that "
@@ -118,7 +119,7 @@ class ModelTaskSpec(Spec):
     )
     justification: Annotated[
         Literal["Complex", "Changing", "Unstructured"],
-        Later("whether rules or a linear model would do is not checked", compulsory=True),
+        Later("whether rules or a linear model would do is not checked", lambda why: why == "Complex", compulsory=True),
     ] = Field(
         description="Why rules do not suffice. Complex: must beat rules and a linear model. Changing: must show a gap "
         "over time. Unstructured: needs such a feature. Else condition JustificationUnsupported."
@@ -149,13 +150,10 @@ class ModelTaskSpec(Spec):
     calibration: Calibration | None = Field(
         None, description="Makes scores mean probabilities. Absent: they are left as they are."
     )
-    slices: Annotated[
-        Slices | None, Later("the served model counts its answers by slice; slices are not judged", partly=True)
-    ] = Field(None, description="Parts of the rows that are judged by themselves.")
-    rules: Annotated[
-        Rules | None,
-        Later("rules answer with serve: Hybrid; they are not scored, so that ifSufficient stops nothing", partly=True),
-    ] = Field(None, description="Rules that answer before the model, and a baseline scored on the same rows.")
+    slices: Slices | None = Field(None, description="Parts of the rows that are judged by themselves.")
+    rules: Rules | None = Field(
+        None, description="Rules that answer before the model, and a baseline scored on the same rows."
+    )
     business_metrics: Annotated[tuple[BusinessMetric, ...], MapBy(20)] = Field(
         (), description="Metrics that the application counts by the revision that answered; an ABTest reports them all."
     )
@@ -178,10 +176,14 @@ class Limitation(Status):
 class ModelTaskStatus(ConditionedStatus):
     """What the operator found about the task.
 
-    Conditions: Ready, CriteriaMet, MLJustified, JustificationUnsupported, LeakageDetected, FeatureDefinitionChanged.
+    Conditions: Ready, and what the newest run found: CriteriaMet, MLJustified, JustificationUnsupported,
+    LeakageDetected, AccuracyMisleading, DataWarnings. FeatureDefinitionChanged compares with the models in use.
     """
 
     justification: str = Field("", description="Whether the justification is supported, and by what.")
+    changes: FeatureChanges = Field(
+        (), description="What is not as it was when the models in use were trained: definitions of features, data."
+    )
     limitations: Annotated[tuple[Limitation, ...], MapBy(10, key="field")] = Field(
         (), description="What is lost without id, entity or timestamp."
     )

@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from slipway.api.v1alpha1.base import Spec, at_most_one, exactly_one
-from slipway.api.v1alpha1.constraints import Later, ListOf, MapBy, ObjectName, Text
+from slipway.api.v1alpha1.constraints import ListOf, MapBy, ObjectName, Text
 
 _QUANTITY = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$"
 
@@ -46,11 +46,10 @@ class SecretReference(LocalReference):
     """Names a Secret of the same namespace."""
 
 
-class NamespacedSecretReference(Spec):
-    """Names a Secret of any namespace; only administrators write the kinds that use it."""
+class OperatorSecretReference(Spec):
+    """Names a Secret of the operator's namespace: what is cluster-scoped must not lead into a tenant's namespace."""
 
-    name: ObjectName = Field(description="Name of the Secret.")
-    namespace: ObjectName = Field(description="Namespace of the Secret.")
+    name: ObjectName = Field(description="Name of the Secret, in the namespace of the operator.")
 
 
 class VolumeClaim(Spec):
@@ -99,10 +98,9 @@ class EnvVar(Spec):
         description="Name of the variable."
     )
     value: Annotated[str, Text(4096, shortest=0)] | None = Field(None, description="Its value, literally.")
-    value_from: Annotated[
-        EnvVarSource | None,
-        Later("it is read when a pod starts; changed contents make no revision and are not rolled out", partly=True),
-    ] = Field(None, description="Its value from a Secret or ConfigMap, whose contents count into the revision.")
+    value_from: EnvVarSource | None = Field(
+        None, description="Its value from a Secret or ConfigMap, whose contents count into the revision."
+    )
 
 
 EnvVars = Annotated[tuple[EnvVar, ...], MapBy(50)]

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec, at_least_one, union
-from slipway.api.v1alpha1.constraints import FeatureName, Later, MapBy, Name, SetOf, later_values
+from slipway.api.v1alpha1.constraints import FeatureName, Later, MapBy, Name, SetOf
 from slipway.api.v1alpha1.gates import Limit, Operator
+from slipway.api.v1alpha1.metrics import MATURED, cel_list
 from slipway.api.v1alpha1.references import LocalReference
 from slipway.api.v1alpha1.scalars import Bound, Duration, Number
 
@@ -31,8 +32,10 @@ class DriftTrigger(Spec):
     psi: Number | None = Field(
         Number("0.2"), description="Population stability index that counts as drift, such as 0.2."
     )
-    ks: Annotated[Number | None, Later("only the population stability index is judged")] = Field(
-        None, description="Kolmogorov–Smirnov distance that counts as drift, such as 0.1."
+    ks: Number | None = Field(
+        None,
+        description="Kolmogorov–Smirnov distance that counts as drift as well, such as 0.1: by its lower bound, as far "
+        "as the buckets of the reference tell.",
     )
     season: Annotated[Literal["None", "Daily", "Weekly"], Later("windows are compared with the whole reference")] = (
         Field("None", description="Compare with the same hours (Daily) or weekday and hours (Weekly) of the reference.")
@@ -44,7 +47,7 @@ class DriftTrigger(Spec):
 
 
 class PredictionsTrigger(Spec):
-    """Compares predictions with those on held-out rows."""
+    """Compares the scores of live predictions with those on held-out rows."""
 
     psi: Number = Field(Number("0.2"), description="Population stability index that counts as a shift, such as 0.2.")
     window: Duration = Field(Duration("24h"), description="Length of a window of predictions.")
@@ -59,19 +62,39 @@ class MetricTrigger(Spec):
     length: Duration = Field(Duration("0s"), alias="for", description="It must hold for so long, such as 30m.")
 
 
+class PerformanceTrigger(Limit):
+    """A metric on matured labels that passes a bound, surely: by the end of its interval, not by its value."""
+
+    laws = (
+        Rule(
+            f"self.metric in {cel_list(MATURED)}",
+            f"metric must be one that matured labels give: {', '.join(MATURED)}",
+            lambda limit: limit.metric in MATURED,
+        ),
+        Rule(
+            "!self.bound.endsWith('s') && !self.bound.endsWith('m')",
+            "bound must be a number such as 3 or a share such as 75%: no such metric is a time",
+            lambda limit: limit.bound.text[-1] not in "sm",
+        ),
+    )
+
+    window: Duration = Field(
+        Duration("7d"), description="Length of the time whose predictions are judged, once they have matured."
+    )
+
+
 class Trigger(Spec):
     """One reason to train again: `type` and the member that belongs to it."""
 
     laws = (union({"Drift": "drift", "Predictions": "predictions", "Performance": "performance", "Metric": "metric"}),)
 
     name: Name = Field(description="Identifies the trigger in status and in the causes of a run.")
-    type: Annotated[
-        Literal["Drift", "Predictions", "Performance", "Metric"],
-        later_values("only Drift triggers", "Predictions", "Performance", "Metric"),
-    ] = Field(description="Drift of features, shift of predictions, performance on matured labels, or any metric.")
+    type: Literal["Drift", "Predictions", "Performance", "Metric"] = Field(
+        description="Drift of features, shift of predictions, performance on matured labels, or any metric."
+    )
     drift: DriftTrigger | None = Field(None, description="With type Drift.")
     predictions: PredictionsTrigger | None = Field(None, description="With type Predictions.")
-    performance: Limit | None = Field(
+    performance: PerformanceTrigger | None = Field(
         None,
         description="With type Performance: triggers when the metric, on matured labels only, relates so to the bound.",
     )

@@ -225,8 +225,10 @@ class Predictor(Spec):
     )
     resources: ResourceRequirements | None = Field(None, description="Compute resources of the model's container.")
     env: EnvVars = Field((), description="Environment variables of the model's container.")
-    env_from: Annotated[tuple[EnvFromSource, ...], ListOf(20), Later("use env")] = Field(
-        (), description="Secrets and ConfigMaps whose keys all become environment variables."
+    env_from: Annotated[tuple[EnvFromSource, ...], ListOf(20)] = Field(
+        (),
+        description="Secrets and ConfigMaps whose keys all become environment variables; their contents count into the "
+        "revision. A variable of env wins.",
     )
     egress: EgressRules = Field(
         (),

@@ -148,7 +148,8 @@ class Stage(Spec):
         None,
         ge=1,
         le=1_000_000_000,
-        description="Least number of requests that the candidate answered (Shadow: mirrored ones).",
+        description="Least number of requests that the candidate answered (Shadow: mirrored ones; with a "
+        "predictionLog: pairs of answers).",
     )
     min_exposures: int | None = Field(
         None, ge=1, le=1_000_000_000, description="Least number of distinct entities that the candidate served."

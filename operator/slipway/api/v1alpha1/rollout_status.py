@@ -7,12 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.api.v1alpha1.abtest_status import ABTestResult
+from slipway.api.v1alpha1.abtest_status import ABTestResult, Delta, Together
 from slipway.api.v1alpha1.base import Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
 from slipway.api.v1alpha1.constraints import MapBy
+from slipway.api.v1alpha1.fingerprints import CarriedFingerprints
+from slipway.api.v1alpha1.rollout_benchmark import Benchmark, Proof
 from slipway.api.v1alpha1.rollout_commands import Held, RequestAnswers, SkippedStages
+from slipway.api.v1alpha1.rollout_hooks import Announcements
 from slipway.api.v1alpha1.rollout_ledger import Ledger
+from slipway.api.v1alpha1.rollout_pairs import BeforeMirror, Pairs
 
 RETIRING = 16
 """Most InferenceServices that wait for their last requests at once."""
@@ -31,32 +35,6 @@ class Retiring(Status):
 
     name: str = Field(description="Its name.")
     since: datetime | None = Field(None, description="Since when the gateway has sent nothing to it.")
-
-
-class Benchmark(Status):
-    """How fast the built image answered, before any traffic; absent where the task declares no latency."""
-
-    p50: str = Field("", description="Half of the answers came within this time.")
-    p95: str = Field("", description="95% of the answers came within this time.")
-    p99: str = Field("", description="99% of the answers came within this time.")
-    p99_low: str = Field("", description="Lower end of the interval of p99.")
-    p99_high: str = Field("", description="Upper end of it; unbounded where too few requests were sent.")
-    throughput: str = Field("", description="Answers per second at this concurrency.")
-    concurrency: int = Field(0, description="Requests at the same time.")
-    requests: int = Field(0, description="Requests that were sent.")
-    failed: int = Field(0, description="Those that got no answer, or none with status 200.")
-    pauses: str = Field("", description="Delay that the machine itself added to 1% of short sleeps meanwhile.")
-    verdict: Literal["Pass", "TooSlow", "Open"] = Field(
-        "Open", description="Pass: within what the task declares. TooSlow: even its usual answer is not. Open: neither."
-    )
-    message: str = Field("", description="The reason, for a person.")
-
-
-class Proof(Status):
-    """An image that was proven: not proven again in the same form."""
-
-    key: str = Field(description="Hash of image, model, resources, environment and declared latency.")
-    benchmark: Benchmark | None = Field(None, description="How fast it answered.")
 
 
 class Variant(Status):
@@ -80,10 +58,19 @@ class Variant(Status):
     since: datetime | None = Field(None, description="When it took this role.")
     keep_until: datetime | None = Field(None, description="Until when it stays warm.")
     benchmark: Benchmark | None = Field(None, description="How fast its image answered before it got traffic.")
+    definitions: CarriedFingerprints = None
     successor: Successor | None = Field(
         None, description="What takes the place of its InferenceService, which somebody deleted and which serves on."
     )
-    ungated: bool | None = Field(None, description="True: it served as the first revision, and passed no stage.")
+    ungated: bool | None = Field(
+        None, description="Of a first revision: whether no gate has judged it before it served."
+    )
+    adopted: bool | None = Field(
+        None, description="True: somebody else made its InferenceService, which is neither changed nor deleted."
+    )
+    contents: str = Field(
+        "", description="Keyed digest of what it named of Secrets and ConfigMaps when its rollout began."
+    )
     template: str = Field(
         "", description="The predictor as first written, in JSON without replicas: a later change makes a new revision."
     )
@@ -99,6 +86,10 @@ class Target(Status):
     revision: str = Field("", description="Hash of the revision.")
     number: int = Field(0, description="Number of the revision.")
     started_at: datetime | None = Field(None, description="When its rollout began.")
+    contents: str = Field(
+        "", description="Keyed digest of what the predictor names of Secrets and ConfigMaps, as rolled out."
+    )
+    definitions: CarriedFingerprints = None
     proof_attempt: int = Field(0, description="Proofs that gave no verdict and were repeated.")
     cause: str = Field("", description="Why the model was trained: Redesign, Refresh or Emergency.")
     promote: str = Field("", description="Who asked, and why, that it pass all stages but those of type Approval.")
@@ -113,6 +104,7 @@ class Queued(Status):
     digest: str = Field("", description="Digest of the model.")
     cause: str = Field("", description="Why it was trained. One of cause Emergency keeps its place in the queue.")
     evaluation: str = Field("", description="What its evaluation came to.")
+    definitions: CarriedFingerprints = None
 
 
 class Split(Status):
@@ -141,7 +133,7 @@ class StageProgress(Status):
         None, description="Since when the clock has been running; absent: it stands."
     )
     exposures: int = Field(0, description="Distinct entities that the candidate served in this epoch.")
-    samples: int = Field(0, description="Requests that the candidate answered in this epoch.")
+    samples: int = Field(0, description="Requests that the candidate answered in this epoch; with pairs: these.")
     expected_end: datetime | None = Field(None, description="When the stage will pass if all stays as it is.")
     route_generation: int = Field(0, description="Generation of the HTTPRoute that first carried this stage.")
     route_observed_at: datetime | None = Field(None, description="Since when the gateway carries the route asked for.")
@@ -156,6 +148,8 @@ class StageProgress(Status):
     )
     advance: str = Field("", description="Who asked, and why, to go on to the next stage before this one has passed.")
     message: str = Field("", description="What the stage waits for.")
+    pairs: Pairs | None = Field(None, description="With a mirror and a prediction log: the answers, pair by pair.")
+    before_mirror: BeforeMirror | None = Field(None, description="Stable's latency before its requests were mirrored.")
 
 
 class GateResult(Status):
@@ -172,15 +166,21 @@ class GateResult(Status):
     verdict: Literal["Pass", "Breach", "Wait", "Invalid", "Unknown"] = Field("Unknown", description="The judgement.")
     message: str = Field("", description="The reason, for a person.")
     since: datetime | None = Field(None, description="Since when the verdict has been the same.")
-    breaches: int = Field(0, description="Windows in a row that breached.")
+    unjudged_since: datetime | None = Field(
+        None, description="Since when nobody could judge it: Unknown or Invalid, in whatever order."
+    )
+    breaches: int = Field(0, description="1 once it has breached: that is a person's to decide upon.")
+    in_a_row: int = Field(0, description="Windows in a row that breached; the gate breaches at its failures.")
+    counted_at: datetime | None = Field(None, description="When the last window of this row ended.")
     gate: str = Field("", description="Hash of the gate as it was written: a breach sticks to it alone.")
     enforcement: Literal["Enforce", "DryRun"] = Field(
         "Enforce", description="Whether the verdict decides anything; that of DryRun is only told."
     )
 
 
-# 20 of the rollout, 20 of the stage, and 20 that hold on in one of type Approval, or the metric that decides an ABTest.
-GateResults = Annotated[tuple[GateResult, ...], MapBy(60)]
+# 20 of the rollout, 20 of the stage, and 20 that hold on in one of type Approval, or the metric that decides an ABTest;
+# of a Shadow stage besides the 4 that come with agreement, and stable's latency.
+GateResults = Annotated[tuple[GateResult, ...], MapBy(65)]
 
 
 class HistoryEntry(Status):
@@ -258,7 +258,16 @@ class ModelRolloutStatus(ConditionedStatus):
         (), description="While another version is rolled out: of the gates that still guard the promoted one."
     )
     ab_test: ABTestResult | None = Field(None, description="The experiment of what is being rolled out.")
+    side_by_side: Annotated[tuple[Delta, ...], MapBy(24)] = Field(
+        (), description="In stages with live traffic: what the model answers beside what the business counts."
+    )
+    metrics_together: Annotated[tuple[Together, ...], MapBy(24)] = Field(
+        (), description="How the model's metrics and those of the business moved together over past experiments."
+    )
     ledger: Ledger | None = Field(None, description="The evidence ledger: each decision with its inputs.")
+    announcements: Announcements | None = Field(
+        None, description="With hooks or notifications: what happened, and who is still to be told."
+    )
     batch: BatchStatus | None = Field(None, description="With serving.mode Batch: the last run.")
     proofs: Annotated[tuple[Proof, ...], Field(max_length=10)] = Field(
         (), description="The latest images that were proven, newest first."

@@ -10,11 +10,8 @@ from slipway.api.v1alpha1.base import Rule, Spec, goes_with
 from slipway.api.v1alpha1.constraints import (
     ColumnName,
     HeaderName,
-    HttpUrl,
     Later,
     ListOf,
-    MapBy,
-    Name,
     ObjectName,
     SetOf,
     Text,
@@ -65,9 +62,12 @@ class GatewayAPI(Spec):
         (), description="Host names of the service. Absent: those of the Gateway's listeners."
     )
     timeouts: RouteTimeouts = Field(RouteTimeouts(), description="Time limits that the gateway enforces.")
-    http_route_ref: Annotated[
-        LocalReference | None, Later("the operator creates its own HTTPRoute; the named one is left alone")
-    ] = Field(None, description="Adopts an HTTPRoute that exists, instead of creating one.")
+    http_route_ref: LocalReference | None = Field(
+        None,
+        description="With adopt: an HTTPRoute that exists, instead of one of the rollout's own. Of it only rules whose "
+        "backends are all variants of this rollout are changed; it keeps its parents, host names and time limits, and "
+        "outlives the rollout, whose deletionPolicy must be Orphan.",
+    )
 
 
 class Assignment(Spec):
@@ -214,35 +214,9 @@ class PredictionLog(Spec):
 
 
 class QaHeader(Spec):
-    """Sends requests with a header to the candidate, whatever the weights; they are no evidence."""
+    """Sends requests with a header to the candidate, whatever the weights; they are no exposures and no evidence."""
 
     name: HeaderName = Field("x-slipway-variant", description="Name of the header.")
-    value: Annotated[str, Text(253)] = Field("candidate", description="Value of the header.")
-
-
-HookEvent = Literal[
-    "StageStarted", "StagePassed", "ApprovalNeeded", "Promoted", "RolledBack", "Held", "Failed", "GateUnknown"
-]
-
-
-class Hook(Spec):
-    """Calls a URL when something happens; an answer of 4xx or 5xx does not stop the rollout."""
-
-    name: Name = Field(description="Identifies the hook.")
-    events: Annotated[tuple[HookEvent, ...], SetOf(8, least=1)] = Field(
-        description="When to call. Named events, since YAML 1.1 reads the key `on` as a boolean."
+    value: Annotated[str, Text(253, r"^[!-~]([ -~]*[!-~])?$", "printable ASCII without blanks at its ends")] = Field(
+        "candidate", description="Value of the header, which is compared exactly."
     )
-    url: HttpUrl = Field(description="What to call, by POST with a JSON body.")
-    secret_ref: SecretReference | None = Field(None, description="Secret whose key `token` signs the body.")
-
-
-class Notification(Spec):
-    """Tells people, through the channel that the Secret describes."""
-
-    name: Name = Field(description="Identifies the notification.")
-    severity: Literal["Info", "Warning", "Critical"] = Field("Warning", description="From this severity on.")
-    secret_ref: SecretReference = Field(description="Secret with the key `url` of an incoming webhook.")
-
-
-Hooks = Annotated[tuple[Hook, ...], MapBy(20)]
-Notifications = Annotated[tuple[Notification, ...], MapBy(20)]

@@ -9,16 +9,14 @@ from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec
 from slipway.api.v1alpha1.conditions import ConditionedStatus
-from slipway.api.v1alpha1.constraints import Later, Line, Name, ObjectName, SetOf, Text
+from slipway.api.v1alpha1.constraints import Line, Name, ObjectName, SetOf, Text
 from slipway.api.v1alpha1.kind import AGE, Column, Kind
 from slipway.api.v1alpha1.metrics import cel_list
 
 _ROLLOUT_ACTIONS = ("Advance", "Promote", "Abort", "Rollback", "Hold", "Resume", "Retry", "Approve")
 FORWARD = ("Advance", "Promote", "Approve")
 OF_A_STAGE = ("Advance", "Approve")
-_INSTEAD = (
-    ("Unfreeze", "nothing freezes a RetrainPolicy; its spec.suspend, cooldown and budget are what holds it back"),
-)
+Action = Literal["Advance", "Promote", "Abort", "Rollback", "Hold", "Resume", "Retry", "Approve", "Unfreeze"]
 Revision = Annotated[
     str, Text(64, r"^[0-9a-f]{4,64}$", "a revision as status shows it, or its first 4 or more hex digits", shortest=4)
 ]
@@ -69,10 +67,7 @@ class RolloutRequestSpec(Spec):
     )
 
     target: RequestTarget = Field(description="The object to act on, in the same namespace.")
-    action: Annotated[
-        Literal["Advance", "Promote", "Abort", "Rollback", "Hold", "Resume", "Retry", "Approve", "Unfreeze"],
-        Later("the request is refused", when=lambda action: action == "Unfreeze", instead=_INSTEAD),
-    ] = Field(
+    action: Action = Field(
         description="Advance: to the next stage. Promote: past all stages but those of type Approval. Abort: end the "
         "running revision. Rollback: to the previous one. Hold, Resume: stop and go on. Retry: try a rejected version "
         "again. Approve: pass an Approval stage. Unfreeze: let a frozen RetrainPolicy go on."

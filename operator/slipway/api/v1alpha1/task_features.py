@@ -57,14 +57,10 @@ class Feature(Spec):
 
     name: FeatureName = Field(description="Identifies the feature, in expressions and in metrics.")
     column: ColumnName | None = Field(None, description="Its column in the data, where that has another name.")
-    type: Annotated[Literal["Numeric", "Categorical", "Text"] | None, later_values("text is not encoded", "Text")] = (
-        Field(
-            None, description="Numeric, Categorical or Text. Absent for a window or an expression, which are numeric."
-        )
+    type: Literal["Numeric", "Categorical", "Text"] | None = Field(
+        None, description="Numeric, Categorical or Text. Absent for a window or an expression, which are numeric."
     )
-    window: Annotated[FeatureWindow | None, Later("aggregates are not computed: the column must exist")] = Field(
-        None, description="An aggregate over the entity's earlier events."
-    )
+    window: FeatureWindow | None = Field(None, description="An aggregate over the entity's earlier events.")
     served_from: Annotated[
         Literal["Request", "Lookup"] | None, later_values("features come with the request", "Lookup")
     ] = Field(
@@ -74,10 +70,11 @@ class Feature(Spec):
     lookup: Annotated[Lookup | None, Later("features come with the request")] = Field(
         None, description="With servedFrom: Lookup."
     )
-    expression: Annotated[
-        Annotated[str, Text(500, r"^[A-Za-z0-9_ .,()+*/<>=!%-]+$", "an expression of features")] | None,
-        Later("expressions are not computed: the column must exist"),
-    ] = Field(None, description="Computed from other features by an allow-listed expression, such as amount / items.")
+    expression: Annotated[str, Text(500, r"^[A-Za-z0-9_ .,()+*/<>=!%-]+$", "an expression of features")] | None = Field(
+        None,
+        description="Computed from other features by an allow-listed expression, such as amount / items, within the "
+        "model: no request carries it.",
+    )
     available_after: Duration | None = Field(
         None, description="How long after the prediction the value is known. Anything above 0s is refused: it leaks."
     )

@@ -13,11 +13,12 @@ from slipway.api.v1alpha1.scalars import Duration, Share
 
 
 class Maturity(Spec):
-    """How long labels take. Rows that are younger are weighted or left out."""
+    """How long labels take. Rows that are younger than p95 are left out, for training and for evaluation."""
 
     p95: Duration = Field(description="By this age 95% of the labels that will ever come have come, such as 60d.")
     completeness: Share = Field(
-        Share("90%"), description="Share of positives that is ever reported; weights immature ones."
+        Share("90%"),
+        description="Share of positives that is ever reported; tells what the measured share of positives stands for.",
     )
     absence_means_negative_after: Duration | None = Field(
         None, description="An event without a label counts as negative from this age on, such as 90d. Absent: never."
@@ -48,19 +49,17 @@ class Label(Spec):
     positive: Annotated[str, Text(256)] | None = Field(
         None, description="The value that counts as positive, as text, such as '1'. Needed for two classes."
     )
-    maturity: Annotated[Maturity | None, Later("labels count as mature at once")] = Field(
-        None, description="How long labels take. Absent: they are known with the event."
-    )
-    observation: Annotated[Literal["Observed", "Selective"], Later("all rows count")] = Field(
+    maturity: Maturity | None = Field(None, description="How long labels take. Absent: they are known with the event.")
+    observation: Annotated[Literal["Observed", "Selective"], Later("all rows count in training", partly=True)] = Field(
         "Observed",
         description="Selective: the model's own action hides the label (a declined payment never shows fraud), so "
         "only "
         "explored rows with a logged propensity count.",
     )
-    annotators: Annotated[tuple[ColumnName, ...], SetOf(20), Later("label noise is not estimated")] = Field(
+    annotators: Annotated[tuple[ColumnName, ...], SetOf(20)] = Field(
         (), description="Columns with the labels of several annotators."
     )
-    source: Annotated[LabelSource | None, Later("labels stand in the training data")] = Field(
+    source: LabelSource | None = Field(
         None, description="Where labels come from. Absent: they stand in the training data."
     )
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec, exactly_one, goes_with
-from slipway.api.v1alpha1.constraints import ColumnName, Later, Line, MapBy, Name, Text, Uri
+from slipway.api.v1alpha1.constraints import ColumnName, Later, Line, MapBy, Name, Text, Uri, later_values
 from slipway.api.v1alpha1.references import LocalReference, SecretReference, VolumeClaim
 from slipway.api.v1alpha1.scalars import DURATION, Duration, Number, Share, share_cel
 
 Query = Annotated[str, Text(8192)]
-_ACTIVE_URI = re.compile(r"^(https?|file)://.*\.(csv(\.gz)?|parquet)(\?.*)?$")
 
 AutoOrDuration = Annotated[
     str,
@@ -71,26 +69,31 @@ class Source(Spec):
     )
 
     name: Name = Field(description="Identifies the source.")
-    uri: Annotated[
-        Uri | None,
-        Later(
-            "only http(s):// and file:// URIs that end in .csv, .csv.gz or .parquet are read",
-            lambda u: not _ACTIVE_URI.match(u),
-        ),
-    ] = Field(None, description="Files, such as s3://lake/transactions/*.parquet; CSV or Parquet.")
-    secret_ref: Annotated[SecretReference | None, Later("sources are read without credentials")] = Field(
-        None, description="Secret with the credentials of the store behind uri."
+    uri: Uri | None = Field(
+        None,
+        description="Files, such as s3://lake/transactions/*.parquet: CSV or Parquet, gzipped or not, by s3://, "
+        "https:// or file://. With s3:// and file:// a directory or a pattern with * means several.",
     )
-    sql: Annotated[SqlSource | None, Later("only uri is read")] = Field(None, description="A query of a database.")
-    delta: Annotated[DeltaSource | None, Later("only uri is read")] = Field(None, description="A Delta Lake table.")
-    iceberg: Annotated[IcebergSource | None, Later("only uri is read")] = Field(None, description="An Iceberg table.")
-    origin: Annotated[Literal["Organic", "Labelled", "Synthetic"] | None, Later("the origin is not acted on")] = Field(
+    secret_ref: SecretReference | None = Field(
+        None,
+        description="Secret with the credentials of the store behind uri. Of s3: AWS_ACCESS_KEY_ID, "
+        "AWS_SECRET_ACCESS_KEY and, where needed, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL, ca.crt. Of "
+        "http(s): username, password.",
+    )
+    sql: SqlSource | None = Field(None, description="A query of a database.")
+    delta: Annotated[DeltaSource | None, Later("only uri and sql are read")] = Field(
+        None, description="A Delta Lake table."
+    )
+    iceberg: Annotated[IcebergSource | None, Later("only uri and sql are read")] = Field(
+        None, description="An Iceberg table."
+    )
+    origin: Literal["Organic", "Labelled", "Synthetic"] | None = Field(
         None,
         description="Organic: arose in use, and needs exposureNote. Labelled: labelled on purpose. Synthetic: "
         "used in train only.",
     )
-    exposure_note: Annotated[Line | None, Later("there is no model card")] = Field(
-        None, description="Who or what could get into these rows at all; carried into the model card."
+    exposure_note: Line | None = Field(
+        None, description="Who or what could get into these rows at all; carried into the data report and MLflow."
     )
 
 
@@ -99,8 +102,8 @@ class Window(Spec):
 
     laws = (goes_with("last", "type", "Sliding", required=True),)
 
-    type: Literal["Sliding", "Growing", "SinceChange"] = Field(
-        description="Sliding: the last so long. Growing: all. SinceChange: since the last confirmed drift."
+    type: Annotated[Literal["Sliding", "Growing", "SinceChange"], later_values("all rows are used", "SinceChange")] = (
+        Field(description="Sliding: the last so long. Growing: all. SinceChange: since the last confirmed drift.")
     )
     last: Duration | None = Field(None, description="With type Sliding: how far back, such as 180d.")
 
@@ -118,7 +121,9 @@ class Workspace(Spec):
     laws = (exactly_one("persistentVolumeClaim", "s3"),)
 
     persistent_volume_claim: VolumeClaim | None = Field(None, description="A volume.")
-    s3: ObjectStore | None = Field(None, description="A directory of an object store.")
+    s3: Annotated[ObjectStore | None, Later("steps hand over within one pod")] = Field(
+        None, description="A directory of an object store."
+    )
 
 
 def _sums_to_one(split: Any) -> bool:
@@ -154,7 +159,7 @@ class Split(Spec):
     train: Share = Field(Share("70%"), description="Share of rows that are trained on. Ignored with by: Column.")
     validation: Share = Field(Share("15%"), description="Share of rows that choose and tune. Ignored with by: Column.")
     test: Share = Field(Share("15%"), description="Share of rows that judge, once. Ignored with by: Column.")
-    embargo: Annotated[AutoOrDuration, Later("no embargo is kept")] = Field(
+    embargo: AutoOrDuration = Field(
         "Auto",
         description="Gap between the parts of a time split. Auto: label maturity plus the longest feature window.",
     )
@@ -181,7 +186,10 @@ class Missing(Spec):
 class NearDuplicates(Spec):
     """Which rows are nearly the same, so that a cluster of them never straddles two parts of the split."""
 
-    distance: Number = Field(description="Largest distance of standardised rows that are nearly the same, such as 0.1.")
+    distance: Number = Field(
+        description="Largest Euclidean distance of standardised numbers that are nearly the same, such as 0.1; texts "
+        "are compared by their words."
+    )
 
 
 class Quality(Spec):
@@ -195,16 +203,12 @@ class Quality(Spec):
 class Data(Spec):
     """The rows of a run: sources, time window, split, checks."""
 
-    sources: Annotated[
-        tuple[Source, ...], MapBy(20, least=1), Later("only one source is read", lambda sources: len(sources) > 1)
-    ] = Field(description="Where rows come from; several are appended.")
-    window: Annotated[Window | None, Later("all rows are used")] = Field(
-        None, description="Which rows are used, by time."
+    sources: Annotated[tuple[Source, ...], MapBy(20, least=1)] = Field(
+        description="Where rows come from; several are appended."
     )
-    workspace: Annotated[Workspace | None, Later("steps hand over within one pod")] = Field(
-        None, description="Where the steps of a run hand over files."
+    window: Window | None = Field(None, description="Which rows are used, by time.")
+    workspace: Workspace | None = Field(
+        None, description="Where the steps of a run keep what they have made, for a pod that starts anew."
     )
     split: Split = Field(Split(), description="How rows are divided into training, validation and test.")
-    quality: Annotated[Quality | None, Later("rows are not checked against it")] = Field(
-        None, description="Checks of the rows before anything is fitted."
-    )
+    quality: Quality | None = Field(None, description="Checks of the rows before anything is fitted.")

@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from slipway.api.v1alpha1.base import Rule, Spec, at_least_one, exactly_one, goes_with, union
+from slipway.api.v1alpha1.base import Rule, Spec, Status, at_least_one, exactly_one, goes_with, union
 from slipway.api.v1alpha1.constraints import Later, ListOf, StringMap, Text, Uri, later_values
-from slipway.api.v1alpha1.references import ResourceRequirements, SecretReference, Strings
+from slipway.api.v1alpha1.references import LocalReference, ResourceRequirements, SecretReference, Strings
 from slipway.api.v1alpha1.scalars import Number
 
-Estimator = Literal["Linear", "RandomForest", "GradientBoosting", "NaiveBayes", "NearestNeighbours", "IsolationForest"]
+Estimator = Literal[
+    "Linear", "RandomForest", "GradientBoosting", "NeuralNetwork", "NaiveBayes", "NearestNeighbours", "IsolationForest"
+]
 
 
 class BuiltInTrainer(Spec):
@@ -22,21 +24,59 @@ class BuiltInTrainer(Spec):
     ] = Field(
         "GradientBoosting",
         description="Linear (logistic or ridge regression, by the task's type), RandomForest, GradientBoosting "
-        "(histogram), "
+        "(histogram), NeuralNetwork (a multilayer perceptron), "
         "NaiveBayes, NearestNeighbours, IsolationForest (for AnomalyDetection).",
     )
 
 
-class Git(Spec):
-    """One commit of a repository."""
+class Difference(Spec):
+    """What a work tree had beyond its commit. `slipway train --allow-dirty-tree` writes it."""
 
-    url: Annotated[str, Text(1024, r"^(https?|ssh|git|file)://\S+$|^git@\S+:\S+$", "the URL of a Git repository")] = (
-        Field(description="URL of the repository.")
+    config_map_ref: LocalReference = Field(description="ConfigMap whose key difference.json has the files that differ.")
+    digest: Annotated[str, Text(71, r"^sha256:[0-9a-f]{64}$", "sha256: and 64 hex digits")] = Field(
+        description="Digest of that document: code that has changed since is not run."
     )
-    commit: Annotated[str, Text(64, r"^[0-9a-f]{7,64}$", "a commit id of 7 to 64 hex digits, not a branch")] = Field(
-        description="The commit; a branch would not be reproducible."
+
+
+class Git(Spec):
+    """The code of a repository: of one commit, or of a branch or tag as it is when the run starts."""
+
+    laws = (
+        Rule(
+            "has(self.commit) != has(self.ref)",
+            "commit is required, or ref instead of it: `slipway train FILE`, run in the work tree of the code, fills "
+            "commit in",
+            lambda git: (git.commit is None) != (git.ref is None),
+        ),
+        Rule(
+            "!has(self.difference) || has(self.commit)",
+            "difference is only legal with commit: it is what a work tree had beyond that",
+            lambda git: git.difference is None or git.commit is not None,
+        ),
     )
-    secret_ref: SecretReference | None = Field(None, description="Secret with the credentials of the repository.")
+
+    url: Annotated[
+        str,
+        Text(
+            1024,
+            r"^https?://[^\s@/]+(/\S*)?$",
+            "the http(s) URL of a Git repository, without credentials, which belong into secretRef",
+        ),
+    ] = Field(description="URL of the repository.")
+    commit: Annotated[str, Text(64, r"^[0-9a-f]{7,64}$", "a commit id of 7 to 64 hex digits, not a branch")] | None = (
+        Field(None, description="The commit, by its full id or by as many of its first digits as are unambiguous.")
+    )
+    ref: Annotated[str, Text(200, r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$", "the name of a branch or tag")] | None = Field(
+        None,
+        description="A branch or tag instead of commit. Each pod looks what it points to; status has the commit that "
+        "made the model. Not with tuning, whose trials must be of one code.",
+    )
+    secret_ref: SecretReference | None = Field(
+        None,
+        description="Secret with username and password, or token (with username where the server wants one), and "
+        "ca.crt where the server's certificate needs it. The container that runs the code does not get it.",
+    )
+    difference: Difference | None = Field(None, description="What a work tree had beyond commit; see allow.dirtyTree.")
 
 
 class FunctionTrainer(Spec):
@@ -45,8 +85,8 @@ class FunctionTrainer(Spec):
     entrypoint: Annotated[
         str,
         Text(256, r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$", "module:function, such as fraud.training:build"),
-    ] = Field(description="Module and function, such as fraud.training:build.")
-    git: Git | None = Field(None, description="Where the code is. Absent: in the pipelines' image.")
+    ] = Field(description="Module and function, such as fraud.training:build, in the repository or its src.")
+    git: Git = Field(description="Where the code is.")
 
 
 class ImageTrainer(Spec):
@@ -73,7 +113,7 @@ class Trainer(Spec):
 
     type: Annotated[
         Literal["BuiltIn", "Function", "Image", "Existing"],
-        later_values("only BuiltIn trains", "Function", "Image", "Existing"),
+        later_values("only BuiltIn and Function train", "Image", "Existing"),
     ] = Field(
         description="BuiltIn: an estimator of Slipway. Function: a Python function. Image: any framework. Existing: "
         "evaluate "
@@ -132,6 +172,28 @@ class Tuning(Spec):
     max_runs: int = Field(
         100, ge=1, le=10_000, description="A search that would need more is refused before it starts."
     )
+
+
+class Code(Status):
+    """The code of the user's that made a model."""
+
+    repository: str = Field("", description="URL of the repository.")
+    commit: str = Field("", description="The full id of the commit.")
+    entrypoint: str = Field("", description="Module and function.")
+    difference: str = Field("", description="Digest of what the work tree had beyond the commit; empty: nothing.")
+
+
+class Search(Status):
+    """What a search for parameters takes, and what it found."""
+
+    algorithm: str = Field("", description="Grid, Random or Bayesian.")
+    runs: int = Field(0, description="Parameter sets that are tried beside the given one; known before the start.")
+    folds: int = Field(0, description="Fits of each run; 0 is one, judged on the validation rows.")
+    done: int = Field(0, description="Runs that ended, that of the given parameters included.")
+    default: str = Field("", description="The primary metric with the parameters as given.")
+    best: str = Field("", description="The primary metric with the parameters that were chosen.")
+    gain: str = Field("", description="What the search was worth: best minus default, in the direction that is good.")
+    parameters: dict[str, str] = Field({}, description="The parameters that were chosen.")
 
 
 class Dask(Spec):

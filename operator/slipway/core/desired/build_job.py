@@ -8,6 +8,7 @@ from typing import Any
 
 from slipway.core.desired.build_job_buildah import FETCH, INSTALL, SystemImage, with_system_image
 from slipway.core.desired.confinement import confined_container, confined_job_pod
+from slipway.core.desired.job import Bounds, job
 from slipway.core.desired.key_of import KeyOf
 from slipway.core.desired.names import JOB_LABEL, Identity, short_hash
 
@@ -16,6 +17,7 @@ TRANSIENT_RETRIES = 6
 """Kubernetes waits 10, 20, 40 … seconds between them: an outage of minutes is outlasted, a fault of the data is not."""
 
 _KEEP_SECONDS = 3600
+_FINAL = (1,)
 
 DOCKER_CONFIG, REGISTRY_CA = "SLIPWAY_DOCKER_CONFIG", "SLIPWAY_REGISTRY_CA"
 PULLING = (DOCKER_CONFIG, REGISTRY_CA)
@@ -80,24 +82,8 @@ def build_job(identity: Identity, build: Build) -> dict[str, Any]:
     name = build.job_name(identity.name)
     metadata = identity.metadata(name, {JOB_LABEL: name}, owned=True)
     containers = ["build", *([FETCH, INSTALL] if build.system else [])]
-    permanent = [_permanent(container) for container in containers]
-    evicted = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": metadata,
-        "spec": {
-            "activeDeadlineSeconds": DEADLINE_SECONDS,
-            "backoffLimit": TRANSIENT_RETRIES,
-            "ttlSecondsAfterFinished": _KEEP_SECONDS,
-            "podFailurePolicy": {"rules": [*permanent, evicted]},
-            "template": {"metadata": {"labels": metadata["labels"]}, "spec": _pod(build)},
-        },
-    }
-
-
-def _permanent(container: str) -> dict[str, Any]:
-    return {"action": "FailJob", "onExitCodes": {"containerName": container, "operator": "In", "values": [1]}}
+    final = dict.fromkeys(containers, _FINAL)
+    return job(metadata, Bounds(DEADLINE_SECONDS, TRANSIENT_RETRIES, _KEEP_SECONDS, final), _pod(build))
 
 
 def _pod(build: Build) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class Backend:
 class Intent:
     """What the route is to do: `main` serves; the candidate gets `share` of the traffic, or copies of `mirror` of it.
 
-    `number` assigns entities (revision number), `epoch` marks the evidence; `header` is empty for weights.
+    `number` assigns entities (revision number), `epoch` marks the evidence; `header` is empty for weights. `tester` is
+    who gets the requests with the header `qa` (name and value); without one `main` does.
     """
 
     main: Backend
@@ -44,13 +45,15 @@ class Intent:
     share: Decimal = Decimal(0)
     mirror: Decimal = Decimal(0)
     header: str = ""
+    qa: tuple[str, str] | None = None
+    tester: Backend | None = None
 
     @property
     def expected_share(self) -> Decimal:
         """The share that the candidate really gets: whole cells, or whole thousandths."""
         if self.candidate is None or self.share <= 0:
             return Decimal(0)
-        return Decimal(cells_of(self.share)) / 4096 if self.header else Decimal(_weight(self.share)) / WEIGHTS
+        return Decimal(cells_of(self.share)) / 4096 if self.header else Decimal(thousandths(self.share)) / WEIGHTS
 
 
 def http_route(identity: Identity, gateway: GatewayAPI, intent: Intent) -> dict[str, Any]:
@@ -93,20 +96,51 @@ def _rules(intent: Intent) -> list[dict[str, Any]]:
     """Places are kept whatever the intent: those of a candidate that gets no share name `main` too.
 
     Envoy Gateway names an Envoy cluster by the place of its backendRef, and takes a cluster away a moment before the
-    rule that sends requests to it: a place that vanishes costs the requests of that moment (docs/decisions/0005).
+    rule that sends requests to it: a place that vanishes costs the requests of that moment (docs/decisions/0005). That
+    of testers is the last one, so that a spec which leaves it out costs nobody else's.
     """
-    share = intent.share if intent.candidate is not None and intent.mirror <= 0 else Decimal(0)
-    chosen = intent.candidate if intent.candidate is not None and share > 0 else intent.main
-    filters = [_mirror(intent.candidate, intent.mirror)] if intent.candidate is not None and intent.mirror > 0 else None
+    qa = [_testers(intent, *intent.qa)] if intent.qa is not None else []
+    share, chosen = sharing(intent)
+    candidate, mirror = intent.candidate, intent.mirror
+    filters = [mirror_filter(candidate, mirror)] if candidate is not None and mirror > 0 else None
     if intent.header:
-        main = [_backend(intent.main, intent)]
-        return [_rule([_backend(chosen, intent)], headers=[_assigned(intent, share)]), _rule(main, filters=filters)]
-    weight = _weight(share)
-    both = [_backend(intent.main, intent, WEIGHTS - weight), _backend(chosen, intent, weight)]
-    return [_rule(both, filters=filters)]
+        main, first = backend_reference(intent.main, intent), backend_reference(chosen, intent)
+        assigned = _rule([first], headers=[assigned_match(intent, share)])
+        return [assigned, _rule([main], filters=filters), *qa]
+    weight = thousandths(share)
+    both = [backend_reference(intent.main, intent, WEIGHTS - weight), backend_reference(chosen, intent, weight)]
+    return [_rule(both, filters=filters), *qa]
 
 
-def _assigned(intent: Intent, share: Decimal) -> dict[str, str]:
+def _testers(intent: Intent, name: str, value: str) -> dict[str, Any]:
+    """The rule of testers. The gateway prefers the match with more headers, whatever the order of rules: so it has a
+    match of its own for a tester who carries an entity's digest as well."""
+    asked = {"type": "Exact", "name": name, "value": value}
+    backend = backend_reference(intent.main, intent) if intent.tester is None else _untold(intent.tester)
+    rule = _rule([backend], headers=[asked])
+    if intent.header:
+        anybody = {"type": "RegularExpression", "name": intent.header, "value": ".*"}
+        rule["matches"].append({**rule["matches"][0], "headers": [asked, anybody]})
+    return rule
+
+
+def _untold(backend: Backend) -> dict[str, Any]:
+    """Without the headers of the route, a pod counts a request as neither live nor a copy. Taken away, not left out:
+    a client may have sent them."""
+    modifier = {
+        "type": "RequestHeaderModifier",
+        "requestHeaderModifier": {"remove": [REVISION_HEADER, ASSIGNMENT_HEADER]},
+    }
+    return {**_reference(backend), "weight": 1, "filters": [modifier]}
+
+
+def sharing(intent: Intent) -> tuple[Decimal, Backend]:
+    """The candidate's share of the answers, and who stands in its place: `main` while it has none."""
+    share = intent.share if intent.candidate is not None and intent.mirror <= 0 else Decimal(0)
+    return share, intent.candidate if intent.candidate is not None and share > 0 else intent.main
+
+
+def assigned_match(intent: Intent, share: Decimal) -> dict[str, str]:
     """The match of the entities that get the candidate; of a value that no digest has while there is none."""
     if share <= 0:
         return {"type": "Exact", "name": intent.header, "value": NOBODY}
@@ -114,7 +148,8 @@ def _assigned(intent: Intent, share: Decimal) -> dict[str, str]:
     return {"type": "RegularExpression", "name": intent.header, "value": value}
 
 
-def _weight(share: Decimal) -> int:
+def thousandths(share: Decimal) -> int:
+    """The weight of a share; never nothing, and never all, so that both places stay in the gateway."""
     return min(WEIGHTS - 1, max(1, round(share * WEIGHTS)))
 
 
@@ -137,7 +172,8 @@ def _reference(backend: Backend) -> dict[str, Any]:
     return {"group": "", "kind": "Service", "name": name, "port": PREDICTOR_PORT}
 
 
-def _backend(backend: Backend, intent: Intent, weight: int = 1) -> dict[str, Any]:
+def backend_reference(backend: Backend, intent: Intent, weight: int = 1) -> dict[str, Any]:
+    """One place of a rule: the variant, and the headers that tell it and the client what was chosen."""
     headers = [
         {"name": REVISION_HEADER, "value": backend.revision},
         {"name": ASSIGNMENT_HEADER, "value": f"{intent.number}.{intent.epoch}"},
@@ -146,7 +182,8 @@ def _backend(backend: Backend, intent: Intent, weight: int = 1) -> dict[str, Any
     return {**_reference(backend), "weight": weight, "filters": [modifier]}
 
 
-def _mirror(candidate: Backend, share: Decimal) -> dict[str, Any]:
+def mirror_filter(candidate: Backend, share: Decimal) -> dict[str, Any]:
+    """Copies of a share of the requests, whose answers nobody sees."""
     mirror: dict[str, Any] = {"backendRef": _reference(candidate)}
     percent = share * 100
     if percent == int(percent):

@@ -69,6 +69,8 @@ def _container(identity: Identity, served: Served, predictor: Predictor) -> dict
         "securityContext": confined_container(),
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *(log_mounts(served.log) if served.log else ())],
     }
+    if predictor.env_from:
+        container["envFrom"] = variables_from(predictor)
     if predictor.resources is not None:
         container["resources"] = predictor.resources.model_dump(mode="json", by_alias=True, exclude_none=True)
     return container
@@ -89,6 +91,11 @@ def _environment(identity: Identity, served: Served, predictor: Predictor) -> li
         ours[VARIABLE] = log_description(served.log)
     theirs = [e.model_dump(mode="json", by_alias=True, exclude_none=True) for e in predictor.env if e.name not in ours]
     return [{"name": name, "value": value} for name, value in ours.items()] + theirs
+
+
+def variables_from(predictor: Predictor) -> list[dict[str, Any]]:
+    """`envFrom` of a container; variables of its own `env` win over these, Slipway's among them."""
+    return [each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in predictor.env_from]
 
 
 def _probe(path: str, period: int, failures: int) -> dict[str, Any]:

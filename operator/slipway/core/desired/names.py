@@ -15,6 +15,9 @@ JOB_LABEL = f"{GROUP}/job"
 PROOF_LABEL = f"{GROUP}/proof"
 """On Jobs and pods that prove an image: what a NetworkPolicy selects."""
 
+PAIRS_LABEL = f"{GROUP}/pairs"
+"""On the Job that compares pairs, and its pods: what their NetworkPolicy selects."""
+
 FINALIZER = f"{GROUP}/traffic"
 REVISION_HEADER = "x-slipway-revision"
 ASSIGNMENT_HEADER = "x-slipway-assignment"

@@ -23,7 +23,7 @@ def log_description(log: PredictionLog) -> str:
     """The value of the server's variable, as slipway_serving.service.predictionlog.settings reads it."""
     spool = _spool_bytes(log)
     described: dict[str, Any] = {
-        "uri": log.uri.replace("file://", f"file://{_PLACES[_CLAIM]}", 1),
+        "uri": _place(log),
         "rotateBytes": _rotate_bytes(log),
         "rotateSeconds": log.rotate.every.seconds,
         "omit": sorted(log.omit),
@@ -62,6 +62,26 @@ def log_mounts(log: PredictionLog) -> list[dict[str, Any]]:
         }
         for volume in log_volumes(log)
     ]
+
+
+def reader_places(log: PredictionLog) -> dict[str, str]:
+    """Where a pod with `reader_volumes` finds the log, and its store's credentials."""
+    place = {"uri": _place(log)}
+    return place | ({"secret": _PLACES[_SECRET]} if log.secret_ref is not None else {})
+
+
+def reader_volumes(log: PredictionLog) -> list[dict[str, Any]]:
+    """Volumes of a pod that reads the log: as of one that writes it, without a spool."""
+    return [volume for volume in log_volumes(log) if volume["name"] != _SPOOL]
+
+
+def reader_mounts(log: PredictionLog) -> list[dict[str, Any]]:
+    """Where the container finds them, none to be written to."""
+    return [{**mount, "readOnly": True} for mount in log_mounts(log) if mount["name"] != _SPOOL]
+
+
+def _place(log: PredictionLog) -> str:
+    return log.uri.replace("file://", f"file://{_PLACES[_CLAIM]}", 1)
 
 
 def _rotate_bytes(log: PredictionLog) -> int:

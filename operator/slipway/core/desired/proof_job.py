@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from slipway.api.v1alpha1.rollout_benchmark import ALPHA
 from slipway.core.desired.confinement import confined_container
+from slipway.core.desired.job import Bounds, job
 from slipway.core.desired.names import JOB_LABEL, PROOF_LABEL, Identity, short_hash
 from slipway.core.desired.prediction_log import VARIABLE as LOG_VARIABLE
-from slipway.core.proof import ALPHA, Load
+from slipway.core.proof import Load
 
 MODEL = "model"
 """Name of the container with the model; a native sidecar, which ends when the prober has."""
@@ -25,7 +27,7 @@ _RETRIES = 3
 _SLACK_SECONDS = 900  # scheduling, and pulling an image that is new on its node
 _KEEP_SECONDS = 3600
 _KEPT = ("securityContext", "imagePullSecrets", "nodeSelector", "tolerations", "affinity", "priorityClassName")
-_NOT_PROVEN = ("readinessProbe", "livenessProbe", "startupProbe", "lifecycle", "ports", "envFrom")
+_NOT_PROVEN = ("readinessProbe", "livenessProbe", "startupProbe", "lifecycle", "ports")
 
 
 @dataclass(frozen=True)
@@ -61,26 +63,17 @@ def proof_job(identity: Identity, proof: ProofRun) -> dict[str, Any]:
     """The manifest. What befalls the node is tried again and not counted; the prober's exit code blames nobody."""
     name = proof.job_name(identity.name)
     metadata = identity.metadata(name, {JOB_LABEL: name, PROOF_LABEL: "true"}, owned=True)
-    disrupted = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     seconds = proof.ready_seconds + (proof.load.seconds if proof.load else 0.0) + _SLACK_SECONDS
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": metadata,
-        "spec": {
-            "activeDeadlineSeconds": int(seconds),
-            "backoffLimit": _RETRIES,
-            "ttlSecondsAfterFinished": _KEEP_SECONDS,
-            "podFailurePolicy": {"rules": [disrupted]},
-            "template": {"metadata": {"labels": metadata["labels"]}, "spec": _pod(proof, identity.name)},
-        },
-    }
+    return job(metadata, Bounds(int(seconds), _RETRIES, _KEEP_SECONDS), _pod(proof, identity.name))
 
 
 def withheld_variables(template: str) -> list[str]:
     """Environment variables of the predictor that come from Secrets, which a proof does not get."""
     container = json.loads(template)["containers"][0]
-    return [each["name"] for each in container.get("env") or () if _is_secret(each)]
+    groups = [each["secretRef"]["name"] for each in container.get("envFrom") or () if "secretRef" in each]
+    return [each["name"] for each in container.get("env") or () if _is_secret(each)] + [
+        f"all of Secret {name}" for name in groups
+    ]
 
 
 def _pod(proof: ProofRun, name: str) -> dict[str, Any]:
@@ -107,12 +100,14 @@ def _model(container: Mapping[str, Any], volumes: set[str]) -> dict[str, Any]:
     }
     dropped = {*ours, LOG_VARIABLE}  # a proof's answers are nobody's predictions
     theirs = [e for e in container.get("env") or () if e["name"] not in dropped and not _is_secret(e)]
+    groups = [each for each in container.get("envFrom") or () if "secretRef" not in each]
     mounts = [mount for mount in container.get("volumeMounts") or () if mount["name"] in volumes]
     return {
-        **{key: value for key, value in container.items() if key not in _NOT_PROVEN},
+        **{key: value for key, value in container.items() if key not in (*_NOT_PROVEN, "envFrom")},
         "name": MODEL,
         "restartPolicy": "Always",
         "env": [*theirs, *({"name": name, "value": value} for name, value in ours.items())],
+        **({"envFrom": groups} if groups else {}),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [*mounts, {"name": "proof", "mountPath": _FOLDER}],
     }

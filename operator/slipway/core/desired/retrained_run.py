@@ -1,4 +1,4 @@
-"""The TrainingRun that a RetrainPolicy makes."""
+"""The TrainingRun that a RetrainPolicy makes, and whose it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 GROUP = "slipway.dev"
 POLICY_LABEL = f"{GROUP}/policy"
 TRIGGERS_ANNOTATION = f"{GROUP}/triggers"
+Metadata = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -20,35 +21,37 @@ class Policy:
     uid: str
     template: Mapping[str, Any]
 
+    def metadata(self, name: str, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None) -> Metadata:
+        """Metadata of what the policy makes, which goes with it."""
+        owner = {
+            "apiVersion": f"{GROUP}/v1alpha1",
+            "kind": "RetrainPolicy",
+            "name": self.name,
+            "uid": self.uid,
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
+        return {
+            "name": name,
+            "namespace": self.namespace,
+            "labels": {**labels, "app.kubernetes.io/managed-by": "slipway", POLICY_LABEL: self.name},
+            **({"annotations": dict(annotations)} if annotations is not None else {}),
+            "ownerReferences": [owner],
+        }
 
-def retrained_run(policy: Policy, name: str, causes: Sequence[str]) -> dict[str, Any]:
-    """The manifest; `causes` are the names of the triggers that asked for it."""
+
+def retrained_run(policy: Policy, name: str, causes: Sequence[str], emergency: bool) -> dict[str, Any]:
+    """The manifest; `causes` are the names of what asked for it. `emergency`: triggers did, and not the calendar."""
     given = policy.template.get("metadata") or {}
-    labels = {**(given.get("labels") or {}), "app.kubernetes.io/managed-by": "slipway", POLICY_LABEL: policy.name}
+    annotations = {**(given.get("annotations") or {}), TRIGGERS_ANNOTATION: ",".join(causes)}
     return {
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": "TrainingRun",
-        "metadata": {
-            "name": name,
-            "namespace": policy.namespace,
-            "labels": labels,
-            "annotations": {**(given.get("annotations") or {}), TRIGGERS_ANNOTATION: ",".join(causes)},
-            "ownerReferences": [
-                {
-                    "apiVersion": f"{GROUP}/v1alpha1",
-                    "kind": "RetrainPolicy",
-                    "name": policy.name,
-                    "uid": policy.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": False,
-                }
-            ],
-        },
-        "spec": {**policy.template["spec"], "cause": _cause(policy.template["spec"])},
+        "metadata": policy.metadata(name, given.get("labels") or {}, annotations),
+        "spec": {**policy.template["spec"], "cause": _cause(policy.template["spec"], emergency)},
     }
 
 
-def _cause(spec: Mapping[str, Any]) -> str:
+def _cause(spec: Mapping[str, Any], emergency: bool) -> str:
     """A policy repeats a design that exists, so the schema's default, Redesign, is never what it means."""
-    cause = str(spec.get("cause") or "Refresh")
-    return "Refresh" if cause == "Redesign" else cause
+    return "Emergency" if emergency or spec.get("cause") == "Emergency" else "Refresh"

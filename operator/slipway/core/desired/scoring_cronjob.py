@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from slipway.api.v1alpha1.rollout_model import Predictor
 from slipway.core.batch_task import BatchTask
 from slipway.core.desired.confinement import confined_container, confined_job_pod, confined_pod
+from slipway.core.desired.inference_service import variables_from
+from slipway.core.desired.job import Bounds, job, job_spec
 from slipway.core.desired.names import GROUP, REVISION_LABEL, Identity, short_hash
 
 SCORING_LABEL = f"{GROUP}/scoring"
@@ -26,7 +27,9 @@ NEVER = "0 0 31 2 *"
 _HASH = f"{GROUP}/template-hash"
 _KEEP_SECONDS = 3600
 _HISTORY = 3
-_FINAL = 1  # the pod's own word (slipway_serving.scoring.faults) that trying again gives the same answer
+_FINAL = {
+    CONTAINER: (1,)
+}  # the pod's own word (slipway_serving.scoring.faults) that trying again gives the same answer
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def scoring_cron_job(identity: Identity, scoring: Scoring, predictor: Predictor)
     schedule = scoring.task.batch.schedule
     labels = {REVISION_LABEL: scoring.revision, SCORING_LABEL: RUN}
     metadata = identity.metadata(cron_job_name(identity.name), labels)
+    bounds = Bounds(DEADLINE_SECONDS, RETRIES, None, _FINAL)  # its CronJob keeps the last few
     spec = {
         "schedule": schedule.cron if schedule else NEVER,
         "timeZone": schedule.time_zone if schedule else "UTC",
@@ -65,7 +69,7 @@ def scoring_cron_job(identity: Identity, scoring: Scoring, predictor: Predictor)
         "failedJobsHistoryLimit": _HISTORY,
         "jobTemplate": {
             "metadata": {"labels": metadata["labels"]},
-            "spec": _job(metadata["labels"], _pod(identity, scoring, predictor), DEADLINE_SECONDS),
+            "spec": job_spec(metadata["labels"], bounds, _pod(identity, scoring, predictor)),
         },
     }
     # A field that is taken away is no difference to what is left: the hash tells.
@@ -77,20 +81,8 @@ def trial_job(identity: Identity, scoring: Scoring, predictor: Predictor) -> dic
     """The manifest: the same pod, which scores the first rows and writes nothing."""
     labels = {REVISION_LABEL: scoring.revision, SCORING_LABEL: TRIAL}
     metadata = identity.metadata(trial_name(identity, scoring, predictor), labels, owned=True)
-    spec = _job(metadata["labels"], _pod(identity, scoring, predictor, trial=True), TRIAL_SECONDS)
-    spec["ttlSecondsAfterFinished"] = _KEEP_SECONDS
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
-
-
-def _job(labels: Mapping[str, str], pod: Mapping[str, Any], deadline: int) -> dict[str, Any]:
-    final = {"action": "FailJob", "onExitCodes": {"containerName": CONTAINER, "operator": "In", "values": [_FINAL]}}
-    evicted = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
-    return {
-        "activeDeadlineSeconds": deadline,
-        "backoffLimit": RETRIES,
-        "podFailurePolicy": {"rules": [final, evicted]},
-        "template": {"metadata": {"labels": labels}, "spec": pod},
-    }
+    bounds = Bounds(TRIAL_SECONDS, RETRIES, _KEEP_SECONDS, _FINAL)
+    return job(metadata, bounds, _pod(identity, scoring, predictor, trial=True))
 
 
 def _pod(identity: Identity, scoring: Scoring, predictor: Predictor, trial: bool = False) -> dict[str, Any]:
@@ -123,9 +115,9 @@ def _container(identity: Identity, scoring: Scoring, predictor: Predictor, trial
         "terminationMessagePolicy": "File",
         "volumeMounts": mounts,
     }
-    stores = _stores(scoring.task)
-    if stores:
-        container["envFrom"] = stores
+    groups = [*variables_from(predictor), *_stores(scoring.task)]
+    if groups:
+        container["envFrom"] = groups
     if predictor.resources is not None:
         container["resources"] = predictor.resources.model_dump(mode="json", by_alias=True, exclude_none=True)
     return container

@@ -97,7 +97,7 @@ def expected_end(turn: Turn) -> Turn:
     ends = result.ends_at or stage.expected_end
     by_plan = ends
     if result.expected_days is not None:
-        by_plan = (stage.since or turn.now) + timedelta(days=result.expected_days)
+        by_plan = (turn.status.epoch_since or turn.now) + timedelta(days=result.expected_days)
     return turn.set_stage(expected_end=min(ends, max(stage.expected_end, by_plan)))
 
 

@@ -15,12 +15,22 @@ from slipway.api.v1alpha1.abtest import ABTest
 from slipway.api.v1alpha1.abtest_status import ABTestResult, Delta, Look
 from slipway.api.v1alpha1.rollout_status import Split
 from slipway.core.evidence import STALE_AFTER, Arm, Evidence
-from slipway.core.experiment import Judged, effect_of, hypothesis_of, look, look_is_due, planned_fraction, planned_looks
+from slipway.core.experiment import (
+    Judged,
+    effect_of,
+    hypothesis_of,
+    look,
+    look_is_due,
+    planned_fraction,
+    planned_looks,
+)
 from slipway.core.experiment import sequence as sequence_of
-from slipway.core.gates import Verdict, shown
+from slipway.core.gate_words import shown
+from slipway.core.gates import Verdict
 from slipway.core.measures import Unit
 from slipway.core.plan import Unavailable
 from slipway.core.primary import Primary, deciding, reported
+from slipway.core.rollout.abtest_words import anew
 from slipway.core.rollout.turn import Turn
 from slipway.statistics.estimates import Estimate
 from slipway.statistics.hypotheses import judge
@@ -189,7 +199,7 @@ def _compared(case: Case, changes: dict[str, Any]) -> Found:
         return Found("Unknown", _no_effect(case, stable), changes | _UNKNOWN, stable)
     if planned_looks(case.test):
         return _planned(case, effect, sums, changes, stable)
-    judged = sequence_of(effect, case.test, case.last)
+    judged = sequence_of(effect, case.test, case.last, case.known.restarts)
     verdict = _verdict(case, judged)
     return Found(verdict, _sentence(case, judged, sums, verdict), changes | _numbers(case, judged, verdict), stable)
 
@@ -212,13 +222,13 @@ def _planned(
 ) -> Found:
     """Between two planned looks the last one stands: nothing else may be seen."""
     taken = [float(each.fraction) for each in case.known.looks]
-    fraction, planned = planned_fraction(effect, case.test), planned_looks(case.test)
+    fraction, planned = planned_fraction(effect, case.test, case.known.restarts), planned_looks(case.test)
     done = sum(bool(taken) and each <= taken[-1] for each in planned)
     grown = fraction > (taken[-1] if taken else 0.0)
     last = case.last or fraction >= planned[-1]
     if not grown or not (last or look_is_due(case.test, done, fraction)):
         return _between(case, done, fraction, changes, stable)
-    judged = look(effect, case.test, taken, last)
+    judged = look(effect, case.test, taken, last, case.known.restarts)
     verdict = _verdict(case, judged)
     message = f"look {len(taken) + 1}: {_sentence(case, judged, sums, verdict)}"
     one = Look(at=case.turn.now, fraction=f"{fraction:.6f}", verdict=verdict, message=message)
@@ -268,7 +278,7 @@ def _sentence(case: Case, judged: Judged, sums: tuple[Moments, Moments], verdict
     return (
         f"{case.test.effect.kind.lower()} effect on {case.metric.name} is {value} ({ours} against {theirs}), "
         f"between {low} and {high}: {relation} {limit_of(case.test, case.unit)}, with "
-        f"{judged.fraction:.0%} of the information of a fixed test{closing}"
+        f"{judged.fraction:.0%} of the information of a fixed test{closing}{anew(case.test, case.known.restarts)}"
     )
 
 
@@ -279,7 +289,8 @@ def _deltas(case: Case) -> Iterator[Delta]:
         if ours is None or theirs is None or min(ours.n, theirs.n) <= 0:
             continue
         value, base = ours.y / ours.n, theirs.y / theirs.n
-        judged = sequence_of(effect_of(case.test, ours, theirs, metric.events), case.test, last=False)
+        effect = effect_of(case.test, ours, theirs, metric.events)
+        judged = sequence_of(effect, case.test, last=False, restarts=case.known.restarts)
         unit = metric.unit_of_effect(case.test)
         yield Delta(
             name=metric.name, kind=metric.kind, better=metric.better,

@@ -11,7 +11,7 @@ from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.scalars import Duration
 from slipway.core.evidence import Evidence
 from slipway.core.experiment import DAY_SECONDS, FOREVER, piloted, sized, whole_days
-from slipway.core.gates import shown
+from slipway.core.gate_words import shown
 from slipway.core.primary import Primary, deciding
 from slipway.core.rollout.route import fraction
 from slipway.core.rollout.snapshot import variant
@@ -49,9 +49,32 @@ def begun(turn: Turn, stage: Stage) -> Turn:
     metric = deciding(test, turn.snapshot.metrics)
     name = metric.name if isinstance(metric, Primary) else test.metric or ""
     ends = (turn.progress.since or turn.now) + test.at_most.timedelta
-    result = ABTestResult(stage=stage.name, metric=name, design=design_hash(test), ends_at=ends, verdict="Running")
+    result = ABTestResult(
+        stage=stage.name, metric=name, design=design_hash(test), ends_at=ends, verdict="Running",
+        restarts=_restarts(turn, stage),
+    )  # fmt: skip
     others = tuple(gate for gate in turn.status.gates if gate.name != primary_name(stage.name))
     return planned(turn.set(ab_test=result, gates=others), stage)
+
+
+def _restarts(turn: Turn, stage: Stage) -> int:
+    """How often this campaign has begun the experiment anew: one that a commit has changed, also its name, is another
+    chance of the same candidate. One that stands in the spec and was passed is none: the next must be won as well."""
+    known = turn.status.ab_test
+    if known is None:
+        return 0
+    if known.stage == stage.name:  # what was seen while it ran is counted by the new epoch
+        return known.restarts + (known.ended_at is not None)
+    passed = any(each.name == known.stage for each in turn.spec.stages)
+    return 0 if passed else known.restarts + known.looked_at
+
+
+def _days(turn: Turn, test: ABTest, result: ABTestResult) -> float:
+    """From the beginning of the evidence to the end of the experiment."""
+    since = turn.status.epoch_since if turn.stage is not None and turn.progress.name == result.stage else None
+    if since is None or result.ends_at is None:
+        return test.at_most.seconds / DAY_SECONDS
+    return min(test.at_most.seconds, max(0.0, (result.ends_at - since).total_seconds())) / DAY_SECONDS
 
 
 def planned(turn: Turn, stage: Stage) -> Turn:
@@ -73,13 +96,14 @@ def planned(turn: Turn, stage: Stage) -> Turn:
 
 def _first(turn: Turn, test: ABTest, metric: Primary, evidence: Evidence, result: ABTestResult) -> ABTestResult:
     """The plan; as it was while stable's traffic says too little."""
-    pilot, everyone = metric.moments(evidence.stable), _everyone(turn, evidence)
+    pilot, everyone, days = metric.moments(evidence.stable), _everyone(turn, evidence), _days(turn, test, result)
     if pilot is None or everyone < LEAST_ENTITIES or evidence.age <= 0:
         return result
     try:
         seen = evidence.stable.exposures
         known = piloted(pilot, seen.count if seen is not None else 0.0, metric.events)
-        size = sized(test, known, Arrivals(everyone / evidence.age * DAY_SECONDS), float(test.weight.fraction))
+        arrivals, share = Arrivals(everyone / evidence.age * DAY_SECONDS), float(test.weight.fraction)
+        size = sized(test, known, arrivals, share, result.restarts, days)
     except ValueError:
         return result
     fields = {
@@ -88,7 +112,7 @@ def _first(turn: Turn, test: ABTest, metric: Primary, evidence: Evidence, result
         "detectable": shown(size.detectable, metric.unit_of_effect(test)),
         "basis": f"{everyone:.0f} entities within {Duration.of(max(1, int(evidence.age)))}",
     }
-    return result.model_copy(update=fields | _duration(test, size.entities, size.days, size.reachable))
+    return result.model_copy(update=fields | _duration(test, days, size.entities, size.days, size.reachable))
 
 
 def _again(turn: Turn, test: ABTest, evidence: Evidence, result: ABTestResult) -> ABTestResult:
@@ -104,10 +128,12 @@ def _again(turn: Turn, test: ABTest, evidence: Evidence, result: ABTestResult) -
     age = evidence.age / DAY_SECONDS
     rate = max(0.0, everyone - result.seen_entities) / (age - result.seen_seconds / DAY_SECONDS)
     arrivals = Arrivals(rate, max(0.0, everyone - rate * age), age / 5)
-    limit = test.at_most.seconds / DAY_SECONDS
+    limit = _days(turn, test, result)
     took = days_until(arrivals, result.required, max(FOREVER, limit)).days
     basis = {"basis": f"the entities that came in the last half of {Duration.of(int(evidence.age))}"}
-    return result.model_copy(update=point | basis | _duration(test, result.required, took, arrivals.distinct(limit)))
+    return result.model_copy(
+        update=point | basis | _duration(test, limit, result.required, took, arrivals.distinct(limit))
+    )
 
 
 def _everyone(turn: Turn, evidence: Evidence) -> float:
@@ -117,11 +143,12 @@ def _everyone(turn: Turn, evidence: Evidence) -> float:
     return seen.count / (1 - share) if seen is not None and share < 1 else 0.0
 
 
-def _duration(test: ABTest, required: int, days: float | None, reachable: float) -> dict[str, object]:
-    fits = days is not None and days <= test.at_most.seconds / DAY_SECONDS
+def _duration(test: ABTest, limit: float, required: int, days: float | None, reachable: float) -> dict[str, object]:
+    """`limit`: days until the end; `days` that the required entities take."""
+    fits = days is not None and days <= limit
     takes = f"takes {days:.3g} days" if days is not None else "never comes"
-    told = f"needs {required} entities, which {takes} at the present traffic; it ends after {test.at_most} "
-    told += f"with {reachable:.0f}"
+    told = f"needs {required} entities, which {takes} at the present traffic; it ends after "
+    told += f"{Duration.of(max(1, round(limit * DAY_SECONDS)))} with {reachable:.0f}"
     return {
         "expected_days": whole_days(days),
         "reachable": int(reachable),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from slipway.api.v1alpha1.abtest import ABTest
 from slipway.api.v1alpha1.abtest_status import primary_name
+from slipway.core.experiment import design_of
 from slipway.core.rollout.abtest_plan import UNDERPOWERED
 from slipway.core.rollout.turn import Turn
 
@@ -24,3 +26,11 @@ def of_experiment(turn: Turn) -> dict[str, Statement]:
     if result.underpowered:
         stated[UNDERPOWERED] = ("True", "TooFewEntities", f"experiment {result.stage} {result.underpowered}")
     return stated
+
+
+def anew(test: ABTest, restarts: int) -> str:
+    """How often evidence began anew, and what that has left of alpha; empty where it did not."""
+    if not restarts:
+        return ""
+    times = "once" if restarts == 1 else f"{restarts} times"
+    return f"; alpha is {design_of(test, restarts).alpha:.3g}, since evidence began anew {times}"

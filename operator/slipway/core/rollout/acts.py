@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from slipway.api.v1alpha1.rollout_commands import Held
 from slipway.api.v1alpha1.rollout_stages import Stage
+from slipway.api.v1alpha1.rollout_status import Target
 from slipway.core.rollout.barriers import barrier
-from slipway.core.rollout.campaign import drop, revert, roll_back
+from slipway.core.rollout.campaign import drop, give_up, revert, roll_back
 from slipway.core.rollout.passing import is_last
 from slipway.core.rollout.presence import answers, complaint
 from slipway.core.rollout.sameness import resolved, same_model
@@ -46,28 +47,44 @@ def _abort(turn: Turn, request: Request) -> Refusal | Done:
     target = turn.status.target
     if target is None:
         return Refusal("NothingRunning", "nothing is being rolled out")
-    if turn.stage_type == ROLLBACK:
-        return Refusal("NothingRunning", f"version {target.version} is on its way out: {turn.progress.message}")
+    gone = _on_its_way_out(turn, target)
+    if gone is not None:
+        return gone
     if turn.stage_type == PROMOTE and turn.variant("stable") is None:
         return Refusal("NothingElseServes", "no other version could serve: delete the ModelRollout to stop serving")
     stale = _stale(turn, request, target.revision)
     if stale is not None:
         return stale
+    return _given_up(turn, target.version, request)
+
+
+def _on_its_way_out(turn: Turn, target: Target) -> Refusal | None:
+    if turn.stage_type != ROLLBACK:
+        return None
+    return Refusal("NothingRunning", f"version {target.version} is on its way out: {turn.progress.message}")
+
+
+def _given_up(turn: Turn, version: str, request: Request) -> Done:
+    """What is being rolled out is aborted: stable serves all."""
     said = f"aborted by {_who(request)}"
-    message = f"version {target.version} is {said}"
+    message = f"version {version} is {said}"
     if turn.variant("candidate") is None:
         return Done(message, lambda turn: drop(turn, "Aborted", "AbortRequested", said))
     return Done(message, lambda turn: roll_back(turn, "Aborted", "AbortRequested", said))
 
 
 def _rollback(turn: Turn, request: Request) -> Refusal | Done:
-    stable, previous = turn.variant("stable"), turn.variant("previous")
-    if turn.status.target is not None:
-        return Refusal("CandidateRunning", "a version is being rolled out: Abort ends that; what serves is stable")
-    stale = _stale(turn, request, stable.revision if stable else "")
-    if stale is not None:
-        return stale
+    """While a version is being rolled out the way back must be named: it ends that as well, and its two ends differ."""
+    stable, previous, running = turn.variant("stable"), turn.variant("previous"), turn.status.target
     to = request.spec.rollback.to_revision if request.spec.rollback else ""
+    if running is not None and not to:
+        back = "Abort ends that, and stable serves; to go further back, name the kept revision in rollback.toRevision"
+        return Refusal("CandidateRunning", f"version {running.version} is being rolled out: {back}")
+    stale = _stale(turn, request, stable.revision if stable else "")
+    if stale is not None and (running is None or _stale(turn, request, running.revision) is not None):
+        return stale
+    if running is not None and stable is not None and stable.revision.startswith(to):
+        return _on_its_way_out(turn, running) or _given_up(turn, running.version, request)
     if previous is None or stable is None or not previous.revision.startswith(to):
         kept = f"only {previous.revision} (version {previous.version}) is" if previous else "none is"
         return Refusal("NotKept", f"revision {to or 'before this one'} is not kept: {kept}")
@@ -75,7 +92,9 @@ def _rollback(turn: Turn, request: Request) -> Refusal | Done:
         return Refusal("NotReady", f"version {previous.version} cannot answer: {complaint(turn, previous)}")
     said = f"rolled back by {_who(request)}"
     message = f"version {previous.version} serves again in place of version {stable.version}"
-    return Done(message, lambda turn: revert(turn, "RollbackRequested", said))
+    if running is not None and turn.stage_type != ROLLBACK:
+        message += f", and version {running.version} is aborted"
+    return Done(message, lambda turn: revert(give_up(turn, said), "RollbackRequested", said))
 
 
 def _hold(turn: Turn, request: Request) -> Refusal | Done:

@@ -52,8 +52,12 @@ def say_awaiting(turn: Turn, stage: Stage) -> Turn:
 def unmeasured(turn: Turn, stage: Stage) -> Turn:
     """A stage without traffic. One of a type that this version does not run is left by a request or by its skip."""
     over, stop = cut_short(turn, stage), barrier(turn)
-    missing, unready = missing_approval(turn, stage), not_ready(turn)
+    missing, unready, breached = missing_approval(turn, stage), not_ready(turn), turn.status.standing_breach
+    if not unready and turn.the("candidate").role == "Warming":
+        turn = turn.set_variant("candidate", role="Waiting")
     waits = [("NotReady", unready)] if unready else []
+    if breached:  # of the stage whose place this one has taken
+        waits.insert(0, ("Breached", f"gate {breached} has breached"))
     if not over and ceiling(turn):
         waits.insert(0, ("CeilingReached", ceiling(turn)))
     if stop is not None:

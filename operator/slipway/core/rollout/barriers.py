@@ -1,11 +1,14 @@
-"""What keeps a rollout from going on although its evidence would let it: a person, or the calendar."""
+"""What keeps a rollout from going on although its evidence would let it: a person, a task that means something else
+by its features than the model does, or the calendar."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from slipway.core.definitions.told import CONDITION
 from slipway.core.rollout.freeze import frozen
+from slipway.core.rollout.redefined import why_held
 from slipway.core.rollout.turn import Turn
 
 
@@ -26,6 +29,8 @@ def barrier(turn: Turn) -> Barrier | None:
         return Barrier("Held", message)
     if turn.spec.paused:
         return Barrier("Paused", "paused")
+    if turn.status.target is not None and (why := why_held(turn, turn.status.target)):
+        return Barrier(CONDITION, why)
     closed = frozen(turn.spec.freeze, turn.now)
     if closed is None:
         return None

@@ -10,18 +10,21 @@ from typing import Any
 from slipway.api.v1alpha1.rollout_model import BuildImage
 from slipway.core.desired.build_job import DEADLINE_SECONDS, DOCKER_CONFIG, REGISTRY_CA, Build, build_job
 from slipway.core.desired.build_job_buildah import SystemImage
-from slipway.core.desired.key_of import KeyOf
+from slipway.core.desired.key_of import KeyOf, mlflow_login
+from slipway.core.job_words import MOST_SAID, container_statuses, finished, unheard
 from slipway.core.plan import Manifest
-from slipway.core.rollout.job_words import MOST_SAID, container_statuses, ended_long_ago, finished, pods_of, words
+from slipway.core.pod_trouble import trouble
+from slipway.core.rollout.job_words import pods_of, words
 from slipway.core.rollout.snapshot import Object
 from slipway.core.rollout.turn import Turn
 
+BUILDER = "the builder"
 ANSWER = "image"
 """The member of a builder's words that says that it has succeeded."""
 
 PODLESS_SECONDS = 60
 RENEW_SECONDS = 300
-"""A Job that waits for a Secret is made anew this long before its deadline: it has not failed."""
+"""A Job whose pod cannot begin is made anew this long before its deadline: it has not failed."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def build_of(turn: Turn) -> Build | None:
         dependencies="" if image.repository else f"{registry}/slipway/dependencies",
         scoring=turn.snapshot.batch is not None,
         package_index=image.package_index.url if image.package_index else "",
-        secrets=tuple(_secrets(image)),
+        secrets=(*_secrets(image), *mlflow_login(installation.mlflow_secret)),
         system=_system(turn),
     )  # fmt: skip
 
@@ -124,9 +127,10 @@ def spent_job(turn: Turn, job: Object) -> bool:
     started = target.started_at.strftime("%Y-%m-%dT%H:%M:%SZ") if target and target.started_at else ""
     if finished(job, "Failed"):
         return _made(job) < started
-    if not finished(job, "Complete") and _waits_for(turn, job):  # a new one before its deadline says that it failed
+    if not finished(job, "Complete") and (_waits_for(turn, job) or _held_up(turn, job)):
+        # a new one before its deadline says that it failed
         return turn.age(datetime.fromisoformat(_made(job))) > DEADLINE_SECONDS - RENEW_SECONDS
-    return not words(turn, job, ANSWER, steps=True) and ended_long_ago(turn, job)
+    return ANSWER not in words(turn, job, ANSWER, BUILDER, steps=True) and unheard(job, turn.now)
 
 
 def outcome(turn: Turn, build: Build) -> Outcome | None:
@@ -134,9 +138,10 @@ def outcome(turn: Turn, build: Build) -> Outcome | None:
     job = turn.snapshot.jobs.get(build.job_name(turn.snapshot.name))
     if job is None or spent_job(turn, job):
         return None
-    said = words(turn, job, ANSWER, steps=True)
+    said = words(turn, job, ANSWER, BUILDER, steps=True)
     if finished(job, "Complete"):
-        return Outcome(said["image"], said.get("modelDigest", "")) if said else None
+        # The words of an attempt that failed may be here before those of the one that succeeded.
+        return Outcome(said[ANSWER], said.get("modelDigest", "")) if ANSWER in said else None
     if not finished(job, "Failed"):
         return None
     error = said.get("error") or {}
@@ -154,7 +159,10 @@ def running_message(turn: Turn, build: Build) -> str:
     missing = _waits_for(turn, job) if job else ""
     if missing:
         return f"the build starts when this is there: {missing}"
-    error = words(turn, job, ANSWER, steps=True).get("error") if job else None
+    held_up = _held_up(turn, job) if job else ""
+    if held_up:
+        return f"the build's pod does not start: {held_up}"
+    error = words(turn, job, ANSWER, BUILDER, steps=True).get("error") if job else None
     if error:
         return f"retrying after {error.get('reason', 'a failure')}: {error.get('message', '')}"
     return "the image is being built" if job else "the build is about to start"
@@ -165,6 +173,17 @@ def waits_for(turn: Turn, build: Build) -> str:
     it waits for none."""
     job = turn.snapshot.jobs.get(build.job_name(turn.snapshot.name))
     return _waits_for(turn, job) if job else ""
+
+
+def held_up(turn: Turn, build: Build) -> bool:
+    """Whether the build's pod waits for a node or for its own images: a cluster's business, and not the version's."""
+    job = turn.snapshot.jobs.get(build.job_name(turn.snapshot.name))
+    return bool(job and _held_up(turn, job))
+
+
+def _held_up(turn: Turn, job: Object) -> str:
+    found = trouble(pods_of(turn, job))
+    return found.message if found else ""
 
 
 def _podless(turn: Turn, job: Object) -> bool:

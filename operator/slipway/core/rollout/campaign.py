@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from slipway.api.v1alpha1.rollout_benchmark import Benchmark
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import (
     RETIRING,
-    Benchmark,
     Retiring,
     StageProgress,
     Target,
@@ -26,8 +26,9 @@ REPLACED = "Replaced"
 def begin(turn: Turn, model: Resolved) -> Turn:
     """Pins a model version and starts its way, at its build."""
     target = Target(
-        model=model.name, version=model.version, digest=model.digest, started_at=turn.now, cause=model.cause
-    )
+        model=model.name, version=model.version, digest=model.digest, started_at=turn.now, cause=model.cause,
+        contents=turn.contents, definitions=model.definitions,
+    )  # fmt: skip
     guarding = turn.status.gates if turn.variant("previous") is not None else ()
     turn = turn.set(target=target, queued=None, ignored=None, gates=(), stable_gates=guarding, split=None, ab_test=None)
     message = f"version {model.version} is being rolled out"
@@ -37,8 +38,14 @@ def begin(turn: Turn, model: Resolved) -> Turn:
 
 def same_as_stable(turn: Turn) -> bool:
     """Whether the target turns out to be what already serves."""
-    stable, target = turn.variant("stable"), turn.target
-    return stable is not None and revision_of(target.digest, target.image, turn.spec) == stable.revision
+    stable = turn.variant("stable")
+    return stable is not None and _revision(turn) == stable.revision
+
+
+def _revision(turn: Turn) -> str:
+    """The revision that the target makes."""
+    target = turn.target
+    return revision_of(target.digest, target.image, turn.spec, target.contents)
 
 
 def unchanged(turn: Turn) -> Turn:
@@ -53,7 +60,7 @@ def add_candidate(turn: Turn, benchmark: Benchmark | None) -> Turn:
     target = turn.target
     if same_as_stable(turn):
         return unchanged(turn)
-    revision = revision_of(target.digest, target.image, turn.spec)
+    revision = _revision(turn)
     previous = turn.variant("previous")
     name = ""
     if previous is not None and revision == previous.revision:
@@ -78,6 +85,8 @@ def enter(turn: Turn, index: int) -> Turn:
     """Enters a stage of the spec: its weight or mirror is asked for, and evidence begins anew."""
     stage = turn.spec.stages[index]
     weight, mirror, role = share_of(stage, turn.the("candidate"))
+    mirrored = turn.stage is not None and bool(turn.the("candidate").mirror and mirror)
+    before = turn.progress.before_mirror if mirrored else None
     turn = turn.set_variant("candidate", weight=weight, mirror=mirror, role=role, since=turn.now)
     turn = turn.notice("Normal", "StageStarted", f"stage {stage.name} began")
     if stage.type == "Approval":
@@ -85,7 +94,9 @@ def enter(turn: Turn, index: int) -> Turn:
     if _has_passed(turn, stage):
         turn = turn.set(gates=())
     ready_since = turn.stage.ready_since if turn.stage else None
-    progress = StageProgress(name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since)
+    progress = StageProgress(
+        name=stage.name, index=index, type=stage.type, since=turn.now, ready_since=ready_since, before_mirror=before
+    )
     return begun(
         turn.set(stage=progress).new_epoch().record("StageEntered", stage.type, f"stage {stage.name} began"), stage
     )
@@ -141,12 +152,24 @@ def promoted(turn: Turn, does: str = "serves all traffic") -> Turn:
     """The gateway carries it: the candidate is stable, the old stable is kept warm. No pod restarts. `does` says what
     a stable version does."""
     target, candidate, old = turn.target, turn.the("candidate"), turn.variant("stable")
-    reason, because = ("FirstRevision", "the first revision, which passes no stage") if old is None else grounds(turn)
+    ungated = not _was_gated(turn, candidate) if old is None else None
+    reason, because = _of_first(ungated) if ungated is not None else grounds(turn)
     message = f"version {target.version} {does}" + (f": {because}" if because else "")
     turn = remember(turn, candidate, "Promoted", reason, message).notice("Normal", "Promoted", message)
-    stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": True if old is None else None})
+    stable = candidate.model_copy(update={"name": "stable", "weight": "100%", "ungated": ungated})
     kept = (_kept(turn, old),) if old is not None else ()
     return turn.set(variants=(stable, *kept), target=None, stage=None, split=None, gates=(), ab_test=None)
+
+
+def _was_gated(turn: Turn, first: Variant) -> bool:
+    """Whether a first revision has kept before its traffic what a synthetic load can show."""
+    shown = first.benchmark is not None and first.benchmark.verdict == "Pass"
+    return shown and turn.spec.initial_revision == "Gated"
+
+
+def _of_first(ungated: bool) -> tuple[str, str]:
+    passed = "no stage" if ungated else "no stage but the gates before its first traffic"
+    return "FirstRevision", f"the first revision, which passes {passed}"
 
 
 def _kept(turn: Turn, old: Variant) -> Variant:
@@ -201,14 +224,24 @@ def restore(turn: Turn) -> Turn:
 
 
 def interrupt(turn: Turn, reason: str, message: str) -> Turn:
-    """Ends a campaign for no fault of its version, which may be tried again. Its InferenceService is held until its
-    last requests are done."""
+    """Ends a campaign for no fault of its version, which may be tried again."""
+    return _leave(turn, "Superseded", reason, message)
+
+
+def give_up(turn: Turn, message: str) -> Turn:
+    """Ends a campaign by a person's word; its version is not tried again."""
+    return _leave(turn, "Aborted", "AbortRequested", message)
+
+
+def _leave(turn: Turn, outcome: Outcome, reason: str, message: str) -> Turn:
+    """Ends a campaign beside a way back of stable. Its InferenceService is held until its last requests are done."""
     target, candidate = turn.status.target, turn.variant("candidate")
     if target is None:
         return turn
     if turn.stage_type != ROLLBACK:
-        turn = remember(turn, candidate or nobody(target, None), "Superseded", reason, message)
-        turn = turn.notice("Normal", "Superseded", message)
+        turn = remember(turn, candidate or nobody(target, None), outcome, reason, message)
+        turn = reject(turn, target, reason) if outcome == "Aborted" else turn
+        turn = turn.notice("Warning" if outcome == "Aborted" else "Normal", outcome, message)
     name = candidate.inference_service if candidate is not None else ""
     if name in turn.snapshot.services and len(turn.status.retiring) < RETIRING:
         turn = turn.set(retiring=(*turn.status.retiring, Retiring(name=name)))
@@ -222,7 +255,7 @@ def revert(turn: Turn, reason: str, message: str) -> Turn:
     stable, previous = turn.the("stable"), turn.the("previous")
     target = Target(
         model=stable.model, version=stable.version, digest=stable.digest, image=stable.image,
-        revision=stable.revision, number=stable.number,
+        revision=stable.revision, number=stable.number, contents=stable.contents,
     )  # fmt: skip
     back = previous.model_copy(
         update={"name": "stable", "role": "Serving", "weight": "100%", "since": turn.now, "keep_until": None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slipway.core.desired.inference_service import pulled_with
 from slipway.core.rollout.barriers import barrier
-from slipway.core.rollout.building import build_of, missing_settings, outcome, running_message, waits_for
+from slipway.core.rollout.building import build_of, held_up, missing_settings, outcome, running_message, waits_for
 from slipway.core.rollout.campaign import end, fail, promote, promoted, roll_back
 from slipway.core.rollout.passing import go_on
 from slipway.core.rollout.presence import complaint, full, live_service
@@ -40,6 +40,8 @@ def building(turn: Turn) -> Turn:
             turn = turn.say("Stalled", "True", "WaitingForSettings", message)
             return turn.say("Progressing", "False", "WaitingForSettings", message)
         turn = turn.say("ImageBuilt", "Unknown", "Building", message).at_latest(30.0)
+        if held_up(turn, build) and turn.age(turn.progress.since) >= turn.spec.progress_deadline.seconds:
+            turn = turn.say("Stalled", "True", "BuildNotStarted", message)
         return turn.say("Progressing", "True", "Building", f"version {target.version}: {message}")
     if result.reason:
         return fail(turn, result.reason, f"no image of version {target.version}: {result.message}")
@@ -57,9 +59,11 @@ def starting(turn: Turn) -> Turn:
     if warm(turn):
         stop = barrier(turn)
         if stop is not None:
+            turn = turn.set_variant("candidate", role="Waiting")
             message = f"version {candidate.version} is ready and waits: {stop.message}"
             return turn.say("Progressing", "False", stop.reason, message).at_latest(WAIT_SECONDS)
         return go_on(turn) if turn.variant("stable") is not None else promote(turn)
+    turn = turn.set_variant("candidate", role="Warming")
     if not full(turn, candidate):
         # It serves nobody yet, so that a Secret which is mended here restarts nothing that counts.
         turn = turn.set_variant("candidate", template=pulled_with(candidate.template, pull_secret(turn.spec)))

@@ -61,6 +61,11 @@ def standing(turn: Turn, route: RouteView, split: Split | None) -> str:
         return f"stable is not ready: {complaint(turn, stable)}"
     if isinstance(evidence, Unavailable):
         return f"there is no evidence ({evidence.reason})"
+    if stable is not None and stable.adopted and (split is None or split.agrees is None):
+        return (
+            f"the adopted service {stable.version} reports nothing of its own, so that the split cannot be measured: a "
+            "person leaves the stage (Advance, Promote)"
+        )
     if split is None or split.agrees is None:
         return "too little traffic was measured to compare the split"
     if not split.agrees:

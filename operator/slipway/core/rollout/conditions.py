@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from slipway.api.v1alpha1.conditions import Condition
-from slipway.api.v1alpha1.modelrollout import FIRST_REVISION
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
-from slipway.core.kstatus import NOT_YET_ACTIVE, inactive
+from slipway.core.first_revision import judged, not_judged
+from slipway.core.kstatus import inactive
 from slipway.core.rollout.abtest import OPEN
 from slipway.core.rollout.abtest_plan import UNDERPOWERED
 from slipway.core.rollout.abtest_words import of_experiment
+from slipway.core.rollout.adoption import ADOPTED
+from slipway.core.rollout.announcing import told
 from slipway.core.rollout.barriers import advance_allowed, stopped
 from slipway.core.rollout.logged import predictions_logged
 from slipway.core.rollout.presence import complaint, endpoints, live_service, size
+from slipway.core.rollout.redefined import feature_definition_changed
+from slipway.core.rollout.referenced import references_resolved
 from slipway.core.rollout.replacement import coming
 from slipway.core.rollout.route import RouteView
 from slipway.core.rollout.snapshot import Resolved
@@ -21,9 +25,10 @@ from slipway.core.rollout.stages import is_short
 from slipway.core.rollout.turn import BEFORE_TRAFFIC, BUILD, PROMOTE, PROVE, ROLLBACK, START, TRAFFIC_STAGES, Turn
 
 ORDER = (
-    "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "AdvanceAllowed", "ModelResolved", "Certified",
-    "ImageBuilt", "ModelProven", "BatchScored", "SplitAgrees", "EvidenceAvailable", "PredictionsLogged",
-    "InitialRevisionGated", "InactiveFields", "ShortStages", "ExperimentValid", UNDERPOWERED,
+    "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "AdvanceAllowed", "FeatureDefinitionChanged",
+    "ModelResolved", "ReferencesResolved", "Certified", "ImageBuilt",
+    "ModelProven", "BatchScored", "SplitAgrees", "EvidenceAvailable", "PredictionsLogged", "PairsCompared",
+    "InitialRevisionGated", ADOPTED, "Announced", "InactiveFields", "ShortStages", "ExperimentValid", UNDERPOWERED,
 )  # fmt: skip
 Statement = tuple[str, str, str]
 _CONDITION_OF_FAILURE = {"build": "ImageBuilt", "prove": "ModelProven"}
@@ -103,12 +108,12 @@ def _derived(turn: Turn, route: RouteView) -> dict[str, Statement]:
         message = f"ModelTask {turn.spec.task_ref.name} does not exist: no new version is rolled out until it does"
         stated["Accepted"] = ("False", "TaskNotFound", message)
         stated["Stalled"] = ("True", "TaskNotFound", message)
-    stated |= of_model(turn)
+    stated |= of_model(turn) | references_resolved(turn)
     stated |= {said.type: (said.status, said.reason, said.message) for said in inactive(turn.snapshot.inactive)}
-    stated |= _of_first_revision(turn)
+    stated |= _of_first_revision(turn) | _of_adopted(turn)
     stated |= of_experiment(turn)
     stated |= predictions_logged(turn)
-    stated |= advance_allowed(turn)
+    stated |= advance_allowed(turn) | feature_definition_changed(turn) | told(turn)
     short = [s.name for s in turn.spec.stages if s.type in TRAFFIC_STAGES and is_short(s)]
     if short:
         message = f"stages of less than ten minutes are for trying out, not for production: {', '.join(short)}"
@@ -165,9 +170,10 @@ def of_model(turn: Turn) -> dict[str, Statement]:
     failed = last and last.outcome == "Failed" and not turn.status.target and turn.status.rejected
     if turn.status.variants:
         newest = max(turn.status.variants, key=lambda v: v.number)
+        if newest.adopted:
+            return stated
         stated["ImageBuilt"] = ("True", "Built", newest.image)
-        if turn.snapshot.batch is None:
-            stated["ModelProven"] = _proven(newest)
+        stated["ModelProven"] = _proven(newest)
     if last and failed and last.stage in _CONDITION_OF_FAILURE:
         stated.pop("ModelProven", None)
         stated[_CONDITION_OF_FAILURE[last.stage]] = ("False", last.reason, last.message)
@@ -184,13 +190,31 @@ def _proven(newest: Variant) -> Statement:
 
 
 def _of_first_revision(turn: Turn) -> dict[str, Statement]:
-    """Says of a default what `InactiveFields` says of other fields, for as long as it concerns what serves."""
+    """Which gates a first revision has kept before its traffic, for as long as it is what serves."""
     stable = turn.variant("stable")
-    if turn.spec.initial_revision != "Gated" or (stable is not None and not stable.ungated):
+    if turn.spec.initial_revision != "Gated" or turn.snapshot.batch is not None:
         return {}
-    who = f"; version {stable.version} is one" if stable is not None else ""
-    message = f"initialRevision Gated is not acted on by this version: {FIRST_REVISION}{who}"
-    return {"InitialRevisionGated": ("False", NOT_YET_ACTIVE, message)}
+    rest = ", ".join(not_judged(turn.spec))
+    left = f"; not judged before live requests: {rest}" if rest else ""
+    if stable is None:
+        names = ", ".join(gate.name for gate in judged(turn.spec)) or "no gate"
+        return {"InitialRevisionGated": ("Unknown", "NotProvenYet", f"judged before the first traffic: {names}{left}")}
+    if stable.ungated is None:
+        return {}
+    if stable.ungated:
+        message = f"version {stable.version} serves as the first revision, and no gate has judged it before that"
+        return {"InitialRevisionGated": ("False", "Ungated", message)}
+    kept = f"version {stable.version}: {stable.benchmark.message if stable.benchmark else 'its gates were kept'}"
+    return {"InitialRevisionGated": ("True", "Proven", f"{kept}{left}")}
+
+
+def _of_adopted(turn: Turn) -> dict[str, Statement]:
+    """That a service was adopted, for as long as the rollout may still send traffic to it."""
+    found = next((each for each in turn.status.variants if each.adopted), None)
+    if found is None:
+        return {}
+    message = f"InferenceService {found.version} is {found.name}; it is neither changed nor deleted by this rollout"
+    return {ADOPTED: ("True", ADOPTED, message)}
 
 
 def _phase(turn: Turn, stated: dict[str, Statement]) -> str:

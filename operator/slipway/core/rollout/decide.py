@@ -8,6 +8,8 @@ from datetime import datetime
 from slipway.api.v1alpha1.modelrollout import KIND
 from slipway.core.desired.names import FINALIZER
 from slipway.core.plan import Plan
+from slipway.core.rollout.adoption import adopting, awaits_adoption
+from slipway.core.rollout.announcing import announce
 from slipway.core.rollout.batch import decide_batch, is_batch, mode_changed, unusable_for_batch
 from slipway.core.rollout.campaign_steps import building, promoting, rolling_back, starting
 from slipway.core.rollout.conditions import conclude, conditions_of
@@ -46,6 +48,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
 def _plan(before: Turn, after: Turn, route: RouteView) -> Plan:
     """A transition is written before anything is done about it; the next decision, at once, acts on it."""
     after = after if after.snapshot.deleting else after.at_latest(RESYNC_SECONDS)
+    after = announce(after)
     status = record(after, conclude(after, route))
     if position(status) != position(before.status):
         return Plan(status=dump(status), notices=after.notices, requeue_after=0)
@@ -63,6 +66,8 @@ def _transition(turn: Turn, route: RouteView) -> Turn:
         return turn
     if turn.stage_type == PROMOTE and turn.variant("stable") is None and route.carried:
         return promoting(turn, route)  # it serves already: what is asked for instead finds it as stable
+    if awaits_adoption(turn):
+        return adopting(turn)
     if turn.snapshot.task:
         turn = consider(turn)
     if position(turn.status) != position(before):

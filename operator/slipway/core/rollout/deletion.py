@@ -25,8 +25,9 @@ def delete_everything(snapshot: Snapshot) -> Plan:
         if leaving(route):
             return Plan(requeue_after=RETRY_SECONDS)
         return Plan((Delete(key_of(route), route["metadata"]["uid"]),), requeue_after=RETRY_SECONDS)
-    if snapshot.services:
-        actions = tuple(action for live in snapshot.services.values() for action in remove(live))
+    own = [live for live in snapshot.services.values() if snapshot.is_own(live)]
+    if own:
+        actions = tuple(action for live in own for action in remove(live))
         return Plan(actions, requeue_after=RETRY_SECONDS)
     return Plan((_farewell(snapshot),))
 
@@ -69,8 +70,8 @@ def withdraw(turn: Turn, route: RouteView) -> Turn:
 def orphaned(turn: Turn, route: RouteView) -> Plan:
     """The last step under Orphan, when stable alone is left and route and service have no owner any more."""
     stable = turn.variant("stable")
-    names = set(turn.snapshot.services)
-    if stable is None or names - {stable.inference_service} or not route.agrees:
+    names = {name for name, live in turn.snapshot.services.items() if turn.snapshot.is_own(live)}
+    if stable is None or names - {stable.inference_service} or (route.exists and not route.agrees):
         return Plan(requeue_after=RETRY_SECONDS)
     released = tuple(action for live in turn.snapshot.services.values() for action in let_go(live))
     return Plan((*released, _farewell(turn.snapshot)))

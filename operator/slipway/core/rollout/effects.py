@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 from slipway.core.agreement import policy_agrees, service_agrees
 from slipway.core.desired.inference_service import inference_service
-from slipway.core.desired.names import FINALIZER, PROOF_LABEL
-from slipway.core.desired.network_policy import network_policy
+from slipway.core.desired.names import FINALIZER, PAIRS_LABEL, PROOF_LABEL
+from slipway.core.desired.network_policy import network_policies
+from slipway.core.desired.pairing_job import pairing_job
 from slipway.core.desired.proof_job import proof_job
+from slipway.core.job_words import finished
 from slipway.core.plan import Action, Apply, Create, Delete, SetFinalizers
+from slipway.core.rollout.announcing import deliveries
 from slipway.core.rollout.building import build_job_manifest, build_of, spent_job
+from slipway.core.rollout.metric_jobs import measure
+from slipway.core.rollout.pairing import run_of
 from slipway.core.rollout.presence import size
 from slipway.core.rollout.proof_outcome import is_running, spent_proof
 from slipway.core.rollout.proving import due_in, proof_of
@@ -19,12 +24,13 @@ from slipway.core.rollout.replacement import names_of
 from slipway.core.rollout.route import RouteView, refers_to, view, wanted_route
 from slipway.core.rollout.snapshot import Object, key_of, leaving
 from slipway.core.rollout.timing import drained
-from slipway.core.rollout.turn import BUILD, ROLLBACK, Turn
+from slipway.core.rollout.turn import BUILD, PROVE, ROLLBACK, Turn
 
 
 def effects(turn: Turn) -> tuple[Action, ...]:
-    """The route first: nothing else may keep traffic from being taken away. It names only what can answer, since a
-    transition takes traffic from a candidate that cannot; and what the route has left goes last.
+    """Words first: they are handed over and cannot fail, and a write that is refused ends the list. Then the route:
+    nothing else may keep traffic from being taken away. It names only what can answer, since a transition takes
+    traffic from a candidate that cannot; and what the route has left goes last.
 
     `turn` is the decision before any transition: its status is the persisted one.
     """
@@ -34,29 +40,35 @@ def effects(turn: Turn) -> tuple[Action, ...]:
         return (SetFinalizers(snapshot.key, snapshot.resource_version, names),)
     route = view(snapshot)
     return (
+        *deliveries(turn),
         *_route(turn, route),
-        *_network(turn),
+        *network(turn),
         *_variants(turn),
         *build(turn),
-        *_prove(turn),
+        *proof(turn),
+        *measure(turn),
+        *_compare(turn),
         *_clean_up(turn, route),
         *ledger_writes(turn),
     )
 
 
-def _network(turn: Turn) -> Iterator[Action]:
-    """The policy is there before the first pod, and goes where the installation makes none any more."""
-    snapshot, live = turn.snapshot, turn.snapshot.policy
-    if leaving(live) or not turn.status.variants:
-        return
-    reachable = snapshot.installation.reachable
+def network(turn: Turn) -> Iterator[Action]:
+    """The policies are there before the first pod with a model, and go where the installation makes none any more."""
+    snapshot, reachable = turn.snapshot, turn.snapshot.installation.reachable
     if reachable is None:
-        if live is not None:
-            yield Delete(key_of(live), live["metadata"]["uid"])
+        for live in snapshot.policies.values():
+            if not leaving(live):
+                yield Delete(key_of(live), live["metadata"]["uid"])
         return
-    wanted = network_policy(snapshot.identity, turn.spec.predictor.egress, turn.spec.prediction_log, reachable)
-    if live is None or not policy_agrees(live, wanted):
-        yield Apply(wanted)
+    if not turn.status.variants and turn.stage_type != PROVE:
+        return
+    batch = snapshot.batch.batch if snapshot.batch is not None else None
+    spec = turn.spec
+    for wanted in network_policies(snapshot.identity, spec.predictor.egress, spec.prediction_log, batch, reachable):
+        found = snapshot.policies.get(wanted["metadata"]["name"])
+        if not leaving(found) and (found is None or not policy_agrees(found, wanted)):
+            yield Apply(wanted)
 
 
 def _variants(turn: Turn) -> Iterator[Action]:
@@ -91,7 +103,7 @@ def build(turn: Turn) -> Iterator[Action]:
         yield Delete(key_of(live), live["metadata"]["uid"])
 
 
-def _prove(turn: Turn) -> Iterator[Action]:
+def proof(turn: Turn) -> Iterator[Action]:
     """The Job of the running attempt; one of another that is still under way has nobody left who asks for it."""
     if not turn.snapshot.task:  # without its latency nobody knows what is proven
         return
@@ -108,8 +120,21 @@ def _prove(turn: Turn) -> Iterator[Action]:
         yield Delete(key_of(live), live["metadata"]["uid"])
 
 
+def _compare(turn: Turn) -> Iterator[Action]:
+    """The Job of the comparison that runs; one that nobody asks for any more goes."""
+    snapshot, run = turn.snapshot, run_of(turn)
+    name = run.job_name(snapshot.name) if run else ""
+    for job in snapshot.jobs.values():
+        metadata = job["metadata"]
+        ended = finished(job, "Complete") or finished(job, "Failed") or leaving(job)
+        if PAIRS_LABEL in metadata.get("labels", {}) and metadata["name"] != name and not ended:
+            yield Delete(key_of(job), metadata["uid"])
+    if run is not None and name not in snapshot.jobs:
+        yield Create(pairing_job(snapshot.identity, run))
+
+
 def _route(turn: Turn, route: RouteView) -> Iterator[Action]:
-    wanted, live = wanted_route(turn.snapshot.identity, turn.spec, turn.status), turn.snapshot.route
+    wanted, live = wanted_route(turn.snapshot), turn.snapshot.route
     if wanted is not None and not route.agrees:
         yield Apply(wanted, live["metadata"].get("resourceVersion") if live else None)
     elif live is not None and route.left:
@@ -121,7 +146,8 @@ def _clean_up(turn: Turn, route: RouteView) -> Iterator[Action]:
     those that were replaced are done."""
     settled = route.carried or (turn.snapshot.deleting and route.agrees)  # a gateway that is gone must not hold us
     needed = {name for variant in turn.status.variants for name in names_of(variant)}
-    for name, live in turn.snapshot.services.items():
+    own = {name: live for name, live in turn.snapshot.services.items() if turn.snapshot.is_own(live)}
+    for name, live in own.items():
         if settled and name not in needed and not refers_to(route, name) and drained(turn, name):
             yield from remove(live)
 

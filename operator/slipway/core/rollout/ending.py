@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from slipway.api.v1alpha1.rollout_benchmark import Benchmark
 from slipway.api.v1alpha1.rollout_commands import RequestAnswer
-from slipway.api.v1alpha1.rollout_status import Benchmark, HistoryEntry, Rejected, Target, Variant
+from slipway.api.v1alpha1.rollout_status import HistoryEntry, Rejected, Target, Variant
 from slipway.core.rollout.revision import intent_hash
+from slipway.core.rollout.together import together
 from slipway.core.rollout.turn import Turn
 
 HISTORY = 10
@@ -22,12 +24,13 @@ def remember(turn: Turn, variant: Variant, outcome: Outcome, reason: str, messag
     """With an entry about the version in history and ledger: what it was judged by goes with the next stage."""
     entry = _entry(turn, variant, outcome, reason, message)
     turn = turn.record("Restored" if reason == PINNED else outcome, reason, message)
-    return turn.set(history=(entry, *turn.status.history)[:HISTORY])
+    history = (entry, *turn.status.history)[:HISTORY]
+    return turn.set(history=history, metrics_together=together(history), side_by_side=())
 
 
 def reject(turn: Turn, held: Target | Variant, reason: str) -> Turn:
     """Not tried again until the spec asks for something else, or for it in another way."""
-    intent = intent_hash(turn.spec, turn.snapshot.latency)
+    intent = intent_hash(turn.spec, turn.snapshot.latency, held.contents)
     same = {"digest": held.digest, "model": held.model, "version": held.version}
     entry = Rejected(**same, reason=reason, at=turn.now, intent=intent)
     others = (r for r in turn.status.rejected if r.model_dump(include=set(same)) != same)

@@ -3,17 +3,17 @@ out; and its time ends."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import GateResult, ModelRolloutStatus, Variant
-from slipway.core.evidence import Arm, Evidence
+from slipway.core.evidence import Evidence
 from slipway.core.plan import Unavailable
 from slipway.core.rollout.approval import has_share
 from slipway.core.rollout.campaign import REPLACED, revert
 from slipway.core.rollout.presence import answers
+from slipway.core.rollout.report import verdicts
 from slipway.core.rollout.snapshot import variant
 from slipway.core.rollout.turn import PROMOTE, TRAFFIC_STAGES, Turn
 from slipway.core.rollout.verdicts import Judged, evaluate, overdue
@@ -28,7 +28,7 @@ def watched(spec: ModelRolloutSpec, status: ModelRolloutStatus) -> bool:
     traffic is on its way to another version."""
     previous, stage = variant(status, "previous"), status.stage
     kept = previous is not None and previous.role != REPLACED
-    return kept and (stage is None or stage.type != PROMOTE) and any(gate.bound is not None for gate in spec.gates)
+    return kept and (stage is None or stage.type != PROMOTE) and any(gate.absolute for gate in spec.gates)
 
 
 def judges_candidate(status: ModelRolloutStatus) -> bool:
@@ -44,7 +44,7 @@ def watch_stable(turn: Turn) -> Turn:
         return turn.set(stable_gates=()) if turn.status.stable_gates else turn
     evidence = turn.snapshot.evidence
     if isinstance(evidence, Evidence) and judges_candidate(turn.snapshot.status):
-        evidence = replace(evidence, candidate=evidence.stable, stable=Arm())
+        evidence = evidence.of_stable()
     return _judge(turn, evidence, "stable_gates")
 
 
@@ -62,13 +62,14 @@ def keep_watch(turn: Turn) -> Turn:
     if _blindness(turn, turn.snapshot.evidence) is not None and turn.now < _latest(turn, previous):
         return judged
     message = f"version {previous.version} was kept long enough"
+    message += "; it was adopted, so that its InferenceService stays, without traffic" if previous.adopted else ""
     return turn.without("previous").set(gates=()).notice("Normal", "PreviousRemoved", message)
 
 
 def _blindness(turn: Turn, evidence: Evidence | Unavailable | None) -> Unavailable | None:
     """Why nobody can measure what the gates limit. The time in which an enforced one might have breached has not
     passed then: unknown is not success. Too little traffic is no blindness: that is known."""
-    enforced = any(gate.bound is not None and gate.enforcement == "Enforce" for gate in turn.spec.gates)
+    enforced = any(gate.absolute and gate.enforcement == "Enforce" for gate in turn.spec.gates)
     if not enforced or not watched(turn.spec, turn.status):
         return None
     if isinstance(evidence, Evidence) and evidence.candidate.scraped is None:
@@ -83,10 +84,10 @@ def _latest(turn: Turn, previous: Variant) -> datetime:
 
 def _judge(turn: Turn, evidence: Evidence | Unavailable | None, place: Place) -> Turn:
     turn, before = turn.at_latest(POLL_SECONDS), getattr(turn.status, place)
-    gates = [(gate.name, gate) for gate in turn.spec.gates if gate.bound is not None]
+    gates = [(gate.name, gate) for gate in turn.spec.gates if gate.absolute]
     judged = evaluate(turn.set(gates=before), gates, evidence, 0.0)
     results = tuple(each.result for each in judged)
-    if [(g.name, g.verdict, g.breaches) for g in results] != [(g.name, g.verdict, g.breaches) for g in before]:
+    if verdicts(results) != verdicts(before):
         turn = turn.set(**{place: results})
     blind = _blindness(turn, evidence)
     if blind is not None:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
+from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, StageProgress
 from slipway.core.rollout.replacement import names_of
 
 
 def position(status: ModelRolloutStatus) -> Any:
     """All of the status that effects are derived from."""
     stage = status.stage
-    where = (stage.type, stage.name, stage.since, stage.withheld_since is None) if stage else None
-    variants = [(v.name, names_of(v), v.weight, v.mirror, v.template, v.number) for v in status.variants]
+    where = (stage.type, stage.name, stage.since, stage.withheld_since is None, _asked(stage)) if stage else None
+    variants = [(v.name, v.role, names_of(v), v.weight, v.mirror, v.template, v.number) for v in status.variants]
     decided = (status.ledger.sequence, status.ledger.missed) if status.ledger else None
-    return status.target, where, variants, status.epoch, decided
+    announced = status.announcements.sequence if status.announcements else 0
+    return status.target, where, variants, status.epoch, decided, announced
+
+
+def _asked(stage: StageProgress) -> Any:
+    """The comparison of pairs that a Job is made for."""
+    return (stage.pairs.run, stage.pairs.running) if stage.pairs is not None else None
 
 
 def dump(status: ModelRolloutStatus) -> dict[str, Any]:

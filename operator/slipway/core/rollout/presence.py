@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from slipway.api.v1alpha1.rollout_status import Variant
-from slipway.core.rollout.snapshot import Object, Resolved, is_true, leaving
+from slipway.core.kstatus import is_true
+from slipway.core.rollout.snapshot import Object, Resolved, leaving
 from slipway.core.rollout.turn import Turn
 
 _SERVER = "kserve-container"
@@ -40,6 +41,8 @@ def answers(turn: Turn, variant: Variant | None) -> bool:
 def size(turn: Turn, variant: Variant) -> int:
     """Replicas asked for. A spec with fewer reaches stable when the rollout has ended: the way back is only as wide as
     stable is (traffic.md 6). While the model is not resolved it is unknown whether the same spec begins a rollout."""
+    if variant.adopted:
+        return variant.replicas
     least = turn.spec.predictor.min_replicas
     rolling = turn.status.target is not None or not isinstance(turn.snapshot.model, Resolved)
     return max(least, variant.replicas) if variant.name == "stable" and rolling else least

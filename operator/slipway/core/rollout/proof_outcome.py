@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from slipway.api.v1alpha1.rollout_benchmark import ATTEMPTS
 from slipway.core.desired.proof_job import MODEL, ProofRun
-from slipway.core.proof import ATTEMPTS, Measured
-from slipway.core.rollout.job_words import ended_long_ago, finished, pods_of, words
-from slipway.core.rollout.snapshot import Object, is_true, leaving
+from slipway.core.job_words import finished, unheard
+from slipway.core.kstatus import is_true
+from slipway.core.proof import Measured
+from slipway.core.rollout.job_words import pods_of, words
+from slipway.core.rollout.snapshot import Object, leaving
 from slipway.core.rollout.turn import Turn
 
 ANSWER = "proof"
@@ -48,7 +51,7 @@ def spent_proof(turn: Turn, job: Object) -> bool:
         return False
     going = [_instant(pod, "deletionTimestamp") for pod in pods_of(turn, job) if leaving(pod)]
     lost = any(turn.age(since) > _LOST_SECONDS for since in going)
-    return lost or finished(job, "Failed") or ended_long_ago(turn, job)
+    return lost or finished(job, "Failed") or unheard(job, turn.now)
 
 
 def _instant(obj: Object, field: str) -> datetime:
@@ -84,7 +87,7 @@ def outcome(turn: Turn, proof: ProofRun) -> Outcome | None:
 
 def _said(turn: Turn, job: Object) -> Mapping[str, Any]:
     """The prober's words; words that cannot be read are none, and the attempt is made again."""
-    said = words(turn, job, ANSWER)
+    said = words(turn, job, ANSWER, "the prober")
     try:
         timed = said[ANSWER].get("benchmark") if ANSWER in said else None
         _ = Measured.of(timed) if timed else None
@@ -113,7 +116,8 @@ def _of_model(pod: Object) -> Iterator[Mapping[str, Any]]:
 
 
 def waiting_for(turn: Turn, proof: ProofRun) -> str:
-    """What keeps the pod from running: the scheduler's words, or those about its images; empty when it runs."""
+    """What keeps the proof from its end: the scheduler's words, those about its images, or that its prober has crashed;
+    empty when it runs."""
     job = job_of(turn, proof)
     pods = pods_of(turn, job) if job is not None else []
     if not pods:
@@ -126,6 +130,18 @@ def waiting_for(turn: Turn, proof: ProofRun) -> str:
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("message"):
             return f"{waiting.get('reason', 'waiting')}: {waiting['message']}"
+    return _crashed(pods)
+
+
+def _crashed(pods: Sequence[Object]) -> str:
+    """How the prober ended that could say nothing: a fault of ours, or of the machine. The Job tries again."""
+    for pod in pods:
+        for container in (pod.get("status") or {}).get("containerStatuses") or ():
+            ended = (container.get("state") or {}).get("terminated") or {}
+            if ended.get("exitCode"):
+                return (
+                    f"its prober ended with exit code {ended['exitCode']} ({ended.get('reason') or 'no reason given'})"
+                )
     return ""
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from slipway.api.v1alpha1.rollout_status import Benchmark, Proof, StageProgress
+from collections.abc import Sequence
+from typing import Any
+
+from slipway.api.v1alpha1.gates import Gate
+from slipway.api.v1alpha1.rollout_benchmark import ATTEMPTS, Benchmark, Proof
+from slipway.api.v1alpha1.rollout_status import StageProgress
 from slipway.core.desired.names import short_hash
 from slipway.core.desired.proof_job import ProofRun, withheld_variables
-from slipway.core.proof import ATTEMPTS, benchmark, load_of
+from slipway.core.first_revision import demand, judged, results
+from slipway.core.proof import Demand, benchmark, load_of
 from slipway.core.rollout.building import missing_settings
 from slipway.core.rollout.campaign import add_candidate, fail, same_as_stable, unchanged
 from slipway.core.rollout.proof_outcome import Outcome, last_attempt, outcome, waiting_for
-from slipway.core.rollout.revision import candidate_of, revision_of
+from slipway.core.rollout.revision import revision_of, template_of
 from slipway.core.rollout.turn import PROVE, Turn
 
 PROOFS = 10
@@ -20,14 +26,12 @@ REPEAT_SECONDS = 20.0
 def prove(turn: Turn, image: str, digest: str) -> Turn:
     """The image is known. What was proven before becomes the candidate at once; else its proof begins.
 
-    What scores batches serves nobody: it is tried on its input instead (core/rollout/batch/trial.py).
+    That of a Batch task as well, before its trial: a trial has the Secrets of its stores.
     """
     target = turn.target.model_copy(update={"image": image, "digest": digest, "proof_attempt": 0})
     turn = turn.set(target=target)
     if same_as_stable(turn):
         return unchanged(turn)
-    if turn.snapshot.batch is not None:
-        return add_candidate(turn, None)
     known = next((proof for proof in turn.status.proofs if proof.key == proof_key(turn)), None)
     return add_candidate(turn, known.benchmark) if known else _begin_attempt(turn)
 
@@ -37,29 +41,41 @@ def _begin_attempt(turn: Turn) -> Turn:
     return turn.set(stage=progress)
 
 
+def first_gates(turn: Turn) -> tuple[Gate, ...]:
+    """The gates that a first revision must keep by its proof; none where something serves, or it serves directly."""
+    gated = turn.variant("stable") is None and turn.spec.initial_revision == "Gated"
+    return judged(turn.spec) if gated else ()
+
+
+def _demand(turn: Turn) -> Demand | None:
+    return demand(turn.snapshot.latency, first_gates(turn))
+
+
 def proof_key(turn: Turn) -> str:
-    """What is proven: the revision, by which image, model, resources and environment count, and the declared latency.
+    """What is proven: the revision, by which image, model, resources and environment count, and what answers must keep.
 
     One proof holds for every rollout of the same.
     """
     target, latency = turn.target, turn.snapshot.latency
-    revision = revision_of(target.digest, target.image, turn.spec)
-    return short_hash([revision, latency.model_dump(mode="json", exclude_none=True) if latency else None])
+    revision = revision_of(target.digest, target.image, turn.spec, target.contents)
+    parts: list[Any] = [revision, latency.model_dump(mode="json", exclude_none=True) if latency else None]
+    gates = [gate.model_dump(mode="json", by_alias=True, exclude_defaults=True) for gate in first_gates(turn)]
+    return short_hash([*parts, gates] if gates else parts)
 
 
 def proof_of(turn: Turn) -> ProofRun | None:
     """The attempt that status asks for; None while the installation has no image for it."""
-    prober, latency = turn.snapshot.installation.builder_image, turn.snapshot.latency
+    prober, asked = turn.snapshot.installation.builder_image, _demand(turn)
     if turn.stage_type != PROVE or not prober:
         return None
-    revision = revision_of(turn.target.digest, turn.target.image, turn.spec)
+    revision = revision_of(turn.target.digest, turn.target.image, turn.spec, turn.target.contents)
     target = turn.target.model_copy(update={"revision": revision})
     return ProofRun(
         key=proof_key(turn),
-        template=candidate_of(turn.snapshot.identity, turn.spec, target, service="").template,
+        template=template_of(turn.snapshot.identity, turn.spec, target),
         prober_image=prober,
         ready_seconds=turn.spec.progress_deadline.seconds,
-        load=load_of(latency) if latency else None,
+        load=load_of(asked) if asked else None,
         attempt=target.proof_attempt,
     )
 
@@ -109,19 +125,28 @@ def _conclude(turn: Turn, proof: ProofRun, found: Outcome) -> Turn:
         withheld = withheld_variables(proof.template)
         hint = f"; variables from Secrets were left out: {', '.join(withheld)}" if withheld else ""
         return fail(turn, found.reason, f"version {version} does not serve: {found.message}{hint}")
-    latency = turn.snapshot.latency
-    timed = benchmark(latency, found.measured) if latency and found.measured else None
+    asked, gates = _demand(turn), first_gates(turn)
+    timed = benchmark(asked, found.measured) if asked and found.measured else None
+    if found.measured and gates:
+        turn = turn.set(gates=results(gates, found.measured, turn.now))
     if timed is None or timed.verdict == "Pass":
         return _passed(turn, proof, timed)
     if turn.variant("stable") is None and turn.spec.initial_revision == "ServeDirectly":
         message = f"version {version} serves all the same (initialRevision: ServeDirectly): {timed.message}"
         return add_candidate(turn, timed).notice("Warning", "LatencyUnproven", message)
     if timed.verdict == "TooSlow":
-        return fail(turn, "TooSlow", f"version {version} is slower than its task declares: {timed.message}", timed)
+        return fail(turn, "TooSlow", f"version {version} is slower than {_asks(gates)}: {timed.message}", timed)
     if not last_attempt(proof.attempt):
         return _repeat(turn, timed.message)
-    message = f"version {version} did not show in {ATTEMPTS} attempts that it keeps what its task declares"
-    return fail(turn, "LatencyUnproven", f"{message}: {timed.message}", timed)
+    message = f"version {version} did not show in {ATTEMPTS} attempts that it keeps what {_asks(gates)}"
+    bad = next((gate.name for gate in turn.status.gates if gates and gate.breaches), "")
+    reason = "GateBreached" if bad else "GateUnproven" if gates else "LatencyUnproven"
+    return fail(turn, reason, f"{message}: {timed.message}", timed)
+
+
+def _asks(gates: Sequence[Gate]) -> str:
+    """Who asks for it, as the end of a sentence."""
+    return "its task declares" if not gates else "its task declares and the gates of a first revision allow"
 
 
 def _repeat(turn: Turn, message: str) -> Turn:

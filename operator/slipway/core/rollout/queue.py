@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from slipway.api.v1alpha1.rollout_status import Queued
 from slipway.core.rollout.sameness import resolved, same_model
 from slipway.core.rollout.snapshot import Resolved
@@ -33,7 +35,8 @@ def next_model(turn: Turn, model: Resolved, *, pinned: bool) -> tuple[Turn, Reso
     if waiting is None:
         return turn, model
     if not pinned and waiting.cause == EMERGENCY and _worth_trying(turn, waiting):
-        return turn, Resolved(model.name, waiting.version, waiting.digest, waiting.evaluation, cause=waiting.cause)
+        found = replace(resolved(waiting), name=model.name, definitions=waiting.definitions)
+        return turn, replace(found, evaluation=waiting.evaluation, cause=waiting.cause)
     return turn.set(queued=None), model
 
 
@@ -49,5 +52,6 @@ def _worth_trying(turn: Turn, waiting: Queued) -> bool:
 
 def _entry(model: Resolved) -> Queued:
     return Queued(
-        model=model.name, version=model.version, digest=model.digest, cause=model.cause, evaluation=model.evaluation
-    )
+        model=model.name, version=model.version, digest=model.digest, cause=model.cause, evaluation=model.evaluation,
+        definitions=model.definitions,
+    )  # fmt: skip

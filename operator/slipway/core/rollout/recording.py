@@ -8,12 +8,13 @@ from typing import Any
 
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.core.desired.names import canonical
-from slipway.core.evidence import queries, window
+from slipway.core.evidence_queries import queries, window
 from slipway.core.ledger.book import appended, settled, writes
 from slipway.core.ledger.entry import Inputs, sha256
+from slipway.core.missing_values import MISSING_RATE, missing_texts
 from slipway.core.plan import Action, Archive
-from slipway.core.ratio_metrics import ratio_texts
-from slipway.core.rollout.asked import asked
+from slipway.core.ratio_metrics import point_text, ratio_texts
+from slipway.core.rollout.asked import asked, judges, points, questions, recent, recent_texts
 from slipway.core.rollout.comparison import comparison
 from slipway.core.rollout.snapshot import Resolved
 from slipway.core.rollout.turn import Turn
@@ -44,12 +45,21 @@ def _evidence(turn: Turn) -> dict[str, Any]:
     within = window(age)
     sides = {"candidate": compared.candidate, "stable": compared.stable}
     own = [turn.snapshot.identity.key]
-    texts = {"": queries(within, own)}
-    texts |= {key: ratio_texts(metric, metric.within(age), own) for key, metric in asked(turn.snapshot).items()}
+    texts = {"": dict(queries(within, own))}
+    texts |= {key: dict(ratio_texts(metric, metric.within(age), own)) for key, metric in asked(turn.snapshot).items()}
+    for seconds, wanted in recent(turn.snapshot).items():
+        texts[f"{seconds:g}s"] = recent_texts(wanted, within, seconds, own)
+        for key, metric in wanted.ratios.items():
+            texts[f"{key}/{seconds:g}s"] = dict(ratio_texts(metric, f"{seconds:g}s", own))
+    texts |= {key: {"": point_text(metric, own)} for key, metric in points(turn.snapshot).items()}
+    if judges(turn.snapshot, MISSING_RATE):
+        texts[MISSING_RATE] = dict(missing_texts(age, own))
+    for key, (template, _) in questions(turn.snapshot).items():
+        texts[key] = {"": canonical(template.provider.model_dump(mode="json"))}
     return {
         "window": within,
         "seconds": int(age),
-        "queries": sha256(canonical({key: dict(each) for key, each in texts.items()})),
+        "queries": sha256(canonical(texts)),
         "epoch": compared.candidate.epoch,
         **{side: f"{each.revision} {each.traffic}" for side, each in sides.items() if each is not None},
     }

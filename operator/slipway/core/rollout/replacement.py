@@ -55,6 +55,8 @@ def coming(variant: Variant) -> Variant:
 def _replace(turn: Turn, variant: Variant, route: RouteView) -> Turn:
     if variant.successor is not None:
         return _succeed(turn, variant, route)
+    if variant.adopted:  # nobody knows how to make it again
+        return turn
     on_its_way_out = variant.name == "candidate" and turn.stage_type == ROLLBACK
     if on_its_way_out or not leaving(live_service(turn, variant)):
         return turn
@@ -64,10 +66,16 @@ def _replace(turn: Turn, variant: Variant, route: RouteView) -> Turn:
     if not _needed(turn, variant, route):
         return _move(turn, variant, name, routed=False)
     if variant.name != "stable" and turn.variant("stable") is not None:
-        return turn
+        return _without_testers(turn, variant)
     message = f"somebody deleted InferenceService {variant.inference_service}: it serves until {name} has replaced it"
     turn = turn.notice("Warning", "ServiceDeleted", message)
     return turn.set_variant(variant.name, successor=Successor(inference_service=name, since=turn.now))
+
+
+def _without_testers(turn: Turn, variant: Variant) -> Turn:
+    """Nobody takes a share from a candidate that has none: it loses its testers here, and is replaced thereafter."""
+    has_share = bool(variant.mirror) or variant.weight not in ("", "0%")
+    return turn if has_share or variant.role == "Warming" else turn.set_variant(variant.name, role="Warming")
 
 
 def _succeed(turn: Turn, variant: Variant, route: RouteView) -> Turn:
@@ -97,8 +105,9 @@ def _succeed(turn: Turn, variant: Variant, route: RouteView) -> Turn:
 
 def _needed(turn: Turn, variant: Variant, route: RouteView) -> bool:
     """Whether requests may go to a variant: the route names it, or is about to."""
-    asked = intent(turn.status, header_of(turn.spec))
-    wanted = {each.inference_service for each in (asked.main, asked.candidate) if each} if asked else set()
+    asked = intent(turn.status, header_of(turn.spec), turn.spec.qa_header)
+    named = (asked.main, asked.candidate, asked.tester) if asked else ()
+    wanted = {each.inference_service for each in named if each}
     return variant.inference_service in wanted or refers_to(route, variant.inference_service)
 
 

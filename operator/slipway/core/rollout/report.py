@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slipway.api.v1alpha1.abtest_status import ABTestResult
+from slipway.api.v1alpha1.abtest_status import ABTestResult, Delta
 from slipway.api.v1alpha1.rollout_status import GateResult, Split
 from slipway.core.evidence import Evidence
 from slipway.core.rollout.turn import Turn
@@ -25,6 +25,7 @@ class Measurements:
     gates: tuple[GateResult, ...]
     split: Split | None
     experiment: ABTestResult | None = None
+    deltas: tuple[Delta, ...] = ()
 
     @classmethod
     def of(cls, evidence: object, judged: Sequence[Judged], split: Split | None, exposed: bool = True) -> Measurements:
@@ -40,13 +41,14 @@ def report(turn: Turn, found: Measurements, message: str, *, short: bool = False
     minute; every five seconds in a stage of minutes, which a person watches; `now` at the end of a stage."""
     stage = turn.progress
     due = stage.reported_at is None or turn.age(stage.reported_at) >= (SHORT_SECONDS if short else LONG_SECONDS)
-    news = _verdicts(turn.status.gates) != _verdicts(found.gates) or _agrees(turn.status.split) != _agrees(found.split)
+    news = verdicts(turn.status.gates) != verdicts(found.gates) or _agrees(turn.status.split) != _agrees(found.split)
     news = news or _of_experiment(turn.status.ab_test) != _of_experiment(found.experiment or turn.status.ab_test)
     news = news or _kind(stage.message) != _kind(message)
     moved = _moved(turn, found, short) or (short and stage.message != message)
     if not (now or news or (due and moved)):
         return turn
     turn = turn.set(gates=found.gates, split=found.split, ab_test=found.experiment or turn.status.ab_test)
+    turn = turn.set(side_by_side=found.deltas)
     return turn.set_stage(samples=found.samples, exposures=found.exposures, message=message, reported_at=turn.now)
 
 
@@ -55,8 +57,9 @@ def _kind(message: str) -> str:
     return re.sub(r"\S*\d\S*", "#", message)
 
 
-def _verdicts(gates: Sequence[GateResult]) -> list[tuple[str, str, int]]:
-    return [(gate.name, gate.verdict, gate.breaches) for gate in gates]
+def verdicts(gates: Sequence[GateResult]) -> list[tuple[object, ...]]:
+    """What of results must not be lost: the verdicts, and the rows of windows that breached."""
+    return [(gate.name, gate.verdict, gate.breaches, gate.in_a_row, gate.counted_at, gate.gate) for gate in gates]
 
 
 def _of_experiment(result: ABTestResult | None) -> object:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
+from slipway.api.v1alpha1.rollout_traffic import QaHeader
 from slipway.api.v1alpha1.scalars import Share
 from slipway.core.agreement import route_agrees
+from slipway.core.desired.adopted_route import adopted_route
 from slipway.core.desired.http_route import Backend, Intent, http_route
-from slipway.core.desired.names import ROLLOUT_LABEL, Identity, predictor_service
-from slipway.core.rollout.snapshot import Object, Snapshot, is_true, leaving, variant
-from slipway.core.rollout.turn import ROLLBACK
+from slipway.core.desired.names import ROLLOUT_LABEL, predictor_service
+from slipway.core.kstatus import is_true
+from slipway.core.rollout.snapshot import Object, Snapshot, leaving, variant
+from slipway.core.rollout.turn import BUILD, PROMOTE, PROVE, ROLLBACK
 
 
 def fraction(text: str) -> Decimal:
@@ -21,8 +24,23 @@ def fraction(text: str) -> Decimal:
     return Share(text).fraction if text else Decimal(0)
 
 
-def intent(status: ModelRolloutStatus, header: str) -> Intent | None:
+def intent(status: ModelRolloutStatus, header: str, qa: QaHeader | None = None) -> Intent | None:
     """What the status asks of the route; None while there is nothing to serve."""
+    asked = _split(status, header)
+    if asked is None or qa is None:
+        return asked
+    return replace(asked, qa=(qa.name.lower(), qa.value), tester=_tester(status))
+
+
+def _tester(status: ModelRolloutStatus) -> Backend | None:
+    """The candidate, from when it is warm until it is on its way out, or serves everybody."""
+    candidate, stage = variant(status, "candidate"), status.stage
+    if candidate is None or stage is None or stage.withheld_since is not None or candidate.role == "Warming":
+        return None
+    return None if stage.type in (BUILD, PROVE, PROMOTE, ROLLBACK) else _backend(candidate)
+
+
+def _split(status: ModelRolloutStatus, header: str) -> Intent | None:
     stable, candidate = variant(status, "stable"), variant(status, "candidate")
     withheld = status.stage is not None and status.stage.withheld_since is not None
     weight = fraction(candidate.weight) if candidate else Decimal(0)
@@ -46,11 +64,28 @@ def header_of(spec: ModelRolloutSpec) -> str:
     return assignment.header.lower() if assignment else ""
 
 
-def wanted_route(identity: Identity, spec: ModelRolloutSpec, status: ModelRolloutStatus) -> dict[str, Any] | None:
-    """The manifest that the status asks for."""
-    asked = intent(status, header_of(spec))
-    gateway = spec.traffic.gateway_api if spec.traffic else None
-    return http_route(identity, gateway, asked) if asked and gateway else None
+def wanted_route(snapshot: Snapshot) -> dict[str, Any] | None:
+    """The manifest that the persisted status asks for; None while there is nothing to serve, and of somebody else's
+    route that has no rule for it."""
+    spec = snapshot.spec
+    gateway = spec.traffic.gateway_api if spec and spec.traffic else None
+    asked = intent(snapshot.status, header_of(spec), spec.qa_header) if spec else None
+    if asked is None or gateway is None:
+        return None
+    if gateway.http_route_ref is None:
+        return http_route(snapshot.identity, gateway, asked)
+    return adopted_route(snapshot.route, asked, _variant_services(snapshot)) if snapshot.route is not None else None
+
+
+def _variant_services(snapshot: Snapshot) -> frozenset[str]:
+    """Services of all variants, those included that are on their way out."""
+    named = {each.inference_service for each in snapshot.status.variants}
+    return frozenset(predictor_service(name) for name in named | set(snapshot.services))
+
+
+def _adopts_route(snapshot: Snapshot) -> bool:
+    traffic = snapshot.spec.traffic if snapshot.spec else None
+    return traffic is not None and traffic.gateway_api is not None and traffic.gateway_api.http_route_ref is not None
 
 
 @dataclass(frozen=True)
@@ -70,8 +105,9 @@ class RouteView:
 
 def view(snapshot: Snapshot) -> RouteView:
     """Looks at the live route with the persisted status in mind."""
-    live, spec = snapshot.route, snapshot.spec
-    wanted = wanted_route(snapshot.identity, spec, snapshot.status) if spec else None
+    live, wanted = snapshot.route, wanted_route(snapshot)
+    if _adopts_route(snapshot):
+        return _view_of_adopted(snapshot, live, wanted)
     if live is None:
         return RouteView(False, 0, wanted is None, wanted is None, frozenset())
     generation = int(live["metadata"].get("generation", 0))
@@ -79,6 +115,20 @@ def view(snapshot: Snapshot) -> RouteView:
     complaint, refused = _complaint(live, generation)
     left = wanted is None and _given_up(snapshot, live)
     return RouteView(True, generation, agrees, agrees and not complaint, _services(live), complaint, refused, left)
+
+
+def _view_of_adopted(snapshot: Snapshot, live: Object | None, wanted: dict[str, Any] | None) -> RouteView:
+    """Of somebody else's route: of its rules ours must be as asked for; one without them serves nobody of ours."""
+    idle = variant(snapshot.status, "stable") is None
+    if live is None:
+        return RouteView(False, 0, idle, idle, frozenset(), "" if idle else "the adopted HTTPRoute does not exist")
+    generation = int(live["metadata"].get("generation", 0))
+    if wanted is None:
+        lost = "" if idle else "the adopted HTTPRoute has no rule any more whose backends are variants of this rollout"
+        return RouteView(True, generation, idle, idle, _services(live), lost, refused=bool(lost))
+    agrees = live["spec"].get("rules") == wanted["spec"]["rules"]
+    complaint, refused = _complaint(live, generation)
+    return RouteView(True, generation, agrees, agrees and not complaint, _services(live), complaint, refused)
 
 
 def _given_up(snapshot: Snapshot, live: Object) -> bool:

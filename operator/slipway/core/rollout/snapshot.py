@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from slipway.api.v1alpha1.fingerprints import Fingerprints
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec
 from slipway.api.v1alpha1.task_label import Latency
 from slipway.core.batch_task import BatchTask
-from slipway.core.desired.names import GROUP, Identity
+from slipway.core.definitions.changes import Definitions, Texts
+from slipway.core.desired.names import GROUP, ROLLOUT_LABEL, Identity
 from slipway.core.desired.network_policy import Reachable
-from slipway.core.evidence import Evidence
-from slipway.core.plan import ObjectKey, Unavailable
+from slipway.core.evidence import Evidence, Histogram
+from slipway.core.pairs import PairedTask
+from slipway.core.plan import ObjectKey, Outcome, Unavailable
 from slipway.core.prediction_log import LogHealth
 from slipway.core.primary import TaskMetrics
 
@@ -27,14 +30,19 @@ class Installation:
     """What the installation sets, as far as a rollout needs it."""
 
     mlflow: str = ""
+    mlflow_secret: str = ""
     builder_image: str = ""
     buildah_image: str = ""
     buildah_seccomp_profile: str = ""
+    pipelines_image: str = ""
     base_image: str = ""
     registry: str = ""
     registry_plain_http: bool = False
+    read_secrets: bool = True
+    """Whether the operator may read the Secrets that predictors name."""
+
     reachable: Reachable | None = None
-    """What served pods may reach; None where the installation makes no NetworkPolicies."""
+    """What pods with a model may reach; None where the installation makes no NetworkPolicies."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class Resolved:
     image: str = ""
     cause: str = ""
     run: str = ""
+    definitions: Fingerprints | None = None
 
 
 @dataclass(frozen=True)
@@ -66,13 +75,18 @@ class Request:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One observation. `services` are all InferenceServices labelled with the rollout, `ready` their ready endpoints,
-    `served_pods` their pods, all three by the InferenceService's name.
+    """One observation. `services` are all InferenceServices labelled with the rollout and the one that it adopts,
+    `ready` their ready endpoints, `served_pods` their pods, all three by the InferenceService's name; `policies` are
+    its NetworkPolicies by name.
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
     even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
     is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
-    `archived` are tags of an MLflow run, read while an entry of the ledger has to go.
+    `definitions` are those of the task's features as they are now, None where the task cannot be read;
+    `definition_texts` those of models, by digest, where they are others.
+    `contents` is the keyed digest of what the predictor names of Secrets and ConfigMaps.
+    `archived` are tags of an MLflow run, read while an entry of the ledger has to go. `outcomes` say, by receiver, what
+    became of the announcements that were handed over.
     """
 
     namespace: str
@@ -93,24 +107,39 @@ class Snapshot:
     cron_job: Object | None = None
     latency: Latency | None = None
     metrics: TaskMetrics = field(default_factory=TaskMetrics)
+    paired: PairedTask = field(default_factory=PairedTask)
+    definitions: Definitions | None = None
+    definition_texts: Texts = field(default_factory=dict)
     inactive: tuple[str, ...] = ()
     model: Resolved | Unavailable | None = None
+    contents: str | Unavailable = ""
     services: Mapping[str, Object] = field(default_factory=dict)
     ready: Mapping[str, int] = field(default_factory=dict)
     served_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     route: Object | None = None
-    policy: Object | None = None
+    policies: Mapping[str, Object] = field(default_factory=dict)
     jobs: Mapping[str, Object] = field(default_factory=dict)
     job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     evidence: Evidence | Unavailable | None = None
+    before_mirror: Histogram | Unavailable | None = None
     log: LogHealth | Unavailable | None = None
     archived: Mapping[str, str] | Unavailable | None = None
     requests: tuple[Request, ...] = ()
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     installation: Installation = Installation()
 
     @property
     def key(self) -> ObjectKey:
         return ObjectKey(f"{GROUP}/v1alpha1", "ModelRollout", self.namespace, self.name)
+
+    def is_own(self, live: Object) -> bool:
+        """Whether an InferenceService was made by a rollout of this name; one that is adopted counts as somebody
+        else's, also where an orphaned rollout of this name has left it behind."""
+        adopted = {each.inference_service for each in self.status.variants if each.adopted}
+        named = ((self.raw.get("adopt") or {}).get("inferenceServiceRef") or {}).get("name")
+        metadata = live["metadata"]
+        ours = (metadata.get("labels") or {}).get(ROLLOUT_LABEL) == self.name
+        return ours and metadata["name"] not in adopted | {named}
 
     @property
     def orphan(self) -> bool:
@@ -136,8 +165,3 @@ def key_of(obj: Object) -> ObjectKey:
 def leaving(obj: Object | None) -> bool:
     """Whether somebody has deleted the object and it waits for finalizers."""
     return obj is not None and bool(obj["metadata"].get("deletionTimestamp"))
-
-
-def is_true(conditions: Any, kind: str) -> bool:
-    """Whether a list of conditions holds `kind` with status True."""
-    return any(c.get("type") == kind and c.get("status") == "True" for c in conditions or ())

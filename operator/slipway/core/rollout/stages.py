@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from slipway.api.v1alpha1.abtest_status import primary_name
+from slipway.api.v1alpha1.gates import Gate
 from slipway.api.v1alpha1.rollout_stages import Stage
 from slipway.api.v1alpha1.rollout_status import Split
 from slipway.core.evidence import Evidence
@@ -15,12 +17,16 @@ from slipway.core.rollout.approval import has_share, measured, missing_approval,
 from slipway.core.rollout.barriers import Barrier, barrier, ceiling, stopped
 from slipway.core.rollout.campaign import enter, roll_back, share_of
 from slipway.core.rollout.clock import elapsed, expect_end, measured_split, remaining, run, standing
+from slipway.core.rollout.mirroring import REASON
+from slipway.core.rollout.pairing import lacking
 from slipway.core.rollout.passing import cut_short, go_on, taken_out
 from slipway.core.rollout.presence import answers, complaint, full, not_ready
 from slipway.core.rollout.report import Measurements, report
 from slipway.core.rollout.route import RouteView, fraction
+from slipway.core.rollout.shadowing import counted_as, harmful, shadowed, shadowing
 from slipway.core.rollout.turn import Turn
-from slipway.core.rollout.verdicts import Judged, breach_held, evaluate, gates_of, overdue
+from slipway.core.rollout.verdicts import LEAST_PLANNED, Judged, breach_held, departed, evaluate, gates_of, overdue
+from slipway.core.side_by_side import side_by_side
 
 SHORT_SECONDS = 600.0
 """A stage that is shorter is watched by a person: it is looked at, and reported, more often."""
@@ -48,7 +54,7 @@ def in_stage(turn: Turn, route: RouteView) -> Turn:
         turn = turn.set_stage(index=index)
     if stop is not None:
         protected = protect(turn)
-        return protected if protected is not None else _as_it_is(turn, stage, stop)
+        return protected if protected is not None else _as_it_is(turn.at_latest(poll_seconds(stage)), stage, stop)
     if not measured(turn, stage):
         return unmeasured(turn, stage)
     turn = turn.at_latest(poll_seconds(stage))
@@ -90,21 +96,27 @@ def _as_it_is(turn: Turn, stage: Stage, stop: Barrier) -> Turn:
     """The candidate keeps what it has, under the gates, while a change of the spec that goes forward waits. Its clock
     stands: evidence begins anew with the change."""
     message = f"stage {turn.progress.name} stays as it is, and the spec's change of it waits: {stop.message}"
-    turn = run(turn.at_latest(poll_seconds(stage)), message).say("Progressing", "False", stop.reason, message)
+    turn = shadowing(run(turn, message)).say("Progressing", "False", stop.reason, message)
     if not has_share(turn.the("candidate")):
         return turn
     same = stage.name == turn.progress.name
     gates = gates_of(turn, stage) if same else [(gate.name, gate) for gate in turn.spec.gates]
     planned = float(max(stage.min_samples or 0, stage.min_exposures or 0)) if same else 0.0
-    guards = evaluate(turn, gates, turn.snapshot.evidence, planned)
+    guards = _guards(turn, gates, planned)
     exposed = not turn.the("candidate").mirror
-    counted = Measurements.of(turn.snapshot.evidence, guards, turn.status.split, exposed)
+    counted = shadowed(turn, Measurements.of(turn.snapshot.evidence, guards, turn.status.split, exposed), planned)
     back = _way_back(turn, guards, None, counted)
     if back is not None:
         return back
     bad = next((each for each in guards if each.breached), None)
     turn = report(turn, counted, message, short=is_short(stage))
     return _held(turn, bad) if bad is not None else turn
+
+
+def _guards(turn: Turn, gates: Sequence[tuple[str, Gate]], planned: float, primary: str = "") -> tuple[Judged, ...]:
+    """The gates as judged now, and the breaches of those that a commit has taken out; `primary` is judged elsewhere."""
+    judged = evaluate(turn, gates, turn.snapshot.evidence, planned)
+    return (*judged, *departed(turn, (*(name for name, _ in gates), primary)))
 
 
 def protect(turn: Turn) -> Turn | None:
@@ -147,13 +159,17 @@ def warm(turn: Turn) -> bool:
 
 
 def _judge(turn: Turn, stage: Stage, route: RouteView) -> Turn:
-    evidence = turn.snapshot.evidence
+    turn, evidence = shadowing(turn), turn.snapshot.evidence
     split = measured_split(turn, evidence) if isinstance(evidence, Evidence) else None
     planned = float(max(stage.min_samples or 0, stage.min_exposures or 0))
-    guards = evaluate(turn, gates_of(turn, stage), evidence, planned)
+    guards = _guards(turn, gates_of(turn, stage), planned, primary_name(stage.name) if stage.ab_test else "")
     turn, seen = _experiment(turn, stage, split)
     judged = (*guards, seen.judged) if seen is not None else guards
     counted = Measurements.of(evidence, judged, split, exposed=not turn.the("candidate").mirror)
+    if isinstance(evidence, Evidence) and not turn.the("candidate").mirror:
+        most = max(planned, LEAST_PLANNED)
+        counted = replace(counted, deltas=side_by_side(evidence, turn.snapshot.metrics, most))
+    counted = shadowed(turn, counted, planned)
     because = standing(turn, route, split)
     turn = expected_end(expect_end(run(turn, because), stage))
     turn = _say_split(turn, split)
@@ -195,10 +211,13 @@ def _experiment(turn: Turn, stage: Stage, split: Split | None) -> tuple[Turn, Tr
 
 
 def _way_back(turn: Turn, judged: Sequence[Judged], seen: Trial | None, counted: Measurements) -> Turn | None:
-    """The way back that nobody holds up: a gate has breached, nobody could judge one, or the experiment was lost."""
+    """The way back that nobody holds up: a breach, a gate nobody could judge, a lost experiment, a harmful mirror."""
     bad = next((each for each in judged if each.breached), None)
     late = overdue(turn, judged)
     known = turn.set(gates=counted.gates, ab_test=counted.experiment or turn.status.ab_test)
+    harm = harmful(counted.gates)
+    if harm is not None:
+        return roll_back(known, "RolledBack", REASON, f"the mirror ends, since it harms stable: {harm.message}")
     if turn.spec.on_breach == "Rollback" and bad is not None:
         if seen is not None and bad is seen.judged:
             return roll_back(known, "RolledBack", LOST, f"experiment {seen.result.stage}: {bad.result.message}")
@@ -231,11 +250,11 @@ def _lacks(turn: Turn, stage: Stage, guards: Sequence[Judged], counted: Measurem
     if left > 0:
         waits.append(f"{elapsed(turn):.0f}s of {stage.min_duration}")
     if counted.samples < (stage.min_samples or 0):
-        waits.append(f"{counted.samples} of {stage.min_samples} requests")
+        waits.append(f"{counted.samples} of {stage.min_samples} {counted_as(turn, stage)}")
     if counted.exposures < (stage.min_exposures or 0):
         waits.append(f"{counted.exposures} of {stage.min_exposures} entities")
     waits += [f"gate {each.result.name}: {each.result.verdict}" for each in guards if each.blocking]
-    return waits
+    return [*waits, *lacking(turn, stage)]
 
 
 def _people(turn: Turn, stage: Stage) -> list[str]:

@@ -92,6 +92,11 @@ class Turn:
         return self.status.target
 
     @property
+    def contents(self) -> str:
+        """The keyed digest of what the predictor names; empty where it names nothing, or where that is not known."""
+        return self.snapshot.contents if isinstance(self.snapshot.contents, str) else ""
+
+    @property
     def stage(self) -> StageProgress | None:
         return self.status.stage
 
@@ -104,14 +109,17 @@ class Turn:
         return max(0.0, (self.now - since).total_seconds()) if since else 0.0
 
     def _experiment_anew(self) -> ABTestResult | None:
-        """The running experiment without what was seen of it; one that the rollout has passed stays as it ended."""
+        """The running experiment without what was seen of it; one that the rollout has passed stays as it ended. What
+        was looked at has spent some of the error, so that the rest is planned anew."""
         known = self.status.ab_test
         if known is None or self.stage is None or known.stage != self.stage.name or known.ended_at is not None:
             return known
-        kept = {"stage", "metric", "design", "ends_at", "required", "expected_days", "reachable", "detectable"}
-        kept |= {"baseline", "basis", "underpowered"}
-        verdict = "Worse" if known.verdict == "Worse" else "Running"
-        return ABTestResult(**{name: getattr(known, name) for name in kept}, verdict=verdict)
+        kept = {"stage", "metric", "design", "ends_at", "restarts"}
+        if not known.looked_at:
+            kept |= {"required", "expected_days", "reachable", "detectable", "baseline", "basis", "underpowered"}
+        fields = {name: getattr(known, name) for name in kept}
+        fields["restarts"] += known.looked_at
+        return ABTestResult(**fields, verdict="Worse" if known.verdict == "Worse" else "Running")
 
     def new_epoch(self) -> Turn:
         """Evidence restarts: the split changed, or somebody disturbed it. A breach is not forgotten with it: it is a
@@ -125,5 +133,5 @@ class Turn:
             return turn
         return turn.set_stage(
             epoch=turn.status.epoch, accrued_seconds=0, running_since=None, exposures=0, samples=0, expected_end=None,
-            route_generation=0, route_observed_at=None, reported_at=None,
+            route_generation=0, route_observed_at=None, reported_at=None, pairs=None,
         )  # fmt: skip

@@ -6,25 +6,32 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from slipway.api.v1alpha1.rollout_status import Target
+from slipway.core.definitions.told import CONDITION
+from slipway.core.named_contents import MISSING, named_by
 from slipway.core.plan import Unavailable
 from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.campaign import begin, end, restore, roll_back
 from slipway.core.rollout.presence import answers
 from slipway.core.rollout.proving import prove
 from slipway.core.rollout.queue import ignore, next_model, queue
+from slipway.core.rollout.redefined import redefined, why_held
 from slipway.core.rollout.revision import intent_hash, revision_of
 from slipway.core.rollout.sameness import same_model, same_version
 from slipway.core.rollout.snapshot import Resolved
-from slipway.core.rollout.turn import ROLLBACK, Turn
+from slipway.core.rollout.turn import BUILD, PROVE, ROLLBACK, Turn
 
 _ABSENT = ("ModelVersionNotFound", "RunNotFound")
 ALIAS_SECONDS = 15.0
 """How often a moving alias is looked at; a pinned version moves by a change of the spec."""
 
+CONTENTS_SECONDS = 30.0
+"""How often what the predictor names is looked at: Secrets are not watched."""
+
 
 def consider(turn: Turn) -> Turn:
     """Notes what the registry says, queues or supersedes during a campaign, begins one otherwise."""
-    turn = forget_rejected(turn)
+    turn = turn.at_latest(CONTENTS_SECONDS) if named_by(turn.spec.predictor) else turn
+    turn = turn if isinstance(turn.snapshot.contents, Unavailable) else forget_rejected(turn)
     model = turn.snapshot.model
     if not isinstance(model, Resolved):
         return _unresolved(turn, model)
@@ -32,7 +39,9 @@ def consider(turn: Turn) -> Turn:
     turn = turn if _pinned(turn) else turn.at_latest(ALIAS_SECONDS)
     turn = turn.say("ModelResolved", "True", "Resolved", f"{label(model)} is asked for")
     if turn.status.target is not None:
-        return _during(turn, model, turn.status.target)
+        return _during(_with_contents(turn), model, turn.status.target)
+    if isinstance(turn.snapshot.contents, Unavailable):
+        return _unreferenced(turn, turn.snapshot.contents)
     turn, model = next_model(turn, model, pinned=_pinned(turn))
     for check in _CHECKS:
         decided = check(turn, model)
@@ -50,9 +59,25 @@ def _unresolved(turn: Turn, model: Unavailable | Resolved | None) -> Turn:
     return turn.say("Stalled", "True", reason, message) if status == "False" else turn
 
 
+def _unreferenced(turn: Turn, missing: Unavailable) -> Turn:
+    """What is not known makes no revision. What serves goes on serving."""
+    if missing.reason != MISSING:
+        return turn
+    turn = turn.say("Progressing", "False", MISSING, missing.message)
+    return turn.say("Stalled", "True", MISSING, missing.message)
+
+
+def _with_contents(turn: Turn) -> Turn:
+    """Until its pods are made, what is rolled out takes the contents that they will read."""
+    contents = turn.snapshot.contents
+    if turn.stage_type not in (BUILD, PROVE) or isinstance(contents, Unavailable) or contents == turn.target.contents:
+        return turn
+    return turn.set(target=turn.target.model_copy(update={"contents": contents}))
+
+
 def forget_rejected(turn: Turn) -> Turn:
     """A rejection holds for the spec under which it was made."""
-    intent = intent_hash(turn.spec, turn.snapshot.latency)
+    intent = intent_hash(turn.spec, turn.snapshot.latency, turn.contents)
     kept = tuple(r for r in turn.status.rejected if r.intent == intent)
     return turn if kept == turn.status.rejected else turn.set(rejected=kept)
 
@@ -82,7 +107,15 @@ def _during(turn: Turn, model: Resolved, target: Target) -> Turn:
     policy = turn.spec.model.on_new_version if turn.spec.model else "Queue"
     if not _pinned(turn) and running and policy == "Supersede" and _may_begin(turn, model):
         return _supersede(turn, f"version {model.version} has appeared (onNewVersion: Supersede)")
+    if not _pinned(turn) and running and policy == "Queue" and _relieves(turn, model, target):
+        message = f"version {model.version} was trained under the definitions of today: {why_held(turn, target)}"
+        return _supersede(turn, message)
     return ignore(turn, model) if policy == "Ignore" and not _pinned(turn) else queue(turn, model)
+
+
+def _relieves(turn: Turn, model: Resolved, target: Target) -> bool:
+    """Whether a version may advance where the running one, which its feature definitions hold, never will."""
+    return bool(redefined(turn, target)) and redefined(turn, model) == () and _may_begin(turn, model)
 
 
 def _may_begin(turn: Turn, model: Resolved) -> bool:
@@ -101,7 +134,7 @@ def _serves_already(turn: Turn, model: Resolved) -> Turn | None:
     stable = turn.variant("stable")
     if stable is None or not same_model(model, stable):
         return None
-    return turn if revision_of(stable.digest, stable.image, turn.spec) == stable.revision else None
+    return turn if revision_of(stable.digest, stable.image, turn.spec, turn.contents) == stable.revision else None
 
 
 def _refused(turn: Turn, model: Resolved) -> Turn | None:
@@ -143,12 +176,17 @@ def _barred(turn: Turn, model: Resolved) -> Turn | None:
     return turn.say("Progressing", "False", stop.reason, f"{stop.message}: version {model.version} waits")
 
 
+def _redefined(turn: Turn, model: Resolved) -> Turn | None:
+    why = why_held(turn, model)
+    return turn.say("Progressing", "False", CONDITION, why) if why else None
+
+
 def _kept(turn: Turn, model: Resolved) -> Turn | None:
     """The fast path back."""
     previous, stable = turn.variant("previous"), turn.variant("stable")
     if previous is None or stable is None or not same_model(model, previous):
         return None
-    if revision_of(previous.digest, previous.image, turn.spec) != previous.revision:
+    if revision_of(previous.digest, previous.image, turn.spec, turn.contents) != previous.revision:
         return None
     if previous.inference_service and not answers(turn, previous):
         message = f"version {previous.version} is asked for and kept, but has no ready replica yet"
@@ -168,5 +206,5 @@ def _known_image(turn: Turn, model: Resolved) -> str:
 
 # The way back to a kept version stands before what keeps others from beginning.
 _CHECKS: tuple[Callable[[Turn, Resolved], Turn | None], ...] = (
-    _serves_already, _ignored, _refused, _uncertified, _kept, _barred,
+    _serves_already, _ignored, _refused, _uncertified, _kept, _redefined, _barred,
 )  # fmt: skip

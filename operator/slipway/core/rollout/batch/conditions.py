@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from slipway.api.v1alpha1.rollout_status import BatchStatus, ModelRolloutStatus
 from slipway.core.kstatus import inactive
+from slipway.core.pod_trouble import trouble
+from slipway.core.rollout.announcing import told
 from slipway.core.rollout.barriers import advance_allowed, stopped
-from slipway.core.rollout.batch.jobs import Run, heard, runs, trouble
+from slipway.core.rollout.batch.jobs import Run, heard, runs
 from slipway.core.rollout.conditions import Statement, conditions_of, of_model
-from slipway.core.rollout.turn import BUILD, START, Turn
+from slipway.core.rollout.redefined import feature_definition_changed
+from slipway.core.rollout.referenced import references_resolved
+from slipway.core.rollout.turn import BUILD, PROVE, START, Turn
 
-_PHASES = {BUILD: "Building", START: "Trying"}
+_PHASES = {BUILD: "Building", PROVE: "Proving", START: "Trying"}
 
 
 def conclude_batch(turn: Turn) -> ModelRolloutStatus:
@@ -80,7 +84,8 @@ def _derived(turn: Turn) -> dict[str, Statement]:
     if not turn.snapshot.task:
         message = f"ModelTask {turn.spec.task_ref.name} does not exist: nothing is changed until it does"
         stated |= {"Accepted": ("False", "TaskNotFound", message), "Stalled": ("True", "TaskNotFound", message)}
-    stated |= of_model(turn) | advance_allowed(turn)
+    stated |= of_model(turn) | references_resolved(turn) | advance_allowed(turn)
+    stated |= feature_definition_changed(turn) | told(turn)
     return stated | {said.type: (said.status, said.reason, said.message) for said in inactive(turn.snapshot.inactive)}
 
 

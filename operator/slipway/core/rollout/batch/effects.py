@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from slipway.core.agreement import cron_job_agrees
 from slipway.core.desired.scoring_cronjob import SCORING_LABEL, TRIAL, scoring_cron_job, trial_job, trial_name
 from slipway.core.plan import Action, Apply, Create, Delete
+from slipway.core.rollout.announcing import deliveries
 from slipway.core.rollout.batch.jobs import read
 from slipway.core.rollout.batch.trial import scoring_of, spent
-from slipway.core.rollout.effects import build
+from slipway.core.rollout.effects import build, network, proof
 from slipway.core.rollout.recording import ledger_writes
 from slipway.core.rollout.snapshot import key_of, leaving
 from slipway.core.rollout.turn import START, Turn
@@ -17,7 +18,8 @@ from slipway.core.rollout.turn import START, Turn
 
 def effects(turn: Turn) -> tuple[Action, ...]:
     """No finalizer: nothing here must go in an order. `turn` is the decision before any transition."""
-    return (*_cron_job(turn), *build(turn), *_trials(turn), *ledger_writes(turn))
+    made = (*network(turn), *_cron_job(turn), *build(turn), *proof(turn), *_trials(turn))
+    return (*deliveries(turn), *made, *ledger_writes(turn))
 
 
 def _cron_job(turn: Turn) -> Iterator[Action]:

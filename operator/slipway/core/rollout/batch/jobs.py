@@ -1,29 +1,18 @@
-"""What the Jobs of a Batch rollout say: how they ended, in their pods' last words, or why a pod does not start."""
+"""What the Jobs of a Batch rollout say: how they ended, in their pods' last words."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from slipway.core.desired.names import REVISION_LABEL
 from slipway.core.desired.scoring_cronjob import RUN, SCORING_LABEL
-from slipway.core.rollout.job_words import MESSAGE_GRACE
+from slipway.core.job_words import MESSAGE_GRACE
 from slipway.core.rollout.snapshot import Object, Snapshot
 from slipway.core.rollout.turn import Turn
-
-_MISSING = (
-    (re.compile(r'secret "?([^" ]+)"? not found'), "SecretNotFound", "Secret {} does not exist: create it"),
-    (
-        re.compile(r'persistentvolumeclaim "?([^" ]+)"? not found'),
-        "ClaimNotFound",
-        "PersistentVolumeClaim {} does not exist: create it",
-    ),
-)
-_HARMLESS = ("ContainerCreating", "PodInitializing")
 
 
 @dataclass(frozen=True)
@@ -38,6 +27,8 @@ class Run:
     reason: str
     message: str
     words: Mapping[str, Any]
+    died: Mapping[str, Any] = field(default_factory=dict)
+    """How the container of its newest pod ended that could not say why: killed for want of memory, say."""
 
     @property
     def scored(self) -> Mapping[str, Any]:
@@ -46,17 +37,13 @@ class Run:
 
     @property
     def error(self) -> tuple[str, str]:
-        """Why it failed: in its pod's words, else in the Job's."""
-        said = self.words.get("error") or {}
-        return str(said.get("reason") or self.reason or "Failed"), str(said.get("message") or self.message)
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why a pod does not start."""
-
-    reason: str
-    message: str
+        """Why it failed: in its pod's words, else in the kubelet's and the Job's."""
+        said, killed = self.words.get("error") or {}, self.died.get("reason")
+        reason, message = self.reason, self.message
+        if killed:
+            reason = str(killed) if killed != "Error" else reason
+            message = f"{message}; its last pod ended with exit code {self.died.get('exitCode')} ({killed})"
+        return str(said.get("reason") or reason or "Failed"), str(said.get("message") or message)
 
 
 def runs(snapshot: Snapshot) -> list[Run]:
@@ -68,7 +55,7 @@ def runs(snapshot: Snapshot) -> list[Run]:
 
 def read(job: Object, pods: Iterable[Object]) -> Run:
     """One Job with the last words of its pods."""
-    metadata = job["metadata"]
+    metadata, newest = job["metadata"], _newest(pods)
     ended = {c["type"]: c for c in (job.get("status") or {}).get("conditions") or () if c.get("status") == "True"}
     end = ended.get("Complete") or ended.get("Failed")
     return Run(
@@ -79,7 +66,8 @@ def read(job: Object, pods: Iterable[Object]) -> Run:
         ended_at=_instant(end.get("lastTransitionTime")) if end else None,
         reason=str((end or {}).get("reason", "")),
         message=str((end or {}).get("message", "")),
-        words=_words(pods),
+        words=_words(newest),
+        died=next((one for pod in newest[:1] for one in _ends(pod) if one.get("exitCode")), {}),
     )
 
 
@@ -90,9 +78,13 @@ def heard(turn: Turn, run: Run) -> bool:
     return bool(run.scored or run.words.get("error")) or turn.age(run.ended_at) > MESSAGE_GRACE
 
 
-def _words(pods: Iterable[Object]) -> Mapping[str, Any]:
+def _newest(pods: Iterable[Object]) -> list[Object]:
+    """The newest first."""
+    return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
+
+
+def _words(newest: Iterable[Object]) -> Mapping[str, Any]:
     """Those of success before those of failure before those of progress; of the newest pod first."""
-    newest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True)
     said = [words for pod in newest for words in _messages(pod)]
     for kind in ("scored", "error", "scoring"):
         found = next((words for words in said if isinstance(words.get(kind), dict)), None)
@@ -102,39 +94,20 @@ def _words(pods: Iterable[Object]) -> Mapping[str, Any]:
 
 
 def _messages(pod: Object) -> Iterable[Mapping[str, Any]]:
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
-        text = ((container.get("state") or {}).get("terminated") or {}).get("message", "")
+    for ended in _ends(pod):
         try:
-            said = json.loads(text)
+            said = json.loads(ended.get("message", ""))
         except ValueError:
             continue
         if isinstance(said, dict):
             yield said
 
 
-def trouble(pods: Iterable[Object]) -> Trouble | None:
-    """Why the newest pod that should run does not: a Secret or claim that is missing is named."""
-    for pod in sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), reverse=True):
-        status = pod.get("status") or {}
-        if status.get("phase") != "Pending":
-            return None
-        for reason, message in _complaints(status):
-            for pattern, name, words in _MISSING:
-                match = pattern.search(message)
-                if match:
-                    return Trouble(name, words.format(match[1]))
-            return Trouble("PodNotStarted", f"{reason}: {message}"[:500])
-    return None
-
-
-def _complaints(status: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            yield str(condition.get("reason", "")), str(condition.get("message", ""))
-    for container in status.get("containerStatuses") or ():
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if waiting and waiting.get("reason") not in _HARMLESS:
-            yield str(waiting.get("reason", "")), str(waiting.get("message", ""))
+def _ends(pod: Object) -> list[Mapping[str, Any]]:
+    """How the containers of a pod ended that did."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    ends = [(container.get("state") or {}).get("terminated") for container in statuses]
+    return [end for end in ends if end]
 
 
 def _labels(obj: Object) -> Mapping[str, str]:

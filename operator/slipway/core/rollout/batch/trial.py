@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.desired.scoring_cronjob import Scoring, trial_name
+from slipway.core.pod_trouble import trouble
 from slipway.core.rollout.barriers import barrier
-from slipway.core.rollout.batch.jobs import Run, heard, read, trouble
+from slipway.core.rollout.batch.jobs import Run, heard, read
 from slipway.core.rollout.campaign import end, promoted, roll_back
 from slipway.core.rollout.revision import pull_secret
 from slipway.core.rollout.turn import Turn

@@ -1,0 +1,1 @@
+"""RetrainPolicy: when to train again."""
