@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.errors import ClusterError
-from tests.controlplane.charted import Release, eventually
+from tests.controlplane.charted import Release, eventually, rollout
 
 pytest_plugins = ("tests.controlplane.chart_fixtures",)
 pytestmark = pytest.mark.controlplane
@@ -68,3 +68,40 @@ def test_the_action_is_a_right(people: Release) -> None:
         ask(people, "ada", request_by("ada", "Approve", revision="7f3c"))
     with pytest.raises(ClusterError, match=r'"rita" may not promote modelrollouts'):
         ask(people, "rita", request_by("rita", "Promote", revision="7f3c"), ("risk",))
+
+
+def rollout_as(account: str) -> str:
+    """A ModelRollout whose pods run as this ServiceAccount, as JSON."""
+    made = rollout("default", "accounts")
+    return json.dumps(made | {"spec": made["spec"] | {"predictor": {"serviceAccountName": account}}})
+
+
+def test_nobody_gets_an_account_that_they_could_not_give_to_a_pod(people: Release) -> None:
+    """zoe writes rollouts and no pods; bea may create pods, max may use one account."""
+    for user in ("zoe", "bea", "max"):
+        people.kubectl(
+            "create", "rolebinding", "-n", "default", f"{user}-edits", "--clusterrole=slipway-edit", f"--user={user}"
+        )
+    for user, role, words in (
+        ("bea", "pods", ("--verb=create", "--resource=pods")),
+        ("max", "account", ("--verb=use", "--resource=serviceaccounts", "--resource-name=lake-reader")),
+    ):
+        people.kubectl("create", "role", "-n", "default", role, *words)
+        people.kubectl("create", "rolebinding", "-n", "default", role, f"--role={role}", f"--user={user}")
+
+    def refused(user: str, account: str) -> None:
+        with pytest.raises(
+            ClusterError, match=rf'"{user}" may neither create pods .* nor use serviceaccounts "{account}"'
+        ):
+            people.as_user(user, (), "create", "--dry-run=server", "-f", "-", stdin=rollout_as(account))
+
+    eventually(lambda: refused("zoe", "lake-reader"))
+    refused("max", "default")
+    for user in ("bea", "max"):
+        people.as_user(user, (), "create", "--dry-run=server", "-f", "-", stdin=rollout_as("lake-reader"))
+    people.kubectl("create", "-f", "-", stdin=rollout_as("lake-reader"))
+    taken = '{"spec": {"progressDeadline": "3h"}}'
+    people.as_user("zoe", (), "patch", "modelrollout", "accounts", "-n", "default", "--type=merge", "-p", taken)
+    other = '{"spec": {"predictor": {"serviceAccountName": "admin"}}}'
+    with pytest.raises(ClusterError, match="may neither create pods"):
+        people.as_user("zoe", (), "patch", "modelrollout", "accounts", "-n", "default", "--type=merge", "-p", other)

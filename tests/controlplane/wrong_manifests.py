@@ -297,6 +297,24 @@ ROLLOUTS = (
     Wrong(
         "replicas", _ROLLOUT, "spec/predictor/minReplicas", 0, ("predictor.minReplicas", "greater than or equal to 1")
     ),
+    Wrong(
+        "class of the cluster",
+        _ROLLOUT,
+        "spec/predictor/priorityClassName",
+        "system-node-critical",
+        ("begin with system-",),
+    ),
+    Wrong(
+        "every taint", _ROLLOUT, "spec/predictor/tolerations/0", {"effect": "NoSchedule"}, ("key is required unless",)
+    ),
+    Wrong(
+        "a time for NoSchedule",
+        _ROLLOUT,
+        "spec/predictor/tolerations/0/tolerationSeconds",
+        5,
+        ("tolerationSeconds goes with effect NoExecute",),
+    ),
+    Wrong("a value of Exists", _ROLLOUT, "spec/predictor/tolerations/0/value", "a100", ("value goes with operator",)),
     Wrong("hook event", _ROLLOUT, "spec/hooks/0/events", ["Lunch"], ("hooks[0].events[0]", '"StageStarted"')),
     Wrong("freeze", _ROLLOUT, "spec/freeze/0/cron", "friday", ("freeze[0].cron", "five cron fields")),
     Wrong("zone", _ROLLOUT, "spec/freeze/0/timeZone", "Rome!", ("freeze[0].timeZone", "Europe/Rome")),

@@ -8,9 +8,9 @@ import pytest
 
 from tests.demo import view
 from tests.demo.data import Row
-from tests.demo.kube import condition
+from tests.demo.kube import Object, condition
 from tests.demo.verify import weights
-from tests.rows.service import Service, canary
+from tests.rows.service import SERVED, Service, canary
 
 
 @pytest.fixture(scope="module")
@@ -62,5 +62,25 @@ def test_an_image_that_dies_at_start_is_caught_by_its_proof_and_never_gets_a_ser
     assert (entry["outcome"], entry["stage"], entry["reason"]) == ("Failed", "prove", "ProcessDied")
     assert "exit code 1" in entry["message"]
     assert "No module named 'encodings'" in entry["message"], "the last lines of the process"
+    assert set(client.read().answered) == {stable}
+    assert client.read().failed == 0, client.read().failures
+
+
+def test_pods_that_no_node_takes_are_told_and_disturb_nobody(
+    service: Service, models: dict[str, str], rows: tuple[Row, ...]
+) -> None:
+    stable = view.variant(service.read(), "stable")["revision"]
+
+    def told(found: Object) -> bool:
+        said = [each.get("message", "") for each in found["status"].get("conditions", ())]
+        return any("node affinity/selector" in each for each in said)
+
+    with service.client(rows, rate=10) as client:
+        nowhere = {"nodeSelector": {"pool": "nowhere"}}
+        service.patch({"spec": {"model": {"mlflow": {"version": models["better"]}}, "predictor": nowhere}})
+        service.wait(told, SERVED, "a condition says that no node takes the pod")
+        back = {"nodeSelector": None}
+        service.patch({"spec": {"model": {"mlflow": {"version": models["first"]}}, "predictor": back}})
+        service.wait(lambda found: service.serves(found, models["first"]), 60, "the first version is Ready")
     assert set(client.read().answered) == {stable}
     assert client.read().failed == 0, client.read().failures

@@ -1,4 +1,4 @@
-"""Why a pod of a Job does not start: a Secret or claim that is missing, an image, no node."""
+"""Why a pod does not start: a Secret or claim that is missing, an image, no node."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_every_field_of_every_kind_is_acted_on_or_says_that_it_is_not(reads: fro
     [
         "RetrainPolicy.triggers.drift.season",
         "ModelTask.value.unit",
-        "ModelRollout.predictor.tolerations.effect",
+        "ModelRollout.traffic.exploration.policy",
         "ModelRollout.promotion.probation.bound",
     ],
 )

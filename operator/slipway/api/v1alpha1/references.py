@@ -8,7 +8,7 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from slipway.api.v1alpha1.base import Spec, at_most_one, exactly_one
+from slipway.api.v1alpha1.base import Rule, Spec, at_most_one, exactly_one
 from slipway.api.v1alpha1.constraints import ListOf, MapBy, ObjectName, Text
 
 _QUANTITY = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|([eE][+-]?[0-9]+))?$"
@@ -125,6 +125,24 @@ class ResourceRequirements(Spec):
 
 class Toleration(Spec):
     """Lets the pods onto nodes that carry a matching taint, as in a Pod."""
+
+    laws = (
+        Rule(
+            "has(self.key) || (has(self.operator) && self.operator == 'Exists')",
+            "key is required unless operator is Exists, which then tolerates every taint",
+            lambda toleration: toleration.key is not None or toleration.operator == "Exists",
+        ),
+        Rule(
+            "!has(self.value) || self.value == '' || !has(self.operator) || self.operator == 'Equal'",
+            "value goes with operator Equal: Exists tolerates every value",
+            lambda toleration: not toleration.value or toleration.operator == "Equal",
+        ),
+        Rule(
+            "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+            "tolerationSeconds goes with effect NoExecute",
+            lambda toleration: toleration.toleration_seconds is None or toleration.effect == "NoExecute",
+        ),
+    )
 
     key: Annotated[str, Text(316)] | None = Field(None, description="Key of the taint; absent matches every key.")
     operator: Literal["Exists", "Equal"] = Field("Equal", description="How the key relates to the value.")

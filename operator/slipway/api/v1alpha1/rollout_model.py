@@ -213,6 +213,15 @@ class BuildImage(Spec):
 class Predictor(Spec):
     """How the model server runs: the fields of KServe's predictor that a tenant may set."""
 
+    laws = (
+        Rule(
+            "!has(self.priorityClassName) || !self.priorityClassName.startsWith('system-')",
+            "priorityClassName must not be one of the cluster's own, which begin with system-",
+            lambda predictor: not (predictor.priority_class_name or "").startswith("system-"),
+            field=".priorityClassName",
+        ),
+    )
+
     min_replicas: int = Field(1, ge=1, le=1000, description="Replicas of each variant, kept through the whole rollout.")
     max_replicas: Annotated[int | None, Later("replicas are fixed at minReplicas")] = Field(
         None, ge=1, le=1000, description="Upper end of autoscaling. Absent: no autoscaling."
@@ -235,15 +244,17 @@ class Predictor(Spec):
         description="Where the model's pods may connect to, beside DNS and the prediction log's store, as rules of a "
         "NetworkPolicy. A change restarts no pod.",
     )
-    node_selector: Annotated[StringMap, Later("pods run on any node")] = Field(
-        {}, max_length=20, description="Labels that a node must carry."
+    node_selector: Annotated[StringMap, Field(max_length=20)] = Field(
+        {},
+        description="Labels that a node must carry. Like all of where pods run, it holds for the pods that prove the "
+        "image and score batches as well.",
     )
-    tolerations: Annotated[tuple[Toleration, ...], ListOf(20), Later("taints are not tolerated")] = Field(
-        (), description="Taints that the pods tolerate."
+    tolerations: Annotated[tuple[Toleration, ...], ListOf(20)] = Field((), description="Taints that the pods tolerate.")
+    priority_class_name: ObjectName | None = Field(
+        None, description="PriorityClass of the pods; none of those that are the cluster's own (system-...)."
     )
-    priority_class_name: Annotated[ObjectName | None, Later("pods have the default priority")] = Field(
-        None, description="PriorityClass of the pods."
-    )
-    service_account_name: Annotated[ObjectName | None, Later("pods run without a service account token")] = Field(
-        None, description="ServiceAccount of the pods; the requester must be allowed to use it."
+    service_account_name: ObjectName | None = Field(
+        None,
+        description="ServiceAccount of the pods that serve, for a cloud's identities; they get no token of it. Who "
+        "sets it must be allowed to create pods in the namespace, or have the verb use on that ServiceAccount.",
     )

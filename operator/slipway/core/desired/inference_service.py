@@ -11,6 +11,7 @@ from slipway.api.v1alpha1.rollout_model import Predictor
 from slipway.api.v1alpha1.rollout_traffic import PredictionLog
 from slipway.core.desired.confinement import confined_container, confined_pod
 from slipway.core.desired.names import FINALIZER, REVISION_LABEL, Identity, canonical
+from slipway.core.desired.placement import placement
 from slipway.core.desired.prediction_log import VARIABLE, log_description, log_mounts, log_volumes
 
 PORT = 8080
@@ -45,6 +46,7 @@ def predictor_template(identity: Identity, served: Served, predictor: Predictor)
         "securityContext": confined_pod(),
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "volumes": [{"name": "tmp", "emptyDir": {}}, *(log_volumes(served.log) if served.log else ())],
+        **placement(predictor),
     }
     return pulled_with(canonical(pod), served.pull_secret)
 

@@ -12,6 +12,7 @@ from slipway.core.desired.confinement import confined_container, confined_job_po
 from slipway.core.desired.inference_service import variables_from
 from slipway.core.desired.job import Bounds, job, job_spec
 from slipway.core.desired.names import GROUP, REVISION_LABEL, Identity, short_hash
+from slipway.core.desired.placement import placement
 
 SCORING_LABEL = f"{GROUP}/scoring"
 RUN, TRIAL = "run", "trial"
@@ -94,6 +95,7 @@ def _pod(identity: Identity, scoring: Scoring, predictor: Predictor, trial: bool
     pull = {"imagePullSecrets": [{"name": scoring.pull_secret}]} if scoring.pull_secret else {}
     return {
         **pull,
+        **placement(predictor),
         **confined_job_pod(),
         # Else every file of a large volume is touched at each run.
         "securityContext": {**confined_pod(), "fsGroupChangePolicy": "OnRootMismatch"},

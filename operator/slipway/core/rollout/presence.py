@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from slipway.api.v1alpha1.rollout_status import Variant
 from slipway.core.kstatus import is_true
+from slipway.core.pod_trouble import trouble
 from slipway.core.rollout.snapshot import Object, Resolved, leaving
 from slipway.core.rollout.turn import Turn
 
@@ -102,6 +103,8 @@ def complaint(turn: Turn, variant: Variant | None) -> str:
     if failed is not None:
         words = [failed.reason, failed.message, f"(exit code {failed.code})" if failed.code else ""]
         return " ".join(word for word in words if word)[:500]
+    if waits := trouble(turn.snapshot.served_pods.get(variant.inference_service, ())):
+        return f"{waits.reason}: {waits.message}"
     for condition in (live.get("status") or {}).get("conditions") or ():
         if condition.get("status") == "False" and condition.get("message"):
             return f"{condition['type']}: {condition['message']}"[:500]
