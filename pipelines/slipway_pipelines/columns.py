@@ -7,6 +7,14 @@ from dataclasses import dataclass, field
 
 from slipway.features.windows import Window
 
+Worth = tuple[str | float, str | float, str | float, str | float]
+"""Of a hit, a false alarm, a row rightly left alone and a miss: the name of a column, or a number."""
+
+
+def carried(column: str) -> str:
+    """The name of a column that is read and is no input: no feature can have it."""
+    return f"slipway:{column}"
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -15,7 +23,7 @@ class Columns:
     `numeric`, `categorical` and `text` are names of features; `sources` names the data's column where it differs from
     the feature. `windows` are those of `numeric` that are computed from earlier rows; `expressions` are computed from
     other features within the model, so that no request carries them. `split` is the column of an explicit split.
-    `slices` and `annotators` are read, and are no inputs of a model.
+    `slices`, `annotators` and the columns of `worth` are read, and are no inputs of a model.
     """
 
     numeric: tuple[str, ...]
@@ -31,6 +39,7 @@ class Columns:
     expressions: Mapping[str, str] = field(default_factory=dict)
     slices: tuple[str, ...] = ()
     annotators: tuple[str, ...] = ()
+    worth: Worth | None = None
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -55,17 +64,24 @@ class Columns:
         return tuple(name for name in self.features if name not in self.windows)
 
     @property
+    def worth_columns(self) -> tuple[str, ...]:
+        """Columns of the data that say what an answer is worth, each once."""
+        return tuple(dict.fromkeys(one for one in self.worth or () if isinstance(one, str)))
+
+    @property
     def numbers(self) -> tuple[str, ...]:
         """Columns of the data that are numbers."""
         summed = (window.column for window in self.windows.values() if window.needs_numbers)
-        named = (*(self.source(name) for name in self.numeric if name not in self.windows), *summed)
+        own = (self.source(name) for name in self.numeric if name not in self.windows)
+        named = (*own, *summed, *self.worth_columns)
         return tuple(dict.fromkeys(name for name in named if name and name not in self.texts))
 
     @property
     def required(self) -> tuple[str, ...]:
         """Every column that the data must have, each once."""
         windowed = (window.column for window in self.windows.values())
-        named = (*(self.source(name) for name in self.read), *self.roles, *windowed, *self.annotators)
+        beside = (*windowed, *self.annotators, *self.worth_columns)
+        named = (*(self.source(name) for name in self.read), *self.roles, *beside)
         return tuple(dict.fromkeys(name for name in named if name))
 
     @property

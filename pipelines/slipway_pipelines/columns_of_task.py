@@ -9,6 +9,7 @@ from slipway.features.windows import Window
 
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.faults import DataFault
+from slipway_pipelines.worth import worth_of
 
 MADE_FROM_TIME = ("weekday", "weekend")
 """Slices that need no column of their own."""
@@ -26,6 +27,7 @@ def columns_of(task: ModelTaskSpec, spec: TrainingRunSpec) -> Columns:
     categorical = tuple(f.name for f in read if f.type == "Categorical")
     text = tuple(f.name for f in read if f.type == "Text")
     slices = task.slices.columns if task.slices is not None else ()
+    sources = {f.name: f.column for f in read if f.column is not None}
     return Columns(
         numeric=tuple(f.name for f in read if f.name not in (*categorical, *text)),
         categorical=categorical,
@@ -34,7 +36,7 @@ def columns_of(task: ModelTaskSpec, spec: TrainingRunSpec) -> Columns:
         entity=task.entity,
         timestamp=task.timestamp,
         split=spec.data.split.column if spec.data.split.by == "Column" else None,
-        sources={f.name: f.column for f in read if f.column is not None},
+        sources=sources,
         text=text,
         windows={
             f.name: Window(f.window.aggregate, f.window.column, f.window.over.seconds)
@@ -44,6 +46,7 @@ def columns_of(task: ModelTaskSpec, spec: TrainingRunSpec) -> Columns:
         expressions=_expressions(task),
         slices=slices,
         annotators=task.label.annotators,
+        worth=worth_of(task, sources),
     )
 
 

@@ -14,13 +14,14 @@ from slipway.features.rules import NO_RULE, Rule
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.criteria import Criterion, PartResult, Verdict, judge
 from slipway_pipelines.estimate import Estimate, Judged, differences, estimate, points
-from slipway_pipelines.metrics import METRICS, Metric, Rows
+from slipway_pipelines.metrics import METRICS, Rows, measured
 from slipway_pipelines.metrics.base import Floats
 from slipway_pipelines.metrics.binary import sorted_by_score
 from slipway_pipelines.rules import deciding_rules, rule_codes
 from slipway_pipelines.slices import Slice, SlicePlan, measure, worst
 from slipway_pipelines.split import Splits
 from slipway_pipelines.threshold import choose_threshold
+from slipway_pipelines.worth import worths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ class Frozen:
 
     def rows(self, table: pd.DataFrame) -> Rows:
         """The answers to a table, beside the truth. Labels that training never saw count as wrong."""
-        rows = self._modelled(table)
+        rows = replace(self._modelled(table), worth=worths(table, self.columns))
         if not self.rules:
             return rows
         deciding = deciding_rules(self.rules, table, self.columns)
@@ -131,7 +132,7 @@ class EvaluationPlan:
 
 
 def freeze(model: Frozen, validation: pd.DataFrame, criteria: tuple[Criterion, ...]) -> Frozen:
-    """Fixes the decision threshold of a binary model on validation rows, for the criteria that need one.
+    """Fixes the decision threshold of a binary model on validation rows, for the criteria that need one and for value.
 
     A row that a rule answers has its answer at every threshold: it counts as the surest positive or negative.
     """
@@ -140,7 +141,7 @@ def freeze(model: Frozen, validation: pd.DataFrame, criteria: tuple[Criterion, .
     rows = model.rows(validation)
     surest = np.where(rows.called_positive, 1.0, 0.0)
     score = rows.score if rows.by_rule is None else np.where(rows.by_rule, surest, rows.score)
-    return replace(model, threshold=choose_threshold(score, rows.is_positive, criteria))
+    return replace(model, threshold=choose_threshold(score, rows.is_positive, criteria, rows.worth))
 
 
 def judged(answers: Answers, table: pd.DataFrame, columns: Columns) -> Judged:
@@ -159,7 +160,7 @@ def _in_order(answers: Answers, table: pd.DataFrame, columns: Columns) -> tuple[
 
 def evaluate(model: Frozen, parts: Splits, plan: EvaluationPlan) -> Evaluation:
     """Every metric of the task's type on the test rows with bootstrap intervals, then the criteria."""
-    metrics: Mapping[str, Metric] = METRICS[model.task_type]
+    metrics = measured(model.task_type, model.columns.worth is not None)
     part, order = _in_order(model, parts.test, model.columns)
     estimates = estimate(part.rows, metrics, part.clusters, plan.seed)
     compared = _compared(model, part, parts.test, plan)
@@ -195,7 +196,8 @@ def unopened(model: Frozen, parts: Splits, plan: EvaluationPlan, notes: Mapping[
 
 def validation_points(model: Answers, table: pd.DataFrame) -> dict[str, float]:
     """Every metric on the validation rows; empty where there are none."""
-    return points(judged(model, table, model.columns).rows, METRICS[model.task_type]) if len(table) else {}
+    metrics = measured(model.task_type, model.columns.worth is not None)
+    return points(judged(model, table, model.columns).rows, metrics) if len(table) else {}
 
 
 def _asked(plan: EvaluationPlan) -> tuple[str, ...]:

@@ -93,6 +93,7 @@ def params(context: Context, prepared: Prepared, model: Frozen, fitted: Fitted) 
         "threshold": model.threshold,
         "calibration": model.calibration.method if model.calibration is not None else None,
         "code.image": request.image,
+        "net_value.unit": request.task.value.unit if request.task.value is not None else None,
         **environment(),
     }
     if "labels.digest" in prepared.record.facts:

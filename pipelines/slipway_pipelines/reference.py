@@ -18,6 +18,7 @@ from slipway_pipelines.fit import fit
 from slipway_pipelines.metrics import METRICS, Rows
 from slipway_pipelines.rules import deciding_rules, rule_codes
 from slipway_pipelines.threshold import DEFAULT
+from slipway_pipelines.worth import worths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +49,7 @@ class RuleAnswers:
         truth = table[self.columns.label].map(known).fillna(-1).to_numpy(dtype=np.int64)
         scores = np.eye(len(self.classes))[predicted.astype(int)]
         positive = None if self.positive is None else known[self.positive]
-        return Rows(truth, predicted.astype(np.int64), scores, positive)
+        return Rows(truth, predicted.astype(np.int64), scores, positive, worth=worths(table, self.columns))
 
 
 def rule_answers(

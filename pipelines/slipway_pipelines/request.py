@@ -20,7 +20,7 @@ from slipway_pipelines.criteria import Criterion, parse
 from slipway_pipelines.data.contract import VARIABLE as CONTRACT
 from slipway_pipelines.data.source import LABELS, Source, read_source
 from slipway_pipelines.faults import DataFault
-from slipway_pipelines.metrics import METRICS
+from slipway_pipelines.metrics import METRICS, measured
 from slipway_pipelines.rules import read_rules, serving_rules
 from slipway_pipelines.slices import WORST, SlicePlan
 from slipway_pipelines.split import SplitPlan
@@ -134,8 +134,8 @@ def read_request(environment: Mapping[str, str]) -> TrainingRequest:
     if task.type not in METRICS:
         message = f"this version trains {', '.join(METRICS)}; the task's type is {task.type}"
         raise DataFault("TaskTypeUnsupported", message)
-    if task.metrics.primary not in METRICS[task.type]:
-        message = f"metrics.primary is {task.metrics.primary!r}; this version measures {', '.join(METRICS[task.type])}"
+    if task.metrics.primary not in _names(task):
+        message = f"metrics.primary is {task.metrics.primary!r}; this version measures {', '.join(_names(task))}"
         raise DataFault("MetricUnsupported", message)
     columns, seeds = columns_of(task, spec), Seeds.derived(spec.seed)
     return TrainingRequest(
@@ -146,11 +146,15 @@ def read_request(environment: Mapping[str, str]) -> TrainingRequest:
     )  # fmt: skip
 
 
+def _names(task: ModelTaskSpec) -> tuple[str, ...]:
+    return tuple(measured(task.type, task.value is not None))
+
+
 def _slices(task: ModelTaskSpec) -> SlicePlan | None:
     asked = task.slices
     if asked is None:
         return None
-    floor = parse(WORST, asked.worst, tuple(METRICS[task.type])) if asked.worst is not None else None
+    floor = parse(WORST, asked.worst, _names(task)) if asked.worst is not None else None
     if floor is not None and floor.lead.against:
         message = (
             f"spec.slices.worst of the task is {asked.worst!r}: slices are compared with a number, not a reference"
@@ -163,7 +167,7 @@ def _criteria(task: ModelTaskSpec) -> tuple[Criterion, ...]:
     wanted = [(one.name, one.expression) for one in task.criteria]
     asked = task.calibration.criteria if task.calibration is not None else ()
     wanted += [(f"calibration-{number}", expression) for number, expression in enumerate(asked, 1)]
-    return tuple(parse(name, expression, tuple(METRICS[task.type])) for name, expression in wanted)
+    return tuple(parse(name, expression, _names(task)) for name, expression in wanted)
 
 
 def _labels(task: ModelTaskSpec, environment: Mapping[str, str]) -> Source | None:

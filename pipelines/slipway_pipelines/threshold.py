@@ -14,19 +14,37 @@ DEFAULT = 0.5
 Floats = NDArray[np.float64]
 
 
-def choose_threshold(score: Floats, is_positive: NDArray[np.bool_], criteria: Sequence[Criterion]) -> float:
+def choose_threshold(
+    score: Floats, is_positive: NDArray[np.bool_], criteria: Sequence[Criterion], worth: Floats | None = None
+) -> float:
     """The threshold at and above which a row is called positive.
 
-    Only a criterion of the form "A at B", such as recall >= 0.95 at precision >= 0.80, asks for another one than 0.5:
-    the one at which the worse of the two Wilson lower bounds is furthest above its limit, hence likeliest to hold on
-    new rows.
+    A criterion of the form "A at B", such as recall >= 0.95 at precision >= 0.80, asks for the one at which the worse
+    of the two Wilson lower bounds is furthest above its limit, hence likeliest to hold on new rows. Where the task says
+    what an answer is worth, it is the one that is worth most, of those at which both bounds hold if any does. Else 0.5.
+
+    Args:
+        worth: of a hit, a false alarm, a row rightly left alone and a miss, shape (rows, 4).
     """
     wanted = next((one for one in criteria if one.at is not None and _possible(one)), None)
-    if wanted is None or not is_positive.any() or is_positive.all():
+    if (wanted is None and worth is None) or not is_positive.any() or is_positive.all():
         return DEFAULT
     cuts = np.unique(score)
-    margins = [_lower(part.metric, score, is_positive, cuts) - part.bound for part in wanted.parts]
-    return _between(cuts, int(np.argmax(np.min(margins, axis=0))))
+    parts = wanted.parts if wanted is not None else ()
+    margins = [_lower(part.metric, score, is_positive, cuts) - part.bound for part in parts]
+    least = np.min(margins, axis=0) if margins else np.zeros(len(cuts))
+    if worth is None or not (least >= 0).any():
+        return _between(cuts, int(np.argmax(least)))
+    return _between(cuts, int(np.argmax(np.where(least >= 0, _gain(score, is_positive, worth, cuts), -np.inf))))
+
+
+def _gain(score: Floats, is_positive: NDArray[np.bool_], worth: Floats, cuts: Floats) -> Floats:
+    """At every cut, what calling the rows at and above it is worth more than calling none."""
+    hit, alarm, left, miss = worth.T
+    order = np.argsort(score, kind="stable")
+    gained = np.where(is_positive, hit - miss, alarm - left)[order]
+    above: Floats = np.cumsum(gained[::-1])[::-1]
+    return above[np.searchsorted(score[order], cuts, side="left")]
 
 
 def _possible(criterion: Criterion) -> bool:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from slipway.features.spelling import as_category
 
-from slipway_pipelines.columns import Columns
+from slipway_pipelines.columns import Columns, carried
 from slipway_pipelines.data.source import ORIGIN
 from slipway_pipelines.faults import DataFault
+from slipway_pipelines.worth import check_worth
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,20 +46,17 @@ def validate(
     features = {name: _numeric(table[columns.source(name)], name) for name in columns.numeric if name in columns.read}
     features |= {name: _text(table[columns.source(name)]) for name in columns.categorical + columns.text}
     beside = {carried(name): _carried(table[name], name, columns) for name in _read_beside(table, columns)}
+    for name in columns.worth_columns:
+        check_worth(beside[carried(name)], name)
     kept = {ORIGIN: table[ORIGIN]} if ORIGIN in table else {}
     labels = _label(table[columns.label], columns.label, task_type, positive, silence)
     return pd.DataFrame(_roles(table, columns, labels) | features | beside | kept)
 
 
-def carried(column: str) -> str:
-    """The name of a column that is read and is no input: no feature can have it."""
-    return f"slipway:{column}"
-
-
 def _read_beside(table: pd.DataFrame, columns: Columns) -> list[str]:
-    """Columns that windows sum up, annotators, and slices that the data holds."""
+    """Columns that windows sum up, annotators, what answers are worth, and slices that the data holds."""
     windowed = [window.column for window in columns.windows.values() if window.column is not None]
-    named = dict.fromkeys([*windowed, *columns.annotators, *columns.slices])
+    named = dict.fromkeys([*windowed, *columns.annotators, *columns.worth_columns, *columns.slices])
     return [name for name in named if name in table.columns]
 
 

@@ -98,6 +98,9 @@ TASKS = (
         "good enough",
         ("criteria[0].expression", "metric op bound"),
     ),
+    Wrong(
+        "money unsaid", "modeltask-card-fraud", "spec/value", ABSENT, ("value is required with the metric net_value",)
+    ),
     Wrong("no positive", _TASK, "spec/label/positive", ABSENT, ("label.positive is required",)),
     Wrong("leak", _TASK, "spec/features/0/availableAfter", "30d", ("spec.features[0]", "LeakageDetected", "amount")),
     Wrong("feature without type", _TASK, "spec/features/0/type", ABSENT, ("spec.features[0]", "Numeric, Categorical")),

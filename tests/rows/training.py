@@ -24,9 +24,11 @@ GRID = {
 CATCH_ALL = [{"name": "all", "if": "ip_in_url >= 0", "predict": "1"}]
 BARE = [{"name": "bare", "if": "https == 0", "predict": "1"}]
 JUDGED: Mapping[str, Any] = {
+    "value": {"truePositive": "5", "falsePositive": "-5", "unit": "EUR"},
     "criteria": [
         {"name": "catch", "expression": "recall >= 0.7"},
         {"name": "beats-rules", "expression": "recall >= rules.recall"},
+        {"name": "pays", "expression": "net_value >= rules.net_value"},
     ],
     "rules": {"when": BARE, "serve": "ModelOnly"},
     "slices": {"columns": ["https"], "minimumRows": 30, "worst": "accuracy >= 0.5"},

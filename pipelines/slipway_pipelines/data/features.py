@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from slipway.features.windows import aggregates
 
-from slipway_pipelines.columns import Columns
+from slipway_pipelines.columns import Columns, carried
 from slipway_pipelines.data.record import Record
 from slipway_pipelines.data.source import ORIGIN, SYNTHETIC
-from slipway_pipelines.validate import carried
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from slipway.statistics.annotators import UNKNOWN, cohen_kappa, dawid_skene, noise_of_two, symmetric_truth
 
-from slipway_pipelines.columns import Columns
+from slipway_pipelines.columns import Columns, carried
 from slipway_pipelines.criteria import Criterion
 from slipway_pipelines.data.record import Record
 from slipway_pipelines.faults import DataFault
-from slipway_pipelines.validate import canonical, carried
+from slipway_pipelines.validate import canonical
 
 if TYPE_CHECKING:
     import pandas as pd

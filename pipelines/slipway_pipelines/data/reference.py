@@ -15,6 +15,7 @@ from slipway_pipelines.fit import build_pipeline
 from slipway_pipelines.metrics import METRICS, Rows
 from slipway_pipelines.metrics.binary import sorted_by_score
 from slipway_pipelines.preprocess import Preparation
+from slipway_pipelines.worth import worths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +103,7 @@ def _answers(model: Any, rows: pd.DataFrame, columns: Columns, asked: Asked) -> 
     scores = model.predict_proba(inputs)
     positive = codes[asked.positive] if asked.positive is not None else None
     predicted = scores.argmax(axis=1)
-    return Rows(truth, predicted, scores, positive)
+    return Rows(truth, predicted, scores, positive, worth=worths(rows, columns))
 
 
 def confident_noise(train: pd.DataFrame, columns: Columns, chosen: Preparation, asked: Asked, record: Record) -> None:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from slipway.features.slices import spelled
 
-from slipway_pipelines.columns import Columns
-from slipway_pipelines.validate import carried
+from slipway_pipelines.columns import Columns, carried
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,6 +23,7 @@ class Rows:
         scores: probability of each class, shape (n, classes); shape (n, 0) for Regression.
         positive: code of the positive class; None outside binary tasks.
         by_rule: which rows a rule answered before the model, shape (n,); their scores are the model's all the same.
+        worth: of a hit, a false alarm, a row rightly left alone and a miss, shape (n, 4); None where nobody said.
 
     Binary rows are sorted by falling score of the positive class (see `sorted_by_score`), and `ends` are the last
     positions of runs of equal scores: ties must count as one step of a curve.
@@ -34,6 +35,7 @@ class Rows:
     positive: int | None = None
     ends: Ints | None = None
     by_rule: Bools | None = None
+    worth: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -42,7 +44,8 @@ class Rows:
         """These rows alone, in their order."""
         kept = replace(self, truth=self.truth[mask], predicted=self.predicted[mask], scores=self.scores[mask])
         by_rule = None if self.by_rule is None else self.by_rule[mask]
-        return replace(kept, by_rule=by_rule, ends=None if self.ends is None else run_ends(kept.score))
+        worth = None if self.worth is None else self.worth[mask]
+        return replace(kept, by_rule=by_rule, worth=worth, ends=None if self.ends is None else run_ends(kept.score))
 
     @property
     def score(self) -> Floats:

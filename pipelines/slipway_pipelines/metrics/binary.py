@@ -8,6 +8,7 @@ import numpy as np
 
 from slipway_pipelines.metrics.base import Bools, Floats, Metric, Rows, calibration_error, every_row, ratio, run_ends
 
+NET_VALUE = "net_value"
 _SMALLEST = np.finfo(np.float64).eps  # as scikit-learn's log_loss clips
 
 
@@ -17,7 +18,9 @@ def sorted_by_score(rows: Rows) -> tuple[Rows, np.ndarray]:
     ends = run_ends(rows.score[order])
     truth, predicted, scores = rows.truth[order], rows.predicted[order], rows.scores[order]
     by_rule = None if rows.by_rule is None else rows.by_rule[order]
-    return replace(rows, truth=truth, predicted=predicted, scores=scores, ends=ends, by_rule=by_rule), order
+    worth = None if rows.worth is None else rows.worth[order]
+    kept = replace(rows, truth=truth, predicted=predicted, scores=scores, by_rule=by_rule, worth=worth)
+    return replace(kept, ends=ends), order
 
 
 def _counts(rows: Rows, w: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -26,6 +29,14 @@ def _counts(rows: Rows, w: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     cells = (truth & called, ~truth & called, truth & ~called, ~truth & ~called)
     tp, fp, fn, tn = (w @ cell.astype(float) for cell in cells)
     return tp, fp, fn, tn
+
+
+def _net_value(rows: Rows, w: Floats) -> Floats:
+    """What the answers were worth, on average of a row (Elkan 2001: costs by example)."""
+    if rows.worth is None:
+        return np.full(len(w), np.nan)
+    outcome = np.where(rows.called_positive, np.where(rows.is_positive, 0, 1), np.where(rows.is_positive, 3, 2))
+    return ratio(w @ rows.worth[np.arange(len(rows)), outcome], w.sum(axis=1))
 
 
 def _curve(rows: Rows, w: Floats) -> tuple[Floats, Floats]:
@@ -125,5 +136,6 @@ _ALL = (
     Metric("log_loss", _log_loss, False, every_row),
     Metric("brier_score", _brier, False, every_row, 0.0),
     Metric("ece", _ece, False, every_row, 0.0),
+    Metric(NET_VALUE, _net_value, True, every_row),
 )
 BINARY = {metric.name: metric for metric in _ALL}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from tests.demo import data
 from tests.demo.kube import condition
 from tests.rows.training import Trained
@@ -25,6 +27,17 @@ def test_r11_all_metrics_of_the_type_are_logged_with_their_intervals_and_the_pri
     assert "test.ndcg" not in measured
     judged = {one["name"] for one in trained.ended("t-shared")["status"]["metrics"] if one["split"] == "test"}
     assert judged >= {"average_precision", "precision", "recall"}, "the primary one, and those named beside it"
+
+
+def test_r11_what_answers_are_worth_is_a_metric_and_may_be_a_criterion(trained: Trained) -> None:
+    measured = trained.tracked("t-searched").data.metrics
+    rows = [row for row in data.rows() if row.split == "test"]
+    hits = measured["test.recall"] * sum(row.label == "1" for row in rows)
+    alarms = hits / measured["test.precision"] - hits
+    assert measured["test.net_value"] == pytest.approx((5 * hits - 5 * alarms) / len(rows), abs=1e-6)
+    assert measured["test.net_value.low"] < measured["test.net_value"] < measured["test.net_value.high"]
+    assert "pays" in condition(trained.ended("t-searched"), "CriteriaMet")["message"]
+    assert "test.net_value" not in trained.tracked("t-shared").data.metrics, "nobody said what its answers are worth"
 
 
 def test_r14_a_linear_model_is_always_trained_beside_and_the_data_is_checked_before_any_fit(trained: Trained) -> None:

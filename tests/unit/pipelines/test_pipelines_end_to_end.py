@@ -224,8 +224,8 @@ def test_an_mlflow_that_is_away_ends_with_75(data: Path, tmp_path: Path, monkeyp
     [
         ({"spec": {"trainer": {"type": "Image", "image": {"image": "a"}}}}, "BuiltIn and Function only"),
         ({"spec": {"parameters": {"Q": "1"}}}, "no parameter 'Q'"),
-        ({"task": {"criteria": [{"name": "c", "expression": "net_value >= rules.net_value"}]}}, "criterion 'c'"),
-        ({"task": {"metrics": {"primary": "net_value"}}}, "metrics.primary"),
+        ({"task": {"criteria": [{"name": "c", "expression": "net_value >= rules.net_value"}]}}, "value is required"),
+        ({"task": {"metrics": {"primary": "net_value"}}}, "value is required"),
         ({"task": {"slices": {"columns": ["country"], "worst": "lift >= 2"}}}, "criterion 'worst-slice'"),
     ],
 )

@@ -88,11 +88,11 @@ def test_criteria_are_read(text: str, expected: Criterion) -> None:
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("net_value >= rules.net_value", "this version measures"),
+        ("lift >= rules.lift", "this version measures"),
         ("recall >= rules.precision", "the same metric"),
         ("recall >= champion.recall", "metric op bound"),
         ("recall/US >= 0.5", "metric op bound"),
-        ("net_value >= 5", "this version measures"),
+        ("lift >= 5", "this version measures"),
         ("recall >= 0.9 with confidence 0.2", "confidence"),
         ("recall", "metric op bound"),
     ],

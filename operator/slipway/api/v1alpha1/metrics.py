@@ -18,7 +18,8 @@ LATENCIES = ("latency_p50", "latency_p95", "latency_p99")
 #: Shares of something, so that a bound is a percentage or a number from 0 to 1.
 SHARES = ("error_rate", "positive_rate", "class_share", "missing_rate", "agreement", "flagged_overlap", "pair_coverage")
 
-#: Need labels. Names follow scikit-learn where it has one; `net_value` needs ModelTask.spec.value.
+#: Need labels. Names follow scikit-learn where it has one; `net_value` needs ModelTask.spec.value, whose outcomes are
+#: those of two classes.
 QUALITY: Mapping[str, tuple[str, ...]] = {
     "BinaryClassification": (
         "average_precision", "roc_auc", "precision", "recall", "specificity", "f1", "accuracy", "balanced_accuracy",
@@ -26,13 +27,13 @@ QUALITY: Mapping[str, tuple[str, ...]] = {
     ),
     "MulticlassClassification": (
         "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "matthews_corrcoef",
-        "top_k_accuracy", "ece", "net_value",
+        "top_k_accuracy", "ece",
     ),
     "Regression": (
-        "mae", "mse", "rmse", "mape", "median_absolute_error", "max_error", "r2", "explained_variance", "net_value",
+        "mae", "mse", "rmse", "mape", "median_absolute_error", "max_error", "r2", "explained_variance",
     ),
-    "Ranking": ("ndcg", "map", "mrr", "precision", "recall", "hit_rate", "net_value"),
-    "AnomalyDetection": ("average_precision", "roc_auc", "precision", "recall", "f1", "net_value"),
+    "Ranking": ("ndcg", "map", "mrr", "precision", "recall", "hit_rate"),
+    "AnomalyDetection": ("average_precision", "roc_auc", "precision", "recall", "f1"),
 }  # fmt: skip
 
 

@@ -78,6 +78,11 @@ def _windows(spec: Any) -> bool:
     return any(feature.window is not None for feature in spec.features)
 
 
+def _names_net_value(spec: Any) -> bool:
+    named = (spec.metrics.primary, *spec.metrics.also, *(metric_of(one.expression) for one in spec.criteria))
+    return "net_value" in named
+
+
 _LAWS = (
     *(rule for task_type in QUALITY for rule in _legal_metrics(task_type)),
     Rule(
@@ -94,6 +99,19 @@ _LAWS = (
         "self.serving.mode != 'Inline' || self.features.all(f, !has(f.window) || has(f.servedFrom))",
         "servedFrom (Request or Lookup) is required for a feature with a window in serving mode Inline",
         lambda spec: spec.serving.mode != "Inline" or all(f.window is None or f.served_from for f in spec.features),
+    ),
+    Rule(
+        "!has(self.value) || self.type == 'BinaryClassification'",
+        "value is only legal with type: BinaryClassification, whose answers are hits, misses and false alarms",
+        lambda spec: spec.value is None or spec.type == "BinaryClassification",
+        field=".value",
+    ),
+    Rule(
+        "has(self.value) || self.metrics.primary != 'net_value' && "
+        "(!has(self.metrics.also) || !('net_value' in self.metrics.also)) && "
+        "!self.criteria.exists(c, c.expression.startsWith('net_value'))",
+        "value is required with the metric net_value: it says what an answer is worth",
+        lambda spec: spec.value is not None or not _names_net_value(spec),
     ),
     Rule(
         "!has(self.calibration) || self.type == 'BinaryClassification'",
@@ -141,8 +159,10 @@ class ModelTaskSpec(Spec):
     serving: Serving = Field(description="How predictions are asked for.")
     features: Features = Field(description="The inputs of the model.")
     metrics: Metrics = Field(description="Metrics of the model.")
-    value: Annotated[Value | None, Later("net_value is not computed")] = Field(
-        None, description="What an answer is worth; makes net_value a metric."
+    value: Value | None = Field(
+        None,
+        description="What an answer is worth: makes net_value a metric, the mean of a row in value.unit, and the "
+        "threshold the one that is worth most where the criteria hold. Only with type BinaryClassification.",
     )
     criteria: Annotated[tuple[NamedCriterion, ...], MapBy(20, least=1)] = Field(
         description="What a model must prove on held-out rows before it may be served; all must hold."
