@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from slipway_pipelines import record
 from slipway_pipelines.calibrate import fit_calibration
+from slipway_pipelines.card import PATH as CARD
+from slipway_pipelines.card import card
 from slipway_pipelines.choosing import choose
 from slipway_pipelines.context import Context
 from slipway_pipelines.data.prepare import Prepared
@@ -157,6 +159,8 @@ def _kept(
         report["predictions"] = predictions.digest
         _logged(context, prepared, model, evaluation, references, told)
         context.tracking.log_text(context.run, PREDICTIONS, predictions.text())
+        written = card(request, prepared, model, evaluation, told.justified, told.openings)
+        context.tracking.log_text(context.run, CARD, written)
         context.tracking.upload(context.run, directory, report)
     with steps.step("register"):
         tags = record.version_tags(request, evaluation, digest, decision["digest"]) | definition_tags(request)
