@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.ledgers import decisions
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import FAILING, GOOD, NEVER_READY, in_stage, pin, serves, spec
@@ -21,6 +22,7 @@ def slow() -> list[dict[str, Any]]:
     return [{**each, "minDuration": "1h"} for each in spec()["stages"][1:]]
 
 
+@remembered
 def guarded(stage: str, **changes: Any) -> Simulation:
     """Version 2 was promoted, version 1 is kept, and version 3 is on its way."""
     sim = Simulation(spec(**changes), {"1": GOOD, "2": GOOD, "3": GOOD})

@@ -10,6 +10,7 @@ from slipway.api.v1alpha1.rollout_model import Predictor
 from slipway.core.named_contents import Found, contents_digest, named_by
 from slipway.core.plan import ObjectKey, Unavailable
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.simulation import Simulation
 from tests.unit.core.specs import DIES, FAILING, GOOD, pin, serves, serving, spec
 
@@ -52,6 +53,7 @@ def test_what_a_pod_would_wait_for_is_said_with_its_field(found: Any, reason: st
     assert re.search(words, digest.message), digest.message
 
 
+@remembered
 def with_secret(**versions: Any) -> Simulation:
     """Version 1 serves with a password, and nothing is under way."""
     sim = Simulation(spec(predictor=PREDICTOR), {"1": GOOD, "2": GOOD, **versions})

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import Commanded, commanded, last, patient
 from tests.unit.core.simulation import KEY
 from tests.unit.core.specs import FAILING, in_stage, serves
 
 
+@remembered
 def following(policy: str, **changes: Any) -> Commanded:
     """A rollout that follows an alias; version 2 is in shadow."""
     model = {"type": "MLflow", "mlflow": {"name": "fraud", "alias": "candidate"}, "onNewVersion": policy}

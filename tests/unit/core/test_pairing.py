@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.pair_words import Told
 from tests.unit.core.simulation import KEY, Simulation
 from tests.unit.core.specs import in_stage, pin, serves, serving, spec
@@ -24,6 +25,7 @@ def stages(*gates: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
     return [{**first, "gates": list(gates), **changes}, *rest]
 
 
+@remembered
 def mirrored(*gates: dict[str, Any], told: Any = None, **changes: Any) -> Simulation:
     """Version 2 is in the Shadow stage of a rollout with a log."""
     asked = {"predictionLog": LOG, "stages": stages(*gates), **changes}

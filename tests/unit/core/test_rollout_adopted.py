@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import Commanded, last
 from tests.unit.core.simulation import KEY, ROUTE, Object
 from tests.unit.core.specs import FAILING, GOOD, in_stage, serves, spec
@@ -73,6 +74,7 @@ def adopting_route(**changes: Any) -> dict[str, Any]:
     return wanted
 
 
+@remembered
 def adopted(wanted: dict[str, Any], second: Behaviour = GOOD, route: bool = False) -> Town:
     town = Town(wanted, second, route)
     town.run(30, lambda s: s.condition("Adopted")[0] == "True").run(5)

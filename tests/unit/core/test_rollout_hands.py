@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, replaced, serves, service, serving, spec
 from tests.unit.core.test_rollout_kills import always
@@ -18,6 +19,7 @@ def named(sim: Simulation) -> set[str]:
     return {name.removesuffix("-predictor") for name, *_ in arms(sim.objects[ROUTE]["spec"])}
 
 
+@remembered
 def rolling(stage: str, **changes: object) -> Simulation:
     """Version 2 in a stage; in the stage rollback it is one that fails."""
     return pin(serving(FAILING if stage == "rollback" else GOOD, **changes), "2").run(300, in_stage(stage))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import SIGN_OFF, Commanded, commanded, last, patient, rolling
 from tests.unit.core.experiments import BETTER, EQUAL, WORSE, result, stage
 from tests.unit.core.ledgers import chain, decisions
@@ -30,6 +31,7 @@ def answer(sim: Commanded, action: str, **more: Any) -> tuple[str, str]:
     return sim.answer(request)
 
 
+@remembered
 def promised(**changes: Any) -> Commanded:
     """A person has asked for promotion, another has signed off, and a freeze of five minutes delays it."""
     sim = rolling("canary-10", stages=[CANARY, SIGN_OFF], **changes)
@@ -144,6 +146,7 @@ def test_a_lost_experiment_outlives_its_evidence_and_begins_anew_only_as_another
     sim.run(60, serves("2"))
 
 
+@remembered
 def signing() -> Commanded:
     """Version 2 waits for a person behind a canary of 10% with a gate of its own."""
     sim = rolling("sign-off", stages=[CANARY, SIGN_OFF])
@@ -194,6 +197,7 @@ def test_what_is_signed_off_before_any_traffic_waits_for_its_replicas() -> None:
     sim.run(30, serves("2"))
 
 
+@remembered
 def lost(**changes: Any) -> Commanded:
     """Version 2 has lost its experiment, of which half an hour is left, and a person is to decide."""
     sim = commanded(WORSE, stages=[stage(20, atMost="30m", **changes)], onBreach="Hold")

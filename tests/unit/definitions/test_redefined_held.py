@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import Commanded, commanded
 from tests.unit.core.simulation import TASK
 from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, serves, spec
@@ -16,6 +17,7 @@ from tests.unit.definitions.trained import fingerprints, inputs, redefined, task
 CONDITION = "FeatureDefinitionChanged"
 
 
+@remembered
 def following(**changes: Any) -> Commanded:
     """Version 1 serves, whose model and task agree; the rollout follows an alias."""
     model = {"type": "MLflow", "mlflow": {"name": "fraud", "alias": "candidate"}, **changes}
@@ -26,6 +28,7 @@ def following(**changes: Any) -> Commanded:
     return sim.run(60, serves("1"))  # type: ignore[return-value]
 
 
+@remembered
 def trying(stage: str = "canary-10", **changes: Any) -> Commanded:
     """Version 2 is in a stage, of the definitions of today."""
     sim = following(**changes)
