@@ -100,7 +100,7 @@ bench-image: environments ## Measure images: their server beside MLServer, FastA
 	$(call step,bench of images,$(PYTEST) -s tests/bench_image)
 
 faults: environments ## Kill, delete and cut off things while models are served, on the cluster; every sweep whole; properties on new cases
-	$(call step,properties on new cases,SLIPWAY_EXPLORE=1 $(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m "not long" tests/unit)
+	$(call step,properties on new cases,SLIPWAY_EXPLORE=1 $(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m hypothesis tests/unit)
 	$(call step,sweeps,$(PYTEST) -n auto --maxprocesses 4 -m sweep tests/unit)
 	$(call step,faults,$(PYTEST) $(wildcard tests/e2e/test_faults_*.py) tests/e2e/test_flavours.py)
 

@@ -110,6 +110,7 @@ def test_a_way_back_that_a_person_asked_for_is_a_warning() -> None:
     assert [(each.content["event"], each.content["severity"]) for each in sim.sent][-1:] == [("RolledBack", "Warning")]
 
 
+@pytest.mark.long
 def test_what_is_older_than_an_hour_is_no_news_and_is_counted() -> None:
     sim = serving(hooks=HOOKS)
     sim.receivers_up = False
