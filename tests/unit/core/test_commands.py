@@ -245,6 +245,7 @@ def test_rollback_to_what_is_not_kept_names_what_is() -> None:
     assert sim.answer(ask_now(sim, "Rollback")) == ("Refused", "CandidateRunning")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["build", "start", "canary-10", "promote"])
 def test_a_rollback_to_a_kept_revision_aborts_what_is_being_rolled_out_in_the_same_act(stage: str) -> None:
     sim = pin(commanded(), "2").run(300, serves("2"))

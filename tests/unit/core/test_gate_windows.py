@@ -141,6 +141,7 @@ def one(sim: Simulation, name: str) -> dict[str, Any]:
     return next((each for each in sim.status.get("gates", ()) if each["name"] == name), {})
 
 
+@pytest.mark.long
 def test_a_candidate_that_is_slow_for_two_windows_only_is_promoted() -> None:
     sim = pin(windowed(P95), "2").run(300, in_stage("canary-10"))
     sim.versions["2"] = SLOW
