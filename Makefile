@@ -31,7 +31,7 @@ lint: environments
 	$(call step,ruff,$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .)
 
 types: environments
-	$(call step,mypy,$(PYTHON) -m mypy)
+	$(call step,mypy,requirements/types.sh)
 
 layers: environments
 	$(call step,import-linter,.venv/bin/lint-imports)
@@ -39,7 +39,8 @@ layers: environments
 unit: environments
 	$(call step,unit tests,$(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m "not long" tests/unit)
 
-# Servers, builders and Jobs as whole processes, and the kill at every write: minutes, of which `make check` has two.
+# Servers, builders and Jobs as whole processes, whole rollouts second by second, and the kill at every write: minutes, of
+# which `make check` has two. Of each kind of them it has an example.
 processes: environments
 	$(call step,unit tests of whole processes,$(sample) $(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m long tests/unit)
 
@@ -100,7 +101,7 @@ bench-image: environments ## Measure images: their server beside MLServer, FastA
 	$(call step,bench of images,$(PYTEST) -s tests/bench_image)
 
 faults: environments ## Kill, delete and cut off things while models are served, on the cluster; every sweep whole; properties on new cases
-	$(call step,properties on new cases,SLIPWAY_EXPLORE=1 $(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m "not long" tests/unit)
+	$(call step,properties on new cases,SLIPWAY_EXPLORE=1 $(PYTEST) -n auto --maxprocesses 4 --dist loadfile -m hypothesis tests/unit)
 	$(call step,sweeps,$(PYTEST) -n auto --maxprocesses 4 -m sweep tests/unit)
 	$(call step,faults,$(PYTEST) $(wildcard tests/e2e/test_faults_*.py) tests/e2e/test_flavours.py)
 

@@ -1,7 +1,8 @@
 """What holds for all tests: no property fails because the machine is busy (speed belongs into benchmarks).
 
-What a commit is refused for must be the commit's: properties are tried on the same cases each time. SLIPWAY_EXPLORE=1
-tries others (`make faults`); what it finds becomes an example of its own.
+What a commit is refused for must be the commit's: properties are tried on the same cases each time, on 30 where they
+name no number. SLIPWAY_EXPLORE=1 tries others, and 100 of them (`make faults`); what it finds becomes an example of its
+own.
 Nor does a test train with more threads than one, as in our Jobs: on two busy cores they wait for each other.
 Of tests that are marked `sweep`, `make test` runs a sample (SLIPWAY_SWEEP: one in how many), another with each commit
 (SLIPWAY_SEED); `make faults` runs them all.
@@ -21,11 +22,13 @@ from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when scikit-learn is first imported
+_EXPLORE = os.environ.get("SLIPWAY_EXPLORE") == "1"
 settings.register_profile(
     "slipway",
+    max_examples=100 if _EXPLORE else 30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    derandomize=os.environ.get("SLIPWAY_EXPLORE") != "1",
+    derandomize=not _EXPLORE,
 )
 settings.load_profile("slipway")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -44,26 +45,37 @@ def inactive_fields(kind: str, spec: Mapping[str, Any]) -> list[InactiveField]:
     return list(_walk(known.spec, spec, "spec"))
 
 
-def _walk(model: type[BaseModel], written: Mapping[str, Any], path: str) -> Iterator[InactiveField]:
+@cache
+def _marked(model: type[BaseModel]) -> tuple[tuple[str, FieldInfo, tuple[Later, ...], type[BaseModel] | None], ...]:
+    """The fields that have a mark, beside them or further within: few of all that each reconcile would walk through.
+
+    Each with its name in a manifest, its marks, and the model within, if any.
+    """
+    found: list[tuple[str, FieldInfo, tuple[Later, ...], type[BaseModel] | None]] = []
     for name, field in model.model_fields.items():
-        key = field.alias or name
+        marks = tuple(mark for mark in field.metadata if isinstance(mark, Later))
+        inner = model_in(field.annotation)
+        if marks or (inner is not None and _marked(inner)):
+            found.append((field.alias or name, field, marks, inner))
+    return tuple(found)
+
+
+def _walk(model: type[BaseModel], written: Mapping[str, Any], path: str) -> Iterator[InactiveField]:
+    for key, field, marks, inner in _marked(model):
         value = written.get(key)
         if value in (None, [], {}, ""):
             continue
         here = f"{path}.{key}"
-        found = [mark for mark in field.metadata if isinstance(mark, Later) and mark.when(value)]
+        found = [mark for mark in marks if mark.when(value)]
         if found and not _is_default(field, value):
             mark = found[0]
             yield InactiveField(here, mark.note_on(value), mark.partly, mark.compulsory)
-        elif not found:
-            yield from _inside(field, value, here)
+        elif not found and inner is not None:
+            yield from _inside(inner, field, value, here)
 
 
-def _inside(field: FieldInfo, value: Any, path: str) -> Iterator[InactiveField]:
+def _inside(inner: type[BaseModel], field: FieldInfo, value: Any, path: str) -> Iterator[InactiveField]:
     """Fields of the models that a value consists of: one, a list, or a map of them."""
-    inner = model_in(field.annotation)
-    if inner is None:
-        return
     if isinstance(value, Sequence) and not isinstance(value, str):
         for index, item in enumerate(value):
             label = item.get("name", index) if isinstance(item, Mapping) else index

@@ -11,42 +11,41 @@ from slipway.cli.explanation import explain
 from slipway.cli.moves import moves
 from slipway.cli.words import WIDTH, lasting
 
-from tests.unit.core.states import states
+from tests.unit.core.states import STORIES, states, states_of
 
 SCREEN = 40
-STATES = states()
 
 
 def text(name: str, **changes: Any) -> str:
-    obj, now = STATES[name]
+    obj, now = states()[name]
     return "\n".join(explain({**obj, "spec": {**obj["spec"], **changes}}, now).lines())
 
 
 def first(story: str, phase: str, stage: str = "") -> str:
-    return next(name for name in STATES if name.startswith(f"{story}: {phase} {stage}"))
+    return next(name for name in states() if name.startswith(f"{story}: {phase} {stage}"))
 
 
 def last(story: str, phase: str, stage: str = "") -> str:
-    return [name for name in STATES if name.startswith(f"{story}: {phase} {stage}")][-1]
+    return [name for name in states() if name.startswith(f"{story}: {phase} {stage}")][-1]
 
 
-@pytest.mark.parametrize("name", STATES)
-def test_every_state_is_explained_on_one_screen(name: str) -> None:
-    obj, now = STATES[name]
-    told = explain(obj, now)
-    lines = list(told.lines())
-    assert len(lines) <= SCREEN
-    commands = {f"    {command}" for _, command in told.actions}
-    assert [line for line in lines if len(line) > WIDTH + 20 and line not in commands] == []
-    assert told.why
-    assert told.moves
-    assert json.dumps(told.document())
-    for word in ("None", "  is in stage  ", "version ;", "version  "):
-        assert word not in "\n".join(lines)
+@pytest.mark.parametrize("story", STORIES)
+def test_every_state_is_explained_on_one_screen(story: str) -> None:
+    for name, (obj, now) in states_of(story).items():
+        told = explain(obj, now)
+        lines = list(told.lines())
+        assert len(lines) <= SCREEN, name
+        commands = {f"    {command}" for _, command in told.actions}
+        assert [line for line in lines if len(line) > WIDTH + 20 and line not in commands] == [], name
+        assert told.why, name
+        assert told.moves, name
+        assert json.dumps(told.document())
+        for word in ("None", "  is in stage  ", "version ;", "version  "):
+            assert word not in "\n".join(lines), name
 
 
 def test_a_running_stage_says_what_is_missing() -> None:
-    obj, now = STATES[first("good", "Canary", "canary-10")]
+    obj, now = states()[first("good", "Canary", "canary-10")]
     told = explain(obj, now)
     assert told.where == (
         "Version 2 is in stage canary-10 (2 of 3, Canary), and is asked to serve 10%; version 1 serves the rest."
@@ -63,8 +62,8 @@ def test_a_shadow_says_that_nobody_sees_its_answers() -> None:
 
 
 def test_the_time_left_runs_with_the_clock() -> None:
-    name = next(n for n, (obj, _) in STATES.items() if (obj["status"].get("stage") or {}).get("runningSince"))
-    obj, now = STATES[name]
+    name = next(n for n, (obj, _) in states().items() if (obj["status"].get("stage") or {}).get("runningSince"))
+    obj, now = states()[name]
     spec = {**obj["spec"], "stages": [{**each, "minDuration": "1h"} for each in obj["spec"]["stages"]]}
 
     def left(later: int) -> str:
@@ -122,7 +121,7 @@ def test_a_kept_version_can_be_gone_back_to() -> None:
     ],
 )
 def test_what_is_wrong_is_said(story: str, phase: str, word: str) -> None:
-    found = [text(name).replace("\n    ", " ") for name in STATES if name.startswith(f"{story}: {phase}")]
+    found = [text(name).replace("\n    ", " ") for name in states() if name.startswith(f"{story}: {phase}")]
     assert any(word.lower() in each.lower() for each in found), found
 
 
@@ -132,7 +131,7 @@ def test_a_ceiling_and_a_freeze_are_named_only_where_they_act() -> None:
     name = first("good", "Canary", "canary-10")
     assert "spec.advanceThrough is canary-10: the next stage begins, and waits" in text(name, **changes)
     assert "freeze weekend: 0 16 * * 5 (Europe/Rome), for 64h" in text(name, **changes)
-    obj, now = STATES[name]
+    obj, now = states()[name]
     ignored = {**obj["status"], "inactiveFields": ["spec.advanceThrough: the ceiling is not kept", "spec.freeze"]}
     told = "\n".join(explain({**obj, "spec": {**obj["spec"], **changes}, "status": ignored}, now).lines())
     assert "advanceThrough" not in told
@@ -140,7 +139,7 @@ def test_a_ceiling_and_a_freeze_are_named_only_where_they_act() -> None:
 
 
 def test_what_was_never_looked_at_is_explained_as_well() -> None:
-    obj, now = STATES[first("first", "Building")]
+    obj, now = states()[first("first", "Building")]
     told = explain({**obj, "status": {}}, now)
     assert told.title == "fraud in namespace ns: not looked at yet"
     assert "is it running?" in told.why[0]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from slipway.core.plan import ObjectKey
 
 Object = dict[str, Any]
+P = ParamSpec("P")
 T = TypeVar("T")
 FOREGROUND = "foregroundDeletion"
 START = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -22,23 +23,42 @@ def copied(obj: T) -> T:
     return found
 
 
+def remembered(begin: Callable[P, T]) -> Callable[P, T]:
+    """The simulation that `begin` makes of these arguments, run once: many tests begin alike, each with a copy."""
+    made: dict[bytes, bytes] = {}
+
+    @wraps(begin)
+    def a_copy(*args: P.args, **kwargs: P.kwargs) -> T:
+        asked = pickle.dumps((args, kwargs))
+        if asked not in made:
+            made[asked] = pickle.dumps(begin(*args, **kwargs), pickle.HIGHEST_PROTOCOL)
+        found: T = pickle.loads(made[asked])
+        return found
+
+    return a_copy
+
+
 class ApiServer:
     """Holds objects; reads return copies."""
 
     def __init__(self) -> None:
         self.now = START
         self.objects: dict[ObjectKey, Object] = {}
-        self.counter = itertools.count(1)
+        self._counted = 0
+
+    def _next(self) -> int:
+        self._counted += 1
+        return self._counted
 
     def put(self, key: ObjectKey, spec: Any, **metadata: Any) -> Object:
         at = self.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        meta = {"name": key.name, "namespace": key.namespace, "uid": f"u{next(self.counter)}", "generation": 1}
-        meta |= {"creationTimestamp": at, "resourceVersion": str(next(self.counter)), **metadata}
+        meta = {"name": key.name, "namespace": key.namespace, "uid": f"u{self._next()}", "generation": 1}
+        meta |= {"creationTimestamp": at, "resourceVersion": str(self._next()), **metadata}
         self.objects[key] = {"apiVersion": key.api_version, "kind": key.kind, "metadata": meta, "spec": spec}
         return self.objects[key]
 
     def touch(self, obj: Object, new_generation: bool = False) -> None:
-        obj["metadata"]["resourceVersion"] = str(next(self.counter))
+        obj["metadata"]["resourceVersion"] = str(self._next())
         obj["metadata"]["generation"] += new_generation
 
     def edit(self, key: ObjectKey, change: Callable[[Any], None]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from slipway.core.desired.scoring_cronjob import SCORING_LABEL
 from slipway.core.plan import ObjectKey
 
-from tests.unit.core.api_server import Object
+from tests.unit.core.api_server import Object, remembered
 from tests.unit.core.simulation import KEY, TASK, Simulation
 from tests.unit.core.traffic_model import Behaviour
 
@@ -113,6 +113,7 @@ def version_of(job: Mapping[str, Any]) -> str:
     return next(e["value"] for e in container(job)["env"] if e["name"] == "SLIPWAY_VERSION")
 
 
+@remembered
 def scoring(**spec: Any) -> BatchWorld:
     """Version 1 scores."""
     world = BatchWorld(**spec)

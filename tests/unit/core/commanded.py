@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from slipway.controllers.request import RequestController
 from slipway.core.plan import Delete, ObjectKey, Unavailable
 from slipway.runtime.world import ModelVersion
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.simulation import KEY, Killed, Simulation
 from tests.unit.core.specs import GOOD, in_stage, pin, spec
 from tests.unit.core.traffic_model import Behaviour
@@ -26,7 +26,7 @@ class Commanded(Simulation):
     def __init__(self, spec: Mapping[str, Any], versions: Mapping[str, Behaviour]) -> None:
         super().__init__(spec, versions)
         self.causes: dict[str, str] = {}
-        self.asked = itertools.count(1)
+        self.asked = 0
 
     async def model_version(self, name: str, version: str | None, alias: str | None) -> ModelVersion | Unavailable:
         found = await super().model_version(name, version, alias)
@@ -36,7 +36,8 @@ class Commanded(Simulation):
 
     def ask(self, action: str, by: str = "ada", reason: str = "told to", **more: Any) -> ObjectKey:
         """A person creates a request; the API server's own check of who they are is tried elsewhere."""
-        key = ObjectKey("slipway.dev/v1alpha1", "RolloutRequest", "ns", f"request-{next(self.asked)}")
+        self.asked += 1
+        key = ObjectKey("slipway.dev/v1alpha1", "RolloutRequest", "ns", f"request-{self.asked}")
         target = {"kind": "ModelRollout", "name": KEY.name}
         if action in FORWARD:
             more.setdefault("revision", self.variants().get("candidate", {}).get("revision", "0123456789"))
@@ -81,6 +82,7 @@ class Commanded(Simulation):
             return
 
 
+@remembered
 def commanded(second: Behaviour = GOOD, **changes: Any) -> Commanded:
     """Version 1 serves; versions 2, 3 and 4 are in the registry."""
     sim = Commanded(spec(**changes), {"1": GOOD, "2": second, "3": GOOD, "4": GOOD})
@@ -88,6 +90,7 @@ def commanded(second: Behaviour = GOOD, **changes: Any) -> Commanded:
     return sim
 
 
+@remembered
 def rolling(stage: str, second: Behaviour = GOOD, **changes: Any) -> Commanded:
     """Version 2 is on its way, in a stage that lasts."""
     sim = commanded(second, **changes)

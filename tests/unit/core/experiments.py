@@ -9,6 +9,7 @@ from slipway.core.evidence import Arm
 from slipway.core.plan import ObjectKey
 from slipway.statistics.sketch import Distinct
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.arms import arm
 from tests.unit.core.simulation import Simulation
 from tests.unit.core.specs import GOOD, spec
@@ -39,6 +40,7 @@ def stage(seconds: int = 10, **changes: Any) -> dict[str, Any]:
     return {"name": "ab", "type": "ABTest", "abTest": {**TEST, **changes}, "minDuration": f"{seconds}s"}
 
 
+@remembered
 def experimenting(second: Behaviour, *before: dict[str, Any], seconds: int = 10, **changes: Any) -> Simulation:
     """Version 1 serves; version 2 in the registry has to win an experiment."""
     stages = [*before, stage(seconds, **changes)]

@@ -6,6 +6,7 @@ from typing import Any
 
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.simulation import KEY, Simulation
 from tests.unit.core.traffic_model import Behaviour
 
@@ -59,6 +60,7 @@ def spec(**changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
+@remembered
 def serving(second: Behaviour = GOOD, **changes: Any) -> Simulation:
     """Version 1 serves; versions 2 and 3 are in the registry."""
     sim = Simulation(spec(**changes), {"1": GOOD, "2": second, "3": GOOD})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -12,20 +11,28 @@ from tests.unit.core.simulation import KEY, TASK, Simulation
 from tests.unit.core.specs import DIES, FAILING, GOOD, NEVER_READY, SLOW, in_stage, pin, service, serving, spec
 
 Story = Callable[[], Iterator[Simulation]]
+States = Mapping[str, tuple[Any, Any]]
+"""By story, phase, stage and reason: the ModelRollout as the API server has it, and the instant."""
+
+
+def states() -> States:
+    """Those of all stories: seconds of work, so nothing asks for them while tests are collected."""
+    return {name: state for story in STORIES for name, state in states_of(story).items()}
 
 
 @cache
-def states() -> Mapping[str, tuple[Any, Any]]:
-    """By story, phase, stage and reason: the ModelRollout as the API server has it, and the instant."""
+def states_of(story: str) -> States:
+    """Those of one of the STORIES."""
     found: dict[str, tuple[Any, Any]] = {}
-    for name, story in STORIES.items():
-        for sim in story():
-            obj = sim.get(KEY)
-            if obj is None or not obj.get("status"):
-                continue
-            stage = (sim.status.get("stage") or {}).get("name", "-")
-            reason = f"{sim.condition('Progressing')[1]}/{sim.condition('Stalled')[1]}/{sim.condition('Ready')[0]}"
-            found.setdefault(f"{name}: {sim.status['phase']} {stage} {reason}", (copy.deepcopy(obj), sim.now))
+    for sim in STORIES[story]():
+        if not sim.status:
+            continue
+        stage = (sim.status.get("stage") or {}).get("name", "-")
+        reason = f"{sim.condition('Progressing')[1]}/{sim.condition('Stalled')[1]}/{sim.condition('Ready')[0]}"
+        name = f"{story}: {sim.status['phase']} {stage} {reason}"
+        if name not in found:
+            found[name] = (sim.get(KEY), sim.now)
+    assert found, f"the story {story!r} passes through no state"
     return found
 
 

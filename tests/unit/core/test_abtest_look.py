@@ -195,6 +195,7 @@ def test_between_planned_looks_nothing_is_seen_and_the_last_one_stands() -> None
     assert "looks" not in between.changes
 
 
+@pytest.mark.long
 def test_looking_all_the_time_promotes_no_equal_model_by_chance() -> None:
     """The statistics have their own proof (docs/figures.md); this one is that they are asked in the right way. A fixed
     test at each of these looks promotes eight of a hundred."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def _looks(sim: Simulation) -> tuple[str, str]:
     return result.get("endedAt", ""), result.get("outcome", "")
 
 
+@pytest.mark.long
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from([BETTER, WORSE, FAILING]), EVENTS)
 def test_whatever_happens(second: Behaviour, events: list[tuple[int, str]]) -> None:

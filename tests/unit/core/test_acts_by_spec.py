@@ -47,6 +47,7 @@ def hurry(stages: list[dict[str, Any]]) -> None:
         stage.update({name: 1 for name in ("minSamples", "minExposures") if name in stage})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["shadow", "canary-10"])
 def test_abort_by_pinning_the_version_that_stable_serves(stage: str) -> None:
     sim = pin(serving(), "2").run(300, in_stage(stage))
@@ -66,6 +67,7 @@ def test_abort_before_a_first_stable_by_paused_or_by_deletion() -> None:
     assert list(sim.services()) == []
 
 
+@pytest.mark.long
 def test_rollback_by_pinning_the_kept_previous_version() -> None:
     sim = pin(serving(), "2").run(300, serves("2"))
     assert sim.variants()["previous"]["version"] == "1"
@@ -78,6 +80,7 @@ def test_rollback_by_pinning_the_kept_previous_version() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_hold_and_resume_by_paused() -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10"))
     sim.edit(KEY, lambda s: s.update(paused=True))
@@ -88,6 +91,7 @@ def test_hold_and_resume_by_paused() -> None:
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 def test_advance_by_asking_less_of_the_stage_or_by_taking_it_out() -> None:
     sim = stages_of(serving(), demand(60))
     pin(sim, "2").run(60, in_stage("shadow")).run(120)
@@ -99,6 +103,7 @@ def test_advance_by_asking_less_of_the_stage_or_by_taking_it_out() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_promote_by_asking_less_of_all_stages_while_gates_stay_enforced() -> None:
     sim = stages_of(serving(), demand(60))
     pin(sim, "2").run(60, in_stage("shadow")).run(60)
@@ -108,6 +113,7 @@ def test_promote_by_asking_less_of_all_stages_while_gates_stay_enforced() -> Non
     assert bad.status["history"][0]["reason"] == "GateBreached"
 
 
+@pytest.mark.long
 def test_retry_by_other_gates_or_by_pinning_away_and_back() -> None:
     sim = pin(serving(FAILING), "2").run(300, serves("1")).run(60)
     assert sim.condition("Stalled")[1] == "Rejected"
@@ -119,6 +125,7 @@ def test_retry_by_other_gates_or_by_pinning_away_and_back() -> None:
     pin(sim, "2").run(300, serves("2"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("place", "then"), [(1, "canary-10"), (3, "canary-50")])
 def test_approve_by_taking_the_stage_out(place: int, then: str) -> None:
     sim = stages_of(serving(), lambda stages: stages.insert(place, {"name": "sign-off", **APPROVAL}))

@@ -76,6 +76,7 @@ def test_a_gate_that_nobody_can_judge_is_told_once() -> None:
     assert events(sim) == ["GateUnknown"]
 
 
+@pytest.mark.long
 def test_receivers_that_are_away_are_tried_again_in_order_and_nothing_waits_for_them() -> None:
     sim = serving(hooks=HOOKS)
     sim.receivers_up = False
@@ -110,6 +111,7 @@ def test_a_way_back_that_a_person_asked_for_is_a_warning() -> None:
     assert [(each.content["event"], each.content["severity"]) for each in sim.sent][-1:] == [("RolledBack", "Warning")]
 
 
+@pytest.mark.long
 def test_what_is_older_than_an_hour_is_no_news_and_is_counted() -> None:
     sim = serving(hooks=HOOKS)
     sim.receivers_up = False
@@ -131,6 +133,7 @@ def test_in_steady_state_nothing_is_written_and_nothing_sent() -> None:
     assert (sim.writes, len(sim.sent)) == (writes, sent)
 
 
+@pytest.mark.long
 def test_whoever_is_named_later_is_told_from_then_on() -> None:
     sim = pin(serving(), "2").run(300, serves("2"))
     sim.edit(KEY, lambda spec: spec.update(hooks=HOOKS))
@@ -146,6 +149,7 @@ def test_whoever_asked_no_more_leaves_nothing_behind_but_the_number() -> None:
     assert sim.condition("Announced") == ("", "", "")
 
 
+@pytest.mark.long
 def test_whoever_asks_again_is_told_and_no_id_comes_twice() -> None:
     sim = pin(serving(hooks=HOOKS), "2").run(300, serves("2")).run(5)
     sim.edit(KEY, lambda spec: spec.update(hooks=[]))

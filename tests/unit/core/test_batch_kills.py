@@ -34,6 +34,7 @@ def story(kill: Any, bad: bool) -> BatchWorld:
     return world.run(20)  # type: ignore[return-value]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bad", [False, True], ids=["good", "bad"])
 @pytest.mark.parametrize("seed", [None, 1, 2], ids=["always", "dice 1", "dice 2"])
 def test_kills_between_any_two_writes_change_nothing(seed: int | None, bad: bool) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import SIGN_OFF, Commanded, commanded, last
 from tests.unit.core.experiments import BETTER, EQUAL, TEMPLATE, WORSE, result, stage
 from tests.unit.core.simulation import KEY, ROUTE
@@ -22,6 +23,7 @@ SHADOW, CANARY = spec()["stages"][:2]
 SKIP = {"skip": {"reason": "ada: nobody works in August"}}
 
 
+@remembered
 def trying(second: Behaviour, *after: dict[str, Any], seconds: int = 10, **changes: Any) -> Commanded:
     """Version 2 is in its experiment, which ends after a minute."""
     sim = commanded(second, stages=[stage(seconds, **changes), *after])

@@ -36,6 +36,7 @@ def ask_now(sim: Commanded, action: str, **more: Any) -> Any:
     return request
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["build", "prove", "start", "shadow", "canary-10", "canary-50"])
 def test_abort_takes_all_traffic_keeps_the_evidence_and_rejects_the_model(stage: str) -> None:
     sim = commanded()
@@ -168,6 +169,7 @@ def test_what_a_dry_run_has_breached_is_not_held_against_the_gate_that_is_enforc
     assert sim.status["stage"]["name"] == "shadow"
 
 
+@pytest.mark.long
 def test_hold_stops_everything_but_the_way_back() -> None:
     sim = rolling("canary-10")
     sim.ask("Hold", reason="wait for Milan")
@@ -193,6 +195,7 @@ def test_resume_ends_a_hold_and_nothing_else() -> None:
     assert sim.condition("AdvanceAllowed") == ("", "", "")
 
 
+@pytest.mark.long
 def test_a_rejected_version_is_tried_again_on_request() -> None:
     sim = pin(commanded(FAILING), "2").run(300, serves("1")).run(60)
     assert isinstance(sim, Commanded)
@@ -242,6 +245,7 @@ def test_rollback_to_what_is_not_kept_names_what_is() -> None:
     assert sim.answer(ask_now(sim, "Rollback")) == ("Refused", "CandidateRunning")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["build", "start", "canary-10", "promote"])
 def test_a_rollback_to_a_kept_revision_aborts_what_is_being_rolled_out_in_the_same_act(stage: str) -> None:
     sim = pin(commanded(), "2").run(300, serves("2"))

@@ -15,6 +15,7 @@ from slipway.api.v1alpha1.rollout_status import GateResult
 from slipway.core.gates import Case, Judgement, Verdict, judge
 from slipway.core.rollout.windows import Row, counted, place
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.arms import arm, evidence, gate
 from tests.unit.core.experiments import TEMPLATE
 from tests.unit.core.simulation import Simulation
@@ -126,6 +127,7 @@ def test_the_chances_to_err_of_all_windows_together_are_those_of_one_look() -> N
     assert (place(30.0, 60.0), place(60.0, 60.0), place(185.0, 60.0)) == (1, 1, 3)
 
 
+@remembered
 def windowed(*gates: dict[str, Any], **changes: Any) -> Simulation:
     """Version 1 serves under gates that judge windows."""
     errors = spec()["gates"][0]
@@ -139,6 +141,7 @@ def one(sim: Simulation, name: str) -> dict[str, Any]:
     return next((each for each in sim.status.get("gates", ()) if each["name"] == name), {})
 
 
+@pytest.mark.long
 def test_a_candidate_that_is_slow_for_two_windows_only_is_promoted() -> None:
     sim = pin(windowed(P95), "2").run(300, in_stage("canary-10"))
     sim.versions["2"] = SLOW

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.ledgers import decisions
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import FAILING, GOOD, NEVER_READY, in_stage, pin, serves, spec
@@ -21,6 +22,7 @@ def slow() -> list[dict[str, Any]]:
     return [{**each, "minDuration": "1h"} for each in spec()["stages"][1:]]
 
 
+@remembered
 def guarded(stage: str, **changes: Any) -> Simulation:
     """Version 2 was promoted, version 1 is kept, and version 3 is on its way."""
     sim = Simulation(spec(**changes), {"1": GOOD, "2": GOOD, "3": GOOD})
@@ -44,6 +46,7 @@ def served(sim: Simulation) -> set[str]:
     return {versions[service] for service, *_ in arms(sim.objects[ROUTE]["spec"])}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["build", "prove", "start", "canary-10"])
 def test_a_promoted_version_that_goes_bad_goes_back_in_every_stage_of_the_next_one(stage: str) -> None:
     sim = guarded(stage)
@@ -57,6 +60,7 @@ def test_a_promoted_version_that_goes_bad_goes_back_in_every_stage_of_the_next_o
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_what_was_compared_with_a_bad_version_is_tried_again() -> None:
     sim = guarded("canary-10")
     sim.versions["2"] = HALF
@@ -80,6 +84,7 @@ def test_while_a_candidate_is_on_its_way_out_the_promoted_version_is_guarded_as_
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_a_breach_that_a_person_decides_upon_is_said_once_and_outlives_the_campaign() -> None:
     sim = guarded("canary-10", onBreach="Hold")
     sim.versions["2"] = HALF
@@ -91,6 +96,7 @@ def test_a_breach_that_a_person_decides_upon_is_said_once_and_outlives_the_campa
     assert sim.condition("Stalled")[1] == "Breached"
 
 
+@pytest.mark.long
 def test_a_good_version_is_promoted_over_a_good_one_and_leaves_no_verdicts_behind() -> None:
     sim = guarded("canary-10")
     assert {g["verdict"] for g in sim.run(60).status["stableGates"]} == {"Pass"}
@@ -101,6 +107,7 @@ def test_a_good_version_is_promoted_over_a_good_one_and_leaves_no_verdicts_behin
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_a_number_that_only_the_candidate_lacks_sends_only_the_candidate_back() -> None:
     depth = {"name": "depth", "template": {"name": "depth"}, "op": "<=", "bound": "100", "window": "10s"}
     unknown = {**depth, "onUnknown": {"after": "1m", "action": "Rollback"}}

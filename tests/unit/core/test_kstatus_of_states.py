@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.core.states import states
+from tests.unit.core.states import STORIES, states, states_of
 
 
 def kstatus(obj: Any) -> str:
@@ -28,32 +28,30 @@ def kstatus(obj: Any) -> str:
     return "InProgress" if conditions.get("Ready", "True") != "True" else "Current"
 
 
-STATES = states()
-
-
 def of(story: str) -> dict[str, str]:
     """The last word of each state's key by phase and stage, with what kstatus says."""
     return {
-        name.removeprefix(f"{story}: "): kstatus(obj) for name, (obj, _) in STATES.items() if name.startswith(story)
+        name.removeprefix(f"{story}: "): kstatus(obj) for name, (obj, _) in states().items() if name.startswith(story)
     }
 
 
-@pytest.mark.parametrize("name", STATES)
-def test_the_three_conditions_never_contradict_each_other(name: str) -> None:
-    obj, _ = STATES[name]
-    conditions = {each["type"]: each["status"] for each in obj["status"]["conditions"]}
-    assert {"Ready", "Reconciling", "Stalled"} <= set(conditions)
-    if conditions["Stalled"] == "True" and conditions["Reconciling"] == "True":
-        waits = ("StageNotSupported", "NotConfigured", "WaitingForSettings", "RouteNotCarried", "ReplacementNotReady")
-        stalled = next(each for each in obj["status"]["conditions"] if each["type"] == "Stalled")
-        assert stalled["reason"] in waits, stalled
-    phase, served = obj["status"]["phase"], conditions["Ready"] == "True"
-    assert kstatus(obj) != "Current" or served, phase
+WAITS = ("StageNotSupported", "NotConfigured", "WaitingForSettings", "RouteNotCarried", "ReplacementNotReady")
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_three_conditions_never_contradict_each_other(story: str) -> None:
+    for name, (obj, _) in states_of(story).items():
+        conditions = {each["type"]: each["status"] for each in obj["status"]["conditions"]}
+        assert {"Ready", "Reconciling", "Stalled"} <= set(conditions), name
+        if conditions["Stalled"] == "True" and conditions["Reconciling"] == "True":
+            stalled = next(each for each in obj["status"]["conditions"] if each["type"] == "Stalled")
+            assert stalled["reason"] in WAITS, (name, stalled)
+        assert kstatus(obj) != "Current" or conditions["Ready"] == "True", name
 
 
 @pytest.mark.parametrize("stage", ["shadow", "canary-10", "canary-50"])
 def test_a_campaign_of_days_is_current(stage: str) -> None:
-    found = {kstatus(obj) for name, (obj, _) in STATES.items() if name.startswith("good:") and f" {stage} " in name}
+    found = {kstatus(obj) for name, (obj, _) in states_of("good").items() if f" {stage} " in name}
     assert found == {"Current"}
 
 
@@ -74,6 +72,6 @@ def test_a_campaign_of_days_is_current(stage: str) -> None:
     ],
 )
 def test_what_each_phase_means_to_a_tool_that_waits(story: str, phase: str, expected: str) -> None:
-    found = [kstatus(obj) for name, (obj, _) in STATES.items() if name.startswith(f"{story}: {phase} ")]
+    found = [kstatus(obj) for name, (obj, _) in states().items() if name.startswith(f"{story}: {phase} ")]
     assert found
     assert found[-1] == expected

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import commanded, last
 from tests.unit.core.experiments import BETTER, EQUAL, experimenting, result, stage
 from tests.unit.core.simulation import ROUTE, Simulation
@@ -16,6 +17,7 @@ from tests.unit.core.traffic_model import Behaviour
 pytestmark = pytest.mark.long
 
 
+@remembered
 def at_its_end(second: Behaviour, **changes: Any) -> Simulation:
     """An experiment of five minutes has some seconds left, its stage has lasted minDuration, and a pod is away."""
     sim = commanded(second, stages=[stage(200, atMost="5m", **changes)], predictor={"minReplicas": 2})

@@ -19,6 +19,7 @@ def of_second(sim: Simulation) -> list[tuple[str, str]]:
     return decisions(sim)[2:]
 
 
+@pytest.mark.long
 def test_requests_and_what_they_pass_over_are_entries() -> None:
     sim = rolling("shadow", stages=[*patient(), SIGN_OFF])
     sim.ask("Hold", by="ada", reason="wait for the meeting")
@@ -50,6 +51,7 @@ def test_an_abort_is_an_entry_with_its_author() -> None:
     assert "ada: complaints from Milan" in chain(sim).entries[-1]["message"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("second", "end", "verdict"), [(BETTER, "StagePassed", "Superior"), (EQUAL, "Inconclusive", "Inconclusive")]
 )

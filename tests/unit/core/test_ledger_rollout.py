@@ -27,6 +27,7 @@ def last(sim: Simulation) -> dict[str, Any]:
     return dict(chain(sim).entries[-1])
 
 
+@pytest.mark.long
 def test_a_promotion_leaves_every_decision_in_a_chain() -> None:
     sim = pin(serving(), "2").run(300, serves("2")).run(5)
     assert chain(sim).problems == ()
@@ -37,6 +38,7 @@ def test_a_promotion_leaves_every_decision_in_a_chain() -> None:
     assert all(obj["immutable"] for obj in config_maps(sim).values())
 
 
+@pytest.mark.long
 def test_a_passed_stage_holds_the_verdicts_and_the_queries_that_let_it_pass() -> None:
     sim = pin(serving(), "2").run(300, serves("2")).run(5)
     passed = next(
@@ -58,6 +60,7 @@ def test_a_passed_stage_holds_the_verdicts_and_the_queries_that_let_it_pass() ->
     assert {v["name"]: v["version"] for v in passed["variants"]} == {"stable": "1", "candidate": "2"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("behaviour", "decision", "reason"),
     [(FAILING, "RolledBack", "GateBreached"), (DIES, "Failed", "")],
@@ -72,6 +75,7 @@ def test_a_bad_version_leaves_the_reason(behaviour: Any, decision: str, reason: 
         assert [gate["verdict"] for gate in last(sim)["gates"] if gate["name"] == "errors"] == ["Breach"]
 
 
+@pytest.mark.long
 def test_a_superseded_version_and_one_that_is_restored() -> None:
     sim = pin(serving(), "2").run(300, in_stage("shadow"))
     pin(sim, "3").run(300, serves("3")).run(5)
@@ -82,6 +86,7 @@ def test_a_superseded_version_and_one_that_is_restored() -> None:
     assert chain(sim).whole
 
 
+@pytest.mark.long
 def test_a_breach_after_promotion() -> None:
     sim = pin(serving(), "2").run(300, serves("2")).run(5)
     sim.versions["2"] = FAILING
@@ -91,17 +96,20 @@ def test_a_breach_after_promotion() -> None:
     assert chain(sim).whole
 
 
+@pytest.mark.long
 def test_a_breach_that_a_person_decides_upon_is_recorded_once() -> None:
     sim = pin(serving(SLOW, onBreach="Hold"), "2").run(300, lambda s: s.status.get("phase") == "Held").run(60)
     assert [each for each in second(sim) if each[0] == "Breached"] == [("Breached", "shadow")]
 
 
+@pytest.mark.long
 def test_nothing_is_written_while_nothing_is_decided() -> None:
     sim = pin(serving(), "2").run(300, serves("2")).run(60)
     before = sim.writes
     assert sim.run(120).writes == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["Delete", "Orphan"])
 def test_entries_go_with_the_rollout_or_stay(policy: str) -> None:
     sim = pin(serving(deletionPolicy=policy), "2").run(300, serves("2")).run(5)
@@ -119,6 +127,7 @@ def test_a_changed_policy_changes_the_owners_of_all_entries() -> None:
     assert all(obj["metadata"].get("ownerReferences") for obj in config_maps(sim).values())
 
 
+@pytest.mark.long
 def test_an_orphaned_rollout_leaves_its_last_decision() -> None:
     sim = pin(serving(deletionPolicy="Orphan"), "2").run(300, in_stage("canary-10"))
     uid = sim.objects[KEY]["metadata"]["uid"]
@@ -130,6 +139,7 @@ def test_an_orphaned_rollout_leaves_its_last_decision() -> None:
     assert any('"decision":"Aborted"' in text and uid in text for text in texts)
 
 
+@pytest.mark.long
 def test_a_version_without_a_candidate_ends_in_the_ledger_when_its_rollout_is_orphaned() -> None:
     sim = pin(serving(deletionPolicy="Orphan"), "2").run(300, in_stage("build"))
     sim.delete(KEY)
@@ -147,6 +157,7 @@ def many(sim: Simulation, turns: int) -> Simulation:
     return sim.run(200)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kill", [lambda write: False, lambda write: True], ids=["alive", "killed after each write"])
 def test_old_entries_are_moved_to_mlflow_before_they_go(kill: Any) -> None:
     sim = pin(serving(), "2").run(300, serves("2")).run(5)
@@ -160,6 +171,7 @@ def test_old_entries_are_moved_to_mlflow_before_they_go(kill: Any) -> None:
     assert len({name.split(".")[3] for tags in sim.tags.values() for name in tags}) == moved
 
 
+@pytest.mark.long
 def test_nothing_goes_while_mlflow_is_away_and_decisions_do_not_wait_for_it() -> None:
     sim = pin(serving(), "2").run(300, serves("2")).run(5)
     sim.tags_up = False
@@ -174,6 +186,7 @@ def test_nothing_goes_while_mlflow_is_away_and_decisions_do_not_wait_for_it() ->
     assert len(config_maps(sim)) == KEPT
 
 
+@pytest.mark.long
 def test_a_batch_rollout_has_a_ledger_as_well() -> None:
     world = BatchWorld()
     world.run(60, lambda s: s.status.get("phase") == "Scoring")
@@ -182,6 +195,7 @@ def test_a_batch_rollout_has_a_ledger_as_well() -> None:
     assert [kind for kind, _ in decisions(world)] == ["Started", "Promoted", "Started", "Promoted"]
 
 
+@pytest.mark.long
 def test_a_decision_is_written_before_anything_is_done_about_it() -> None:
     sim = pin(serving(SLOW, onBreach="Hold"), "2").run(300, in_stage("shadow"))
     for _ in range(200):

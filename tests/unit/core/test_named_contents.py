@@ -10,6 +10,7 @@ from slipway.api.v1alpha1.rollout_model import Predictor
 from slipway.core.named_contents import Found, contents_digest, named_by
 from slipway.core.plan import ObjectKey, Unavailable
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.simulation import Simulation
 from tests.unit.core.specs import DIES, FAILING, GOOD, pin, serves, serving, spec
 
@@ -52,6 +53,7 @@ def test_what_a_pod_would_wait_for_is_said_with_its_field(found: Any, reason: st
     assert re.search(words, digest.message), digest.message
 
 
+@remembered
 def with_secret(**versions: Any) -> Simulation:
     """Version 1 serves with a password, and nothing is under way."""
     sim = Simulation(spec(predictor=PREDICTOR), {"1": GOOD, "2": GOOD, **versions})
@@ -63,6 +65,7 @@ def write(sim: Simulation, password: str) -> None:
     sim.put(SECRET, None)["data"] = {"password": password, "user": "ada"}
 
 
+@pytest.mark.long
 def test_a_changed_secret_is_rolled_out_through_the_stages_like_a_model() -> None:
     sim = with_secret()
     before, traced = sim.variants()["stable"], len(sim.trace)
@@ -75,6 +78,7 @@ def test_a_changed_secret_is_rolled_out_through_the_stages_like_a_model() -> Non
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_another_key_and_another_object_of_the_same_contents_change_nothing() -> None:
     sim = with_secret()
     writes = sim.run(120).writes
@@ -83,6 +87,7 @@ def test_another_key_and_another_object_of_the_same_contents_change_nothing() ->
     assert sim.writes == writes
 
 
+@pytest.mark.long
 def test_a_rejected_change_is_taken_back_and_another_is_tried() -> None:
     sim = with_secret()
     revision = sim.variants()["stable"]["revision"]
@@ -99,6 +104,7 @@ def test_a_rejected_change_is_taken_back_and_another_is_tried() -> None:
     sim.run(400, lambda s: s.variants()["stable"]["revision"] != revision and not s.status.get("stage"))
 
 
+@pytest.mark.long
 def test_nothing_begins_without_what_is_named_and_the_condition_names_it() -> None:
     sim = Simulation(spec(predictor=PREDICTOR), {"1": GOOD})
     sim.run(30)
@@ -110,6 +116,7 @@ def test_nothing_begins_without_what_is_named_and_the_condition_names_it() -> No
     assert sim.condition("ReferencesResolved")[:2] == ("True", "Resolved")
 
 
+@pytest.mark.long
 def test_one_that_goes_or_cannot_be_read_leaves_what_serves_alone() -> None:
     sim = with_secret()
     revision = sim.variants()["stable"]["revision"]
@@ -136,12 +143,14 @@ def test_what_stands_in_a_secret_stands_in_no_object_of_ours() -> None:
     assert sim.variants()["candidate"]["contents"] == sim.status["target"]["contents"] != ""
 
 
+@pytest.mark.long
 def test_the_way_back_to_a_kept_version_is_as_short_as_ever() -> None:
     sim = pin(with_secret(), "2").run(300, serves("2"))
     pin(sim, "1").run(5, serves("1"))
     assert sim.status["history"][0]["outcome"] == "RolledBack"
 
 
+@pytest.mark.long
 def test_a_promoted_version_that_goes_back_is_not_tried_again_while_nothing_changed() -> None:
     sim = pin(with_secret(), "2").run(300, serves("2"))
     sim.versions["2"] = FAILING
@@ -150,5 +159,6 @@ def test_a_promoted_version_that_goes_back_is_not_tried_again_while_nothing_chan
     assert sim.condition("Stalled")[1] == "Rejected"
 
 
+@pytest.mark.long
 def test_serving_without_names_says_nothing_of_them() -> None:
     assert serving().condition("ReferencesResolved") == ("", "", "")

@@ -14,6 +14,7 @@ from slipway.core.desired.network_policy import Reachable, read_reachable, servi
 from slipway.core.plan import ObjectKey
 from slipway.core.rollout.revision import revision_of
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.ledgers import chain, decisions
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, serves, spec
@@ -98,6 +99,7 @@ class Confining(Simulation):
     settings = replace(Simulation.settings, serving_egress="{}")
 
 
+@remembered
 def confining(**changes: Any) -> Simulation:
     sim = Confining(spec(**changes), {"1": GOOD, "2": GOOD})
     return sim.run(60, lambda s: s.status.get("phase") == "Serving")

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import Commanded, commanded, last, patient
 from tests.unit.core.simulation import KEY
 from tests.unit.core.specs import FAILING, in_stage, serves
 
 
+@remembered
 def following(policy: str, **changes: Any) -> Commanded:
     """A rollout that follows an alias; version 2 is in shadow."""
     model = {"type": "MLflow", "mlflow": {"name": "fraud", "alias": "candidate"}, "onNewVersion": policy}
@@ -28,6 +30,7 @@ def outcomes(sim: Commanded) -> list[tuple[str, str]]:
     return [(each["version"], each["outcome"]) for each in reversed(sim.status["history"])][1:]
 
 
+@pytest.mark.long
 def test_queue_lets_the_running_one_end_and_takes_the_latest() -> None:
     sim = following("Queue")
     sim.alias = "3"
@@ -55,6 +58,7 @@ def test_supersede_replaces_the_running_one_without_blame() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_supersede_waits_for_a_version_that_may_begin() -> None:
     sim = following("Supersede")
     sim.evaluation = "failed"
@@ -63,6 +67,7 @@ def test_supersede_waits_for_a_version_that_may_begin() -> None:
     assert outcomes(sim) == [("2", "Promoted")]
 
 
+@pytest.mark.long
 def test_ignore_leaves_it_alone_also_afterwards_until_somebody_asks() -> None:
     sim = following("Ignore")
     sim.alias = "3"
@@ -75,6 +80,7 @@ def test_ignore_leaves_it_alone_also_afterwards_until_somebody_asks() -> None:
     sim.run(300, serves("4"))
 
 
+@pytest.mark.long
 def test_an_emergency_overtakes_a_queued_refresh() -> None:
     sim = following("Queue")
     sim.causes = {"3": "Emergency", "4": "Refresh"}
@@ -87,6 +93,7 @@ def test_an_emergency_overtakes_a_queued_refresh() -> None:
     assert outcomes(sim) == [("2", "Promoted"), ("3", "Promoted"), ("4", "Promoted")]
 
 
+@pytest.mark.long
 def test_an_emergency_keeps_its_place_when_the_running_one_is_rolled_back() -> None:
     sim = following("Queue")
     sim.causes = {"3": "Emergency"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.pair_words import Told
 from tests.unit.core.simulation import KEY, Simulation
 from tests.unit.core.specs import in_stage, pin, serves, serving, spec
@@ -24,6 +25,7 @@ def stages(*gates: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
     return [{**first, "gates": list(gates), **changes}, *rest]
 
 
+@remembered
 def mirrored(*gates: dict[str, Any], told: Any = None, **changes: Any) -> Simulation:
     """Version 2 is in the Shadow stage of a rollout with a log."""
     asked = {"predictionLog": LOG, "stages": stages(*gates), **changes}
@@ -47,6 +49,7 @@ def ended(sim: Simulation) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_good_pairs_pass_and_the_status_tells_them_by_figure_and_slice() -> None:
     sim = mirrored(AGREES)
     sim.run(120, lambda s: gate(s, "agree").get("verdict") == "Pass")
@@ -62,6 +65,7 @@ def test_good_pairs_pass_and_the_status_tells_them_by_figure_and_slice() -> None
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 def test_a_model_that_flags_nothing_agrees_and_is_sent_back_by_the_gates_beside() -> None:
     sim = mirrored({**AGREES, "bound": "0.97"}, told=LARGE)
     sim.run(200, serves("1"))
@@ -79,12 +83,14 @@ def test_a_gate_of_ones_own_replaces_the_one_beside() -> None:
     assert "default.positive-rate-low" not in names
 
 
+@pytest.mark.long
 def test_without_a_gate_on_agreement_nothing_is_added_but_the_report() -> None:
     sim = mirrored().run(60, lambda s: bool(pairs(s).get("figures")))
     assert not any(g["name"].startswith("default.") for g in sim.status["gates"])
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 def test_pair_coverage_under_99_percent_is_invalid_and_holds_the_stage() -> None:
     sim = mirrored(AGREES, told=Told(lost=20)).run(150)
     assert sim.status["stage"]["name"] == "shadow"
@@ -94,6 +100,7 @@ def test_pair_coverage_under_99_percent_is_invalid_and_holds_the_stage() -> None
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 def test_min_samples_counts_pairs() -> None:
     sim = mirrored(stages=stages(minSamples=900), told=Told(both=100, neither=100)).run(150)
     assert sim.status["stage"]["name"] == "shadow"
@@ -102,6 +109,7 @@ def test_min_samples_counts_pairs() -> None:
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 def test_the_stage_ends_with_a_comparison_over_all_of_its_time() -> None:
     sim = mirrored(stages=stages(minDuration="5m")).run(900, lambda s: not in_stage("shadow")(s))
     spans = [job["spec"]["template"]["spec"]["containers"][0]["env"][1]["value"] for job in sim.compared]
@@ -109,6 +117,7 @@ def test_the_stage_ends_with_a_comparison_over_all_of_its_time() -> None:
     assert 4 <= len(spans) <= 8
 
 
+@pytest.mark.long
 def test_a_failed_comparison_is_told_and_tried_again_and_never_passes() -> None:
     sim = mirrored(AGREES, told="LogUnreadable").run(100)
     assert sim.status["stage"]["name"] == "shadow"
@@ -118,6 +127,7 @@ def test_a_failed_comparison_is_told_and_tried_again_and_never_passes() -> None:
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("last", "told"),
     [
@@ -138,6 +148,7 @@ def test_a_comparison_that_was_killed_is_told_as_what_it_is(last: dict[str, str]
     assert pairs(sim)["message"].startswith(told)
 
 
+@pytest.mark.long
 def test_a_pod_that_does_not_start_is_said_until_it_does() -> None:
     sim = mirrored(AGREES, told=None)
     sim.told = None
@@ -162,6 +173,7 @@ def test_old_counts_are_no_evidence() -> None:
     assert "the newest comparison ends at" in gate(sim, "agree")["message"]
 
 
+@pytest.mark.long
 def test_pairs_are_compared_while_a_change_of_the_stage_waits() -> None:
     long = [{**AGREES, "onUnknown": {"after": "5m", "action": "Rollback"}}]
     sim = mirrored(stages=stages(*long, minDuration="30m", shadow={"percent": "50%"}))
@@ -175,6 +187,7 @@ def test_pairs_are_compared_while_a_change_of_the_stage_waits() -> None:
     assert gate(sim, "agree")["verdict"] == "Pass"
 
 
+@pytest.mark.long
 def test_stable_that_does_not_log_yet_is_said_and_requests_are_counted() -> None:
     sim = serving(stages=stages())
     sim.edit(KEY, lambda s: s.update(predictionLog=LOG, stages=stages(AGREES)))
@@ -186,6 +199,7 @@ def test_stable_that_does_not_log_yet_is_said_and_requests_are_counted() -> None
     assert not sim.compared
 
 
+@pytest.mark.long
 def test_the_job_that_somebody_deletes_is_made_again_and_gone_with_the_stage() -> None:
     sim = mirrored(AGREES, told=None)
     sim.told = None
@@ -199,6 +213,7 @@ def test_the_job_that_somebody_deletes_is_made_again_and_gone_with_the_stage() -
     assert key not in sim.objects
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("write", [3, 11, 19, 24, 29, 35])
 def test_a_kill_at_any_write_makes_no_second_job_for_a_span(write: int) -> None:
     sim = serving(predictionLog=LOG, stages=stages(AGREES))
@@ -210,6 +225,7 @@ def test_a_kill_at_any_write_makes_no_second_job_for_a_span(write: int) -> None:
     assert len(names) == len(set(names))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("before", "outcome"), [(0.01, "RolledBack"), (0.4, "Promoted")], ids=["harm", "slow before"])
 def test_a_mirror_that_slows_stable_ends_and_one_beside_a_slow_stable_does_not(before: float, outcome: str) -> None:
     sim = serving()
@@ -223,12 +239,14 @@ def test_a_mirror_that_slows_stable_ends_and_one_beside_a_slow_stable_does_not(b
         assert (harm["verdict"], harm["value"]) == ("Breach", "100%")
 
 
+@pytest.mark.long
 def test_latency_before_and_during_is_told() -> None:
     sim = pin(serving(), "2").run(120, lambda s: "in the hour before" in gate(s, "mirror.latency").get("message", ""))
     assert gate(sim, "mirror.latency")["stableValue"] == "0.5%", "what a count of a few hundred bears"
     assert "in the hour before" in gate(sim, "mirror.latency")["message"]
 
 
+@pytest.mark.long
 def test_a_gate_beside_agreement_that_nobody_can_judge_is_told() -> None:
     hook = {"name": "all", "events": ["GateUnknown"], "url": "https://hooks.example.com/x"}
     agrees = {**AGREES, "onUnknown": {"after": "30s"}}
@@ -238,6 +256,7 @@ def test_a_gate_beside_agreement_that_nobody_can_judge_is_told() -> None:
     assert any("gate default.flagged-overlap could not be judged" in each.content["message"] for each in sim.sent)
 
 
+@pytest.mark.long
 def test_a_task_without_flags_has_no_rate_and_says_so() -> None:
     sim = mirrored({**AGREES, "metric": "positive_rate_ratio"})
     sim.told = replace(Told(), both=0, ours=0, theirs=0, neither=1000)

@@ -22,6 +22,7 @@ def stages(**changes: Any) -> list[dict[str, Any]]:
     return [{**each, **changes.get(each["name"].replace("-", "_"), {})} for each in spec()["stages"]]
 
 
+@pytest.mark.long
 def test_a_stage_with_skip_is_passed_over_and_history_says_why() -> None:
     sim = commanded(stages=stages(canary_10={"skip": {"reason": "ada: nobody works in August"}}))
     pin(sim, "2").run(300, serves("2"))
@@ -36,6 +37,7 @@ def test_a_running_stage_that_gets_a_skip_is_left() -> None:
     sim.run(10, in_stage("canary-10"))
 
 
+@pytest.mark.long
 def test_a_skip_does_not_excuse_a_breach() -> None:
     sim = rolling("canary-10", FAILING, onBreach="Hold", stages=[patient()[1]])
     sim.run(300, lambda s: s.condition("Stalled")[1] == "Breached")
@@ -44,6 +46,7 @@ def test_a_skip_does_not_excuse_a_breach() -> None:
     assert sim.status["stage"]["name"] == "canary-10"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cause", "expected"),
     [
@@ -62,6 +65,7 @@ def test_causes_choose_their_stages(cause: str, expected: list[str]) -> None:
     assert len(last(sim).get("skipped", [])) == 3 - len(expected)
 
 
+@pytest.mark.long
 def test_advance_through_is_a_ceiling_that_a_commit_raises() -> None:
     sim = commanded(advanceThrough="shadow")
     pin(sim, "2").run(300, in_stage("canary-10")).run(120)
@@ -78,6 +82,7 @@ def test_advance_through_is_a_ceiling_that_a_commit_raises() -> None:
     sim.run(60, serves("2"))
 
 
+@pytest.mark.long
 def test_a_person_may_go_beyond_the_ceiling_and_history_says_so() -> None:
     sim = commanded(advanceThrough="shadow")
     pin(sim, "2").run(300, in_stage("canary-10")).run(60)
@@ -95,6 +100,7 @@ def frozen_until(sim: Commanded) -> datetime:
     return datetime.fromisoformat(sim.condition("AdvanceAllowed")[2].rpartition(" ")[2])
 
 
+@pytest.mark.long
 def test_a_freeze_stops_stages_and_says_until_when_and_a_rollback_goes_ahead() -> None:
     sim = commanded(**noon(10), stages=patient())
     pin(sim, "2").run(300, in_stage("shadow"))
@@ -111,6 +117,7 @@ def test_a_freeze_stops_stages_and_says_until_when_and_a_rollback_goes_ahead() -
     assert sim.now < frozen_until(sim)
 
 
+@pytest.mark.long
 def test_nothing_begins_in_a_freeze_and_the_end_of_it_needs_nobody() -> None:
     sim = commanded(**noon())
     sim.run(400, lambda s: s.condition("AdvanceAllowed")[1] == "Frozen")
@@ -122,6 +129,7 @@ def test_nothing_begins_in_a_freeze_and_the_end_of_it_needs_nobody() -> None:
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 def test_the_kept_version_is_returned_to_in_a_freeze_and_in_a_pause() -> None:
     sim = commanded(**noon(60), paused=False)
     pin(sim, "2").run(280, serves("2"))
@@ -130,6 +138,7 @@ def test_the_kept_version_is_returned_to_in_a_freeze_and_in_a_pause() -> None:
     pin(sim, "1").run(10, serves("1"))
 
 
+@pytest.mark.long
 def test_sign_off_keeps_the_traffic_before_it_and_waits_for_a_member() -> None:
     sim = commanded(stages=[*spec()["stages"], SIGN_OFF])
     pin(sim, "2").run(300, in_stage("sign-off"))
@@ -155,6 +164,7 @@ def test_sign_off_keeps_the_traffic_before_it_and_waits_for_a_member() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("before", ["shadow", "canary-10"])
 def test_gates_stay_enforced_while_somebody_makes_up_their_mind(before: str) -> None:
     positives = {"name": "positives", "metric": "positive_rate", "op": ">=", "ratioToStable": "0.5"}
@@ -167,6 +177,7 @@ def test_gates_stay_enforced_while_somebody_makes_up_their_mind(before: str) -> 
     assert last(sim)["stage"] == "sign-off"
 
 
+@pytest.mark.long
 def test_sign_off_before_any_traffic_sends_none() -> None:
     sim = commanded(stages=[SIGN_OFF, *spec()["stages"]])
     pin(sim, "2").run(300, in_stage("sign-off")).run(60)
@@ -177,6 +188,7 @@ def test_sign_off_before_any_traffic_sends_none() -> None:
     assert passed(sim) == ["sign-off", "shadow", "canary-10", "canary-50"]
 
 
+@pytest.mark.long
 def test_promote_does_not_sign_off_in_the_place_of_others() -> None:
     sim = rolling("shadow", stages=patient(SIGN_OFF, place=2))
     sim.ask("Promote")
@@ -188,6 +200,7 @@ def test_promote_does_not_sign_off_in_the_place_of_others() -> None:
     assert [each["name"] for each in last(sim)["skipped"]] == ["shadow", "canary-10", "canary-50"]
 
 
+@pytest.mark.long
 def test_what_is_approved_in_a_freeze_passes_after_it() -> None:
     sim = commanded(**noon(), stages=[SIGN_OFF, *spec()["stages"]])
     pin(sim, "2").run(280, in_stage("sign-off"))

@@ -92,6 +92,7 @@ def reaches(sim: Simulation, name: str) -> bool:
     return reached(sim) == sim.variants()[name]["inferenceService"]
 
 
+@pytest.mark.long
 def test_every_stage_has_testers_and_the_end_has_none() -> None:
     sim = pin(serving(qaHeader=QA), "2")
     for stage in ("shadow", "canary-10", "canary-50"):
@@ -102,6 +103,7 @@ def test_every_stage_has_testers_and_the_end_has_none() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_a_candidate_that_went_back_has_no_testers_any_more() -> None:
     sim = pin(serving(FAILING, qaHeader=QA), "2").run(
         300, lambda s: s.status.get("stage", {}).get("type") == "Rollback"
@@ -110,6 +112,7 @@ def test_a_candidate_that_went_back_has_no_testers_any_more() -> None:
     assert reaches(sim, "stable")
 
 
+@pytest.mark.long
 def test_before_the_first_stage_a_warm_candidate_that_waits_has_testers() -> None:
     sim = pin(serving(qaHeader=QA), "2").run(100, lambda s: "candidate" in s.variants())
     assert reaches(sim, "stable"), "it is not ready yet, and its Service may not exist"
@@ -128,6 +131,7 @@ def test_an_approval_at_weight_nothing_has_testers() -> None:
     assert reaches(sim, "candidate")
 
 
+@pytest.mark.long
 def test_a_candidate_that_somebody_deletes_loses_its_testers_before_its_service_goes() -> None:
     stages = [APPROVAL, *serving().objects[KEY]["spec"]["stages"]]
     sim = pin(serving(qaHeader=QA, stages=stages), "2").run(100, in_stage("sign")).run(3)
@@ -141,6 +145,7 @@ def test_a_candidate_that_somebody_deletes_loses_its_testers_before_its_service_
     assert reaches(sim, "candidate")
 
 
+@pytest.mark.long
 def test_without_the_header_nothing_of_the_route_changes() -> None:
     sim = pin(serving(), "2").run(200, in_stage("canary-10"))
     assert len(sim.objects[ROUTE]["spec"]["rules"]) == 2

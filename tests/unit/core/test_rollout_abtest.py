@@ -32,6 +32,7 @@ def primary(sim: Simulation) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_a_better_candidate_wins_and_history_keeps_the_experiment() -> None:
     sim = pin(experimenting(BETTER), "2").run(300, serves("2"))
     assert (entry(sim)["outcome"], entry(sim)["abTest"]["verdict"]) == ("Promoted", "Superior")
@@ -51,6 +52,7 @@ def test_a_worse_one_is_rolled_back_at_once_and_not_tried_again() -> None:
     assert [each["reason"] for each in sim.status["rejected"]] == ["ABTestLost"]
 
 
+@pytest.mark.long
 def test_what_is_undecided_at_the_end_is_inconclusive_and_stable_stays() -> None:
     sim = ended(pin(experimenting(EQUAL), "2"))
     assert (entry(sim)["outcome"], entry(sim)["reason"]) == ("Inconclusive", "ABTestInconclusive")
@@ -61,11 +63,13 @@ def test_what_is_undecided_at_the_end_is_inconclusive_and_stable_stays() -> None
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_if_inconclusive_promote_promotes_what_was_measured() -> None:
     sim = pin(experimenting(EQUAL, ifInconclusive="Promote"), "2").run(300, serves("2"))
     assert (entry(sim)["outcome"], entry(sim)["abTest"]["verdict"]) == ("Promoted", "Inconclusive")
 
 
+@pytest.mark.long
 def test_if_inconclusive_hold_waits_for_a_person_and_guards_still_act() -> None:
     sim = pin(experimenting(EQUAL, ifInconclusive="Hold"), "2")
     sim.run(300, lambda s: s.condition("Stalled")[1] == "ABTestInconclusive").run(120)
@@ -75,11 +79,13 @@ def test_if_inconclusive_hold_waits_for_a_person_and_guards_still_act() -> None:
     assert entry(ended(sim))["reason"] == "GateBreached"
 
 
+@pytest.mark.long
 def test_nothing_measured_is_never_promoted() -> None:
     sim = experimenting(BETTER, metric="net_value", ifInconclusive="Promote")
     assert entry(ended(pin(sim, "2")))["outcome"] == "Inconclusive"
 
 
+@pytest.mark.long
 def test_the_plan_is_there_from_the_start_and_an_experiment_that_cannot_finish_is_told_of_at_once() -> None:
     sim = pin(experimenting(EQUAL, CANARY, **IN_VAIN), "2").run(300, in_stage("ab"))
     begun = result(sim)
@@ -96,6 +102,7 @@ def test_the_plan_is_there_from_the_start_and_an_experiment_that_cannot_finish_i
     assert sim.condition("ABTestUnderpowered") == ("", "", "")
 
 
+@pytest.mark.long
 def test_without_a_stage_before_it_stables_own_traffic_is_the_pilot() -> None:
     sim = experimenting(BETTER)
     sim.run(30)
@@ -104,6 +111,7 @@ def test_without_a_stage_before_it_stables_own_traffic_is_the_pilot() -> None:
     assert "ABTestUnderpowered" not in sim.notices
 
 
+@pytest.mark.long
 def test_arms_that_do_not_meet_the_entities_assigned_to_them_decide_nothing() -> None:
     sim = pin(experimenting(BETTER, weight="40%"), "2").run(300, in_stage("ab"))
     sim.skew = 0.3
@@ -114,11 +122,13 @@ def test_arms_that_do_not_meet_the_entities_assigned_to_them_decide_nothing() ->
     assert entry(ended(sim))["outcome"] == "Inconclusive"
 
 
+@pytest.mark.long
 def test_a_guard_outranks_the_metric_that_decides() -> None:
     sim = experimenting(FAILING, metric="error_rate", better="Lower")
     assert entry(ended(pin(sim, "2")))["reason"] == "GateBreached"
 
 
+@pytest.mark.long
 def test_a_winner_waits_for_its_time() -> None:
     sim = pin(experimenting(BETTER, seconds=40), "2").run(300, lambda s: result(s).get("verdict") == "Superior")
     assert sim.status["stage"]["name"] == "ab"
@@ -127,6 +137,7 @@ def test_a_winner_waits_for_its_time() -> None:
     assert begun[:10] == over[:10]
 
 
+@pytest.mark.long
 def test_a_pause_keeps_the_verdict_of_the_last_look() -> None:
     sim = pin(experimenting(EQUAL), "2").run(300, in_stage("ab"))
     sim.edit(KEY, lambda s: s.update(paused=True))
@@ -140,6 +151,7 @@ def test_a_pause_keeps_the_verdict_of_the_last_look() -> None:
     assert entry(ended(sim))["outcome"] == "Inconclusive"
 
 
+@pytest.mark.long
 def test_a_winner_of_the_last_look_stays_one_when_its_evidence_begins_anew_under_a_pause() -> None:
     sim = pin(experimenting(BETTER), "2").run(300, in_stage("ab"))
     sim.edit(KEY, lambda s: s.update(paused=True))
@@ -152,11 +164,13 @@ def test_a_winner_of_the_last_look_stays_one_when_its_evidence_begins_anew_under
     sim.run(100, serves("2"))
 
 
+@pytest.mark.long
 def test_the_end_that_is_shown_is_that_of_the_experiment() -> None:
     sim = pin(experimenting(EQUAL), "2").run(300, in_stage("ab")).run(10)
     assert sim.status["stage"]["expectedEnd"] == result(sim)["endsAt"]
 
 
+@pytest.mark.long
 def test_an_outage_at_the_end_does_not_waste_the_experiment() -> None:
     sim = pin(experimenting(BETTER, seconds=20, atMost="10m"), "2").run(300, in_stage("ab"))
     sim.edit(KEY, lambda s: s.update(paused=True))
@@ -168,6 +182,7 @@ def test_an_outage_at_the_end_does_not_waste_the_experiment() -> None:
     assert result(sim)["outcome"] == "Advance"
 
 
+@pytest.mark.long
 def test_an_experiment_that_is_changed_begins_anew() -> None:
     sim = pin(experimenting(EQUAL), "2").run(300, in_stage("ab")).run(20)
     epoch = sim.status["epoch"]
@@ -181,6 +196,7 @@ def test_an_experiment_that_is_changed_begins_anew() -> None:
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 def test_new_evidence_forgets_what_was_seen_but_not_the_end_and_has_less_of_alpha() -> None:
     sim = pin(experimenting(EQUAL, CANARY, atMost="10m"), "2").run(300, in_stage("ab")).run(20)
     before = result(sim)
@@ -202,6 +218,7 @@ def test_new_evidence_forgets_what_was_seen_but_not_the_end_and_has_less_of_alph
     assert (result(sim)["stage"], result(sim)["restarts"]) == ("again", 3)
 
 
+@pytest.mark.long
 def test_between_planned_looks_nothing_is_written_of_the_effect() -> None:
     grouped = {"method": "GroupSequential", "groupSequential": {"looks": 3}}
     sim = pin(experimenting(BETTER, **grouped), "2").run(300, serves("2"))
@@ -210,6 +227,7 @@ def test_between_planned_looks_nothing_is_written_of_the_effect() -> None:
     assert [each["verdict"] for each in looks][-1] == "Pass"
 
 
+@pytest.mark.long
 def test_a_template_decides_and_its_queries_are_of_this_rollout_alone() -> None:
     sim = experimenting(GOOD, metric="approval_rate")
     sim.put(TEMPLATE, spec=dict(APPROVALS))
@@ -223,6 +241,7 @@ def test_a_template_decides_and_its_queries_are_of_this_rollout_alone() -> None:
     assert all('rollout=~"ns/fraud"' in text for text in sim.prometheus.templated)
 
 
+@pytest.mark.long
 def test_the_business_stands_beside_the_model_in_every_stage_with_live_traffic() -> None:
     sim = experimenting(GOOD, CANARY)
     sim.put(TEMPLATE, spec=dict(APPROVALS))
@@ -254,6 +273,7 @@ def outcome(sim: Simulation) -> dict[str, Any]:
     return {**end_state(sim), "experiment": {name: entry(sim)["abTest"].get(name) for name in kept}}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("second", STORIES.values(), ids=STORIES)
 @pytest.mark.parametrize("kill", [always, sometimes(3)], ids=["always", "dice"])
 def test_kills_between_any_two_writes_change_nothing(second: Any, kill: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import Commanded, last
 from tests.unit.core.simulation import KEY, ROUTE, Object
 from tests.unit.core.specs import FAILING, GOOD, in_stage, serves, spec
@@ -73,6 +74,7 @@ def adopting_route(**changes: Any) -> dict[str, Any]:
     return wanted
 
 
+@remembered
 def adopted(wanted: dict[str, Any], second: Behaviour = GOOD, route: bool = False) -> Town:
     town = Town(wanted, second, route)
     town.run(30, lambda s: s.condition("Adopted")[0] == "True").run(5)
@@ -83,6 +85,7 @@ def spoken(town: Town) -> tuple[str, str]:
     return town.condition("Adopted")[:2]
 
 
+@pytest.mark.long
 def test_the_service_is_stable_and_nothing_of_it_was_written() -> None:
     town = Town(adopting())
     before = copy.deepcopy(town.objects[LEGACY])
@@ -100,6 +103,7 @@ def test_the_service_is_stable_and_nothing_of_it_was_written() -> None:
     assert town.run(120).writes == quiet
 
 
+@pytest.mark.long
 def test_an_existing_route_keeps_what_is_its_owners_and_loses_no_request() -> None:
     town = adopted(adopting_route(), route=True)
     live = town.objects[ROUTE]
@@ -113,6 +117,7 @@ def test_an_existing_route_keeps_what_is_its_owners_and_loses_no_request() -> No
     assert town.condition("Ready")[0] == "True"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("route", [False, True], ids=["own route", "adopted route"])
 def test_a_candidate_is_promoted_by_a_person_since_nobody_can_compare(route: bool) -> None:
     town = adopted(adopting_route() if route else adopting(), route=route)
@@ -130,6 +135,7 @@ def test_a_candidate_is_promoted_by_a_person_since_nobody_can_compare(route: boo
     assert town.client_errors == []
 
 
+@pytest.mark.long
 def test_a_bad_candidate_goes_back_to_the_adopted_service() -> None:
     town = adopted(adopting(), FAILING)
     town.edit(KEY, lambda s: s.update(paused=False, stages=spec()["stages"][1:]))
@@ -141,6 +147,7 @@ def test_a_bad_candidate_goes_back_to_the_adopted_service() -> None:
     assert town.client_errors == []
 
 
+@pytest.mark.long
 def test_a_person_goes_back_to_it_after_promotion() -> None:
     town = adopted(adopting())
     town.edit(KEY, lambda s: s.update(paused=False))
@@ -163,6 +170,7 @@ def deleted(town: Town) -> None:
     raise AssertionError("the rollout is not gone after a minute")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("route", [False, True], ids=["own route", "adopted route"])
 def test_the_way_out_leaves_service_and_route_serving(route: bool) -> None:
     town = adopted(adopting_route() if route else adopting(deletionPolicy="Orphan"), route=route)
@@ -174,6 +182,7 @@ def test_the_way_out_leaves_service_and_route_serving(route: bool) -> None:
     assert town.client_errors == []
 
 
+@pytest.mark.long
 def test_under_delete_the_rollouts_own_route_goes_and_the_service_stays() -> None:
     town = adopted(adopting())
     deleted(town)
@@ -188,6 +197,7 @@ def left_behind(**changes: Any) -> Town:
     return town
 
 
+@pytest.mark.long
 def test_what_an_orphaned_rollout_left_is_not_deleted_while_it_cannot_be_adopted() -> None:
     town = left_behind()
     unready(town)
@@ -200,6 +210,7 @@ def test_what_an_orphaned_rollout_left_is_not_deleted_while_it_cannot_be_adopted
     assert town.variants()["stable"]["revision"] == "c0ffee1234"
 
 
+@pytest.mark.long
 def test_what_an_orphaned_rollout_left_is_not_deleted_with_the_one_that_adopted_it() -> None:
     town = left_behind()
     town.run(30, lambda s: s.condition("Adopted")[0] == "True")
@@ -229,6 +240,7 @@ def unready(town: Town) -> None:
     town.tick()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("break_it", "reason", "stalled"),
     [
@@ -250,6 +262,7 @@ def test_what_cannot_be_adopted_is_said_and_nothing_is_rolled_out_beside_it(
     assert ROUTE not in town.objects
 
 
+@pytest.mark.long
 def test_what_was_not_ready_is_adopted_when_it_is() -> None:
     town = Town(adopting())
     unready(town)
@@ -259,6 +272,7 @@ def test_what_was_not_ready_is_adopted_when_it_is() -> None:
     assert spoken(town) == ("True", "Adopted")
 
 
+@pytest.mark.long
 def test_a_route_that_is_not_there_or_does_not_lead_to_it_keeps_it_from_being_adopted() -> None:
     town = Town(adopting_route())
     town.run(20)
@@ -282,6 +296,7 @@ def test_somebody_who_takes_our_rule_out_of_their_route_is_told() -> None:
     assert "no rule any more" in town.condition("Ready")[2]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("every", [1, 2])
 def test_an_operator_that_dies_between_any_two_writes_adopts_all_the_same(every: int) -> None:
     town = Town(adopting_route(), route=True)

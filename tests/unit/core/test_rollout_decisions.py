@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, serves, serving, spec
 
 ALIASED = {"type": "MLflow", "mlflow": {"name": "fraud", "alias": "candidate"}}
 
 
+@remembered
 def aliased(**changes: object) -> Simulation:
     sim = Simulation(spec(model=ALIASED, **changes), {"1": GOOD, "2": GOOD, "3": GOOD})
     sim.alias = "1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.simulation import KEY, ROUTE, Simulation
 from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, replaced, serves, service, serving, spec
 from tests.unit.core.test_rollout_kills import always
@@ -18,6 +19,7 @@ def named(sim: Simulation) -> set[str]:
     return {name.removesuffix("-predictor") for name, *_ in arms(sim.objects[ROUTE]["spec"])}
 
 
+@remembered
 def rolling(stage: str, **changes: object) -> Simulation:
     """Version 2 in a stage; in the stage rollback it is one that fails."""
     return pin(serving(FAILING if stage == "rollback" else GOOD, **changes), "2").run(300, in_stage(stage))
@@ -27,6 +29,7 @@ def end(stage: str) -> str:
     return "1" if stage == "rollback" else "2"
 
 
+@pytest.mark.long
 def test_stable_serves_until_another_has_taken_its_place() -> None:
     sim = serving()
     old = service(sim, "stable")
@@ -44,6 +47,7 @@ def test_stable_serves_until_another_has_taken_its_place() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_what_was_deleted_is_held_until_its_last_requests_are_done() -> None:
     sim = serving()
     old = service(sim, "stable")
@@ -54,6 +58,7 @@ def test_what_was_deleted_is_held_until_its_last_requests_are_done() -> None:
     assert (sim.now - left).total_seconds() >= 5, "a gateway's lag of 3 s and requests of 2 s"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_rollout_ends_as_it_would_when_stable_is_deleted_on_its_way(stage: str) -> None:
     sim = rolling(stage)
@@ -70,6 +75,7 @@ def test_a_rollout_ends_as_it_would_when_stable_is_deleted_on_its_way(stage: str
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", TRAFFIC)
 def test_a_candidate_loses_its_traffic_and_comes_back_under_another_name(stage: str) -> None:
     sim = rolling(stage).run(3)
@@ -88,6 +94,7 @@ def test_a_candidate_loses_its_traffic_and_comes_back_under_another_name(stage: 
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["start", "promote"])
 def test_a_first_revision_that_is_deleted_on_its_way_serves_all_the_same(stage: str) -> None:
     sim = Simulation(spec(), {"1": GOOD}).run(60, in_stage(stage))
@@ -97,6 +104,7 @@ def test_a_first_revision_that_is_deleted_on_its_way_serves_all_the_same(stage: 
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_a_kept_version_that_somebody_deletes_is_replaced_and_can_be_gone_back_to() -> None:
     sim = pin(serving(), "2").run(300, serves("2"))
     old = service(sim, "previous")
@@ -109,6 +117,7 @@ def test_a_kept_version_that_somebody_deletes_is_replaced_and_can_be_gone_back_t
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_a_successor_that_is_deleted_as_well_has_one_of_its_own() -> None:
     sim = serving()
     first = service(sim, "stable")
@@ -134,6 +143,7 @@ def test_a_candidate_on_its_way_out_is_not_made_again() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_a_successor_that_does_not_come_up_is_told_and_the_deleted_one_serves() -> None:
     sim = serving()
     sim.versions["1"] = Behaviour(starts=False)
@@ -147,6 +157,7 @@ def test_a_successor_that_does_not_come_up_is_told_and_the_deleted_one_serves() 
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", ["stable", "candidate"])
 def test_a_replacement_survives_kills(who: str) -> None:
     sim = rolling("canary-10").run(2)
@@ -159,6 +170,7 @@ def test_a_replacement_survives_kills(who: str) -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", TRAFFIC)
 @pytest.mark.parametrize("late", [1, 3])
 def test_a_foreground_deletion_of_a_candidate_costs_nothing_once_the_route_has_left_it(stage: str, late: int) -> None:
@@ -175,6 +187,7 @@ def test_a_foreground_deletion_of_a_candidate_costs_nothing_once_the_route_has_l
     assert sim.client_errors == lost
 
 
+@pytest.mark.long
 def test_a_foreground_deletion_of_stable_is_over_with_the_first_pod_of_its_successor() -> None:
     sim = serving(warmUp="30s")
     sim.delete(service(sim, "stable"), foreground=True)
@@ -186,6 +199,7 @@ def test_a_foreground_deletion_of_stable_is_over_with_the_first_pod_of_its_succe
     assert sim.condition("Ready")[0] == "True"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", ["Delete", "Orphan"])
 def test_a_rollout_that_is_deleted_in_a_replacement_leaves_what_its_policy_says(policy: str) -> None:
     sim = serving(deletionPolicy=policy)
@@ -201,6 +215,7 @@ def test_a_rollout_that_is_deleted_in_a_replacement_leaves_what_its_policy_says(
         assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_steady_state_after_a_replacement_writes_nothing() -> None:
     sim = serving()
     sim.delete(service(sim, "stable"))

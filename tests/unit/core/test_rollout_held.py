@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import SIGN_OFF, Commanded, commanded, last, patient, rolling
 from tests.unit.core.experiments import BETTER, EQUAL, WORSE, result, stage
 from tests.unit.core.ledgers import chain, decisions
@@ -30,6 +31,7 @@ def answer(sim: Commanded, action: str, **more: Any) -> tuple[str, str]:
     return sim.answer(request)
 
 
+@remembered
 def promised(**changes: Any) -> Commanded:
     """A person has asked for promotion, another has signed off, and a freeze of five minutes delays it."""
     sim = rolling("canary-10", stages=[CANARY, SIGN_OFF], **changes)
@@ -40,6 +42,7 @@ def promised(**changes: Any) -> Commanded:
     return sim
 
 
+@pytest.mark.long
 def test_promote_and_approval_together_do_not_pass_a_breach() -> None:
     sim = promised(onBreach="Hold")
     sim.versions["2"] = FAILING
@@ -50,6 +53,7 @@ def test_promote_and_approval_together_do_not_pass_a_breach() -> None:
     assert sim.status["phase"] == "Held"
 
 
+@pytest.mark.long
 def test_promote_and_approval_together_send_no_traffic_to_fewer_replicas_than_asked_for() -> None:
     sim = promised(predictor={"minReplicas": 4})
     sim.unready[sim.variants()["candidate"]["inferenceService"]] = 3
@@ -78,6 +82,7 @@ DISTURBED: dict[str, Callable[[Commanded], object]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("disturb", DISTURBED.values(), ids=DISTURBED)
 def test_a_held_breach_outlives_the_evidence_that_it_came_from(disturb: Callable[[Commanded], object]) -> None:
     sim = rolling("canary-10", FAILING, stages=patient()[1:], onBreach="Hold")
@@ -95,6 +100,7 @@ def stages(**changes: Any) -> list[dict[str, Any]]:
     return [{**CANARY, **changes}, {**CANARY, "name": "canary-20", "canary": {"weight": "20%"}}]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("second", "of", "reason", "says"),
     [
@@ -117,6 +123,7 @@ def test_history_and_ledger_say_why_a_version_was_promoted(
     assert [entry["reason"] for entry in chain(sim).entries if entry["decision"] == "Promoted"][-1] == reason
 
 
+@pytest.mark.long
 def test_what_a_person_has_promoted_is_said_to_be() -> None:
     sim = rolling("canary-10", stages=patient()[1:])
     assert answer(sim, "Promote", reason="the old one is broken") == ("Applied", "Promote")
@@ -125,6 +132,7 @@ def test_what_a_person_has_promoted_is_said_to_be() -> None:
     assert last(sim)["message"] == "version 2 serves all traffic: Promote by ada: the old one is broken"
 
 
+@pytest.mark.long
 def test_what_only_warns_is_forgotten_with_the_stage() -> None:
     warning = {"name": "warning", "metric": "error_rate", "op": "<=", "bound": "5%", "enforcement": "DryRun"}
     sim = rolling("canary-10", FAILING, stages=patient()[1:], gates=[warning])
@@ -135,6 +143,7 @@ def test_what_only_warns_is_forgotten_with_the_stage() -> None:
     assert not any(each.get("breaches") for each in sim.status.get("gates", ()))
 
 
+@pytest.mark.long
 def test_a_lost_experiment_outlives_its_evidence_and_begins_anew_only_as_another_one() -> None:
     sim = lost()
     sim.edit(ROUTE, lambda s: s["rules"].reverse())
@@ -144,6 +153,7 @@ def test_a_lost_experiment_outlives_its_evidence_and_begins_anew_only_as_another
     sim.run(60, serves("2"))
 
 
+@remembered
 def signing() -> Commanded:
     """Version 2 waits for a person behind a canary of 10% with a gate of its own."""
     sim = rolling("sign-off", stages=[CANARY, SIGN_OFF])
@@ -156,6 +166,7 @@ def gates(sim: Commanded) -> set[str]:
     return {each["name"] for each in sim.status["gates"]}
 
 
+@pytest.mark.long
 def test_gates_of_the_stage_before_hold_on_in_an_approval_when_its_weight_is_edited() -> None:
     sim = signing()
     sim.edit(KEY, lambda s: s["stages"][0]["canary"].update(weight="5%"))
@@ -167,6 +178,7 @@ def test_gates_of_the_stage_before_hold_on_in_an_approval_when_its_weight_is_edi
     assert (last(sim)["reason"], last(sim)["stage"]) == ("GateBreached", "sign-off")
 
 
+@pytest.mark.long
 def test_a_second_approval_keeps_the_gates_as_well() -> None:
     sim = rolling("first", stages=[CANARY, {**SIGN_OFF, "name": "first"}, SIGN_OFF])
     assert answer(sim, "Approve", groups=["risk"], stage="first") == ("Applied", "Approve")
@@ -183,6 +195,7 @@ def test_gates_go_with_a_stage_that_a_commit_takes_out_and_the_approver_is_told(
     assert sim.variants()["candidate"]["weight"] == "10%"
 
 
+@pytest.mark.long
 def test_what_is_signed_off_before_any_traffic_waits_for_its_replicas() -> None:
     sim = rolling("sign-off", stages=[SIGN_OFF])
     sim.unready[sim.variants()["candidate"]["inferenceService"]] = 1
@@ -194,6 +207,7 @@ def test_what_is_signed_off_before_any_traffic_waits_for_its_replicas() -> None:
     sim.run(30, serves("2"))
 
 
+@remembered
 def lost(**changes: Any) -> Commanded:
     """Version 2 has lost its experiment, of which half an hour is left, and a person is to decide."""
     sim = commanded(WORSE, stages=[stage(20, atMost="30m", **changes)], onBreach="Hold")

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.core.specs import FAILING, GOOD, pin, serves, serving
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("behaviour", "end"), [(GOOD, "2"), (FAILING, "1")], ids=["good", "failing"])
 def test_steady_state_tells_nothing(behaviour: Any, end: str) -> None:
     sim = pin(serving(behaviour), "2").run(300, lambda s: len(s.status["history"]) > 1).run(60)

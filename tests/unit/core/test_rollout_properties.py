@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from slipway.api.v1alpha1.scalars import Share
@@ -68,6 +69,7 @@ def _arms(sim: Simulation) -> list[tuple[str, float, str, str, bool]]:
     return list(arms(sim.objects[ROUTE]["spec"])) if ROUTE in sim.objects else []
 
 
+@pytest.mark.long
 @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(VERSIONS, EVENTS)
 def test_whatever_happens(second: Behaviour, events: list[tuple[int, str]]) -> None:

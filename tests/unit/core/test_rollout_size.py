@@ -21,6 +21,7 @@ def resize(sim: Simulation, replicas: int) -> Simulation:
     return sim
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["build", "prove", "start", "shadow", "canary-10", "promote", "rollback"])
 def test_stable_keeps_its_size_in_every_stage_and_takes_the_smaller_one_at_the_end(stage: str) -> None:
     bad = stage == "rollback"
@@ -46,6 +47,7 @@ def test_a_size_lowered_by_the_commit_that_asks_for_a_version_waits_for_the_end_
     assert (asked(sim, "stable"), asked(sim, "candidate")) == (3, 1)
 
 
+@pytest.mark.long
 def test_a_raised_size_is_followed_at_once() -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10"))
     resize(sim, 2).settle()
@@ -53,12 +55,14 @@ def test_a_raised_size_is_followed_at_once() -> None:
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 def test_without_a_rollout_the_size_follows_the_spec() -> None:
     sim = serving(predictor=THREE)
     resize(sim, 1).settle()
     assert asked(sim, "stable") == 1
 
 
+@pytest.mark.long
 def test_who_takes_the_place_of_stable_in_a_rollout_is_as_large() -> None:
     sim = pin(serving(predictor=THREE), "2").run(300, in_stage("canary-10"))
     sim.delete(service(resize(sim, 1), "stable"))
@@ -66,6 +70,7 @@ def test_who_takes_the_place_of_stable_in_a_rollout_is_as_large() -> None:
     assert asked(sim, "stable") == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("second", [GOOD, FAILING], ids=["good", "failing"])
 def test_a_smaller_size_never_costs_a_request(second: Behaviour) -> None:
     sim = pin(resize(serving(second, predictor=THREE), 1), "2").run(300, serves("1" if second is FAILING else "2"))

@@ -31,6 +31,7 @@ def jobs(sim: Simulation) -> list[dict[str, Any]]:
     return [obj for key, obj in sim.objects.items() if key.kind == "Job" and "-build-" in key.name]
 
 
+@pytest.mark.long
 def test_the_model_of_a_run_is_built_and_pinned_by_what_the_builder_found() -> None:
     sim = made({"type": "Run", "run": {"uri": RUN}}).run(60, serves(RUN))
     stable = sim.variants()["stable"]
@@ -42,6 +43,7 @@ def test_the_model_of_a_run_is_built_and_pinned_by_what_the_builder_found() -> N
     assert len(jobs(sim)) == 1
 
 
+@pytest.mark.long
 def test_a_run_that_does_not_exist_stalls_and_begins_when_it_does() -> None:
     sim = made({"type": "Run", "run": {"uri": "runs:/0f3d/model"}}).run(20)
     assert sim.condition("ModelResolved")[:2] == ("False", "RunNotFound")
@@ -50,6 +52,7 @@ def test_a_run_that_does_not_exist_stalls_and_begins_when_it_does() -> None:
     sim.run(60, serves("runs:/0f3d/model"))
 
 
+@pytest.mark.long
 def test_a_run_with_the_model_that_serves_moves_no_traffic_and_is_in_the_ledger() -> None:
     other = "runs:/0f3d/model"
     sim = made({"type": "Run", "run": {"uri": RUN}}).run(60, serves(RUN)).run(5)
@@ -62,18 +65,21 @@ def test_a_run_with_the_model_that_serves_moves_no_traffic_and_is_in_the_ledger(
     assert chain(sim).entries[-1]["reason"] == "SameRevision"
 
 
+@pytest.mark.long
 def test_a_finished_image_is_served_without_a_build() -> None:
     sim = made({"type": "Image", "image": {"image": IMAGE}}).run(60, serves("sha256:eeeeeeeeeeee"))
     stable = sim.variants()["stable"]
     assert (stable["digest"], stable["image"], jobs(sim)) == (DIGEST, IMAGE, [])
 
 
+@pytest.mark.long
 def test_a_finished_image_needs_a_waiver() -> None:
     sim = made({"type": "Image", "image": {"image": IMAGE}}, certification=None).run(30)
     assert sim.condition("Certified")[1] == "NotEvaluated"
     assert sim.variants() == {}
 
 
+@pytest.mark.long
 def test_a_finished_image_passes_the_stages_of_a_rollout_that_serves() -> None:
     sim = serving(certification=WAIVER)
     sim.versions |= ANSWERING
@@ -83,6 +89,7 @@ def test_a_finished_image_passes_the_stages_of_a_rollout_that_serves() -> None:
     assert sim.variants()["previous"]["version"] == "1"
 
 
+@pytest.mark.long
 def test_an_image_that_the_spec_replaces_while_it_is_rolled_out_makes_way() -> None:
     sim = serving(certification=WAIVER)
     sim.versions |= ANSWERING
@@ -93,6 +100,7 @@ def test_an_image_that_the_spec_replaces_while_it_is_rolled_out_makes_way() -> N
     assert "Superseded" in sim.notices
 
 
+@pytest.mark.long
 def test_a_missing_secret_is_named_and_the_build_starts_when_it_appears() -> None:
     image = {"pushSecretRef": {"name": "push"}, "packageIndex": INDEX, "caRef": {"name": "ca"}}
     sim = made({"type": "Run", "run": {"uri": RUN}}, image=image)
@@ -106,6 +114,7 @@ def test_a_missing_secret_is_named_and_the_build_starts_when_it_appears() -> Non
     assert sim.condition("Stalled")[0] == "False"
 
 
+@pytest.mark.long
 def test_a_build_that_waits_for_a_secret_outlives_its_jobs_deadline() -> None:
     sim = made({"type": "Run", "run": {"uri": RUN}}, image={"pushSecretRef": {"name": "push"}})
     sim.missing = 'secret "push" not found'
@@ -117,6 +126,7 @@ def test_a_build_that_waits_for_a_secret_outlives_its_jobs_deadline() -> None:
     assert (sim.status.get("history"), sim.status.get("rejected")) == (None, None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("pending", "said"),
     [
@@ -161,6 +171,7 @@ class Guarded(Simulation):
     settings = replace(Simulation.settings, mlflow_secret="mlflow-login")
 
 
+@pytest.mark.long
 def test_the_login_of_mlflow_reaches_the_builder_and_no_pod_with_a_model() -> None:
     sim = Guarded(spec(), {"1": GOOD, "2": GOOD}).run(60, lambda s: s.status.get("phase") == "Serving")
     holders = {key.name for key, obj in sim.objects.items() if "mlflow-login" in json.dumps(obj.get("spec") or {})}
@@ -168,6 +179,7 @@ def test_the_login_of_mlflow_reaches_the_builder_and_no_pod_with_a_model() -> No
     assert holders
 
 
+@pytest.mark.long
 def test_each_secret_reaches_the_builder_only() -> None:
     image = {
         "repository": "registry.example.com/ml",
@@ -207,6 +219,7 @@ def test_the_end_of_the_builders_log_is_in_the_condition() -> None:
     assert message.endswith("lock: no solution\nthe end of its log:\nstep resolve\nstep lock")
 
 
+@pytest.mark.long
 def test_a_builder_that_was_killed_is_told_with_the_end_of_its_log() -> None:
     sim = made({"type": "Run", "run": {"uri": RUN}})
     sim.registry_up = False
@@ -223,6 +236,7 @@ def test_a_builder_that_was_killed_is_told_with_the_end_of_its_log() -> None:
     assert message.endswith("step dependencies")
 
 
+@pytest.mark.long
 def test_the_words_of_an_attempt_that_failed_are_no_answer_of_a_build_that_succeeded() -> None:
     sim = made({"type": "Run", "run": {"uri": RUN}})
     sim.registry_up = False
@@ -236,6 +250,7 @@ def test_the_words_of_an_attempt_that_failed_are_no_answer_of_a_build_that_succe
     sim.run(90, serves(RUN))  # the pod that succeeded is gone: its words will not come, and the Job is made anew
 
 
+@pytest.mark.long
 def test_a_pull_secret_that_is_mended_reaches_a_candidate_that_does_not_start() -> None:
     sim = made({"type": "Run", "run": {"uri": RUN}}, image={"pullSecretRef": {"name": "wrong"}})
     sim.versions[RUN] = NEVER_READY
@@ -247,6 +262,7 @@ def test_a_pull_secret_that_is_mended_reaches_a_candidate_that_does_not_start() 
     assert service["spec"]["predictor"]["imagePullSecrets"] == [{"name": "right"}]
 
 
+@pytest.mark.long
 def test_a_pull_secret_restarts_nothing_that_serves() -> None:
     sim = serving()
     before = {key: obj["spec"] for key, obj in sim.objects.items() if key.kind == "InferenceService"}
@@ -255,6 +271,7 @@ def test_a_pull_secret_restarts_nothing_that_serves() -> None:
     assert {key: obj["spec"] for key, obj in sim.objects.items() if key.kind == "InferenceService"} == before
 
 
+@pytest.mark.long
 def test_another_predictor_serves_the_files_that_were_built_before() -> None:
     sim = made({"type": "Run", "run": {"uri": RUN}}).run(60, serves(RUN))
     before = sim.variants()["stable"]

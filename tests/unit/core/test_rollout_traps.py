@@ -13,6 +13,7 @@ def named(sim: Simulation) -> set[str]:
     return {name.removesuffix("-predictor") for name, *_ in arms(sim.objects[ROUTE]["spec"])}
 
 
+@pytest.mark.long
 def test_a_candidate_without_endpoints_loses_its_traffic_from_the_slices_at_once() -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10")).run(2)
     sim.versions["2"] = Behaviour(starts=False)
@@ -24,6 +25,7 @@ def test_a_candidate_without_endpoints_loses_its_traffic_from_the_slices_at_once
     assert len(sim.run(300, serves("2")).client_errors) <= 1, "only the second before the slices told"
 
 
+@pytest.mark.long
 def test_a_candidate_that_stays_away_is_given_up() -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10"))
     sim.versions["2"] = Behaviour(starts=False)
@@ -31,6 +33,7 @@ def test_a_candidate_that_stays_away_is_given_up() -> None:
     assert sim.status["history"][0]["reason"] == "CandidateUnavailable"
 
 
+@pytest.mark.long
 def test_a_weight_edited_by_hand_stops_the_clock_and_is_put_back() -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10")).run(5)
     epoch, asked = sim.status["epoch"], sim.get(ROUTE)
@@ -45,6 +48,7 @@ def test_a_weight_edited_by_hand_stops_the_clock_and_is_put_back() -> None:
     sim.run(300, serves("2"))
 
 
+@pytest.mark.long
 def test_an_edit_that_was_taken_back_in_between_restarts_the_evidence() -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10")).run(5)
     epoch = sim.status["epoch"]
@@ -53,6 +57,7 @@ def test_an_edit_that_was_taken_back_in_between_restarts_the_evidence() -> None:
     assert sim.status["epoch"] == epoch + 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "edit",
     [
@@ -72,6 +77,7 @@ def test_an_edit_in_steady_state_is_put_back(edit: object) -> None:
     assert sim.objects[ROUTE]["spec"] == asked["spec"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("skew", [0.2, 3.0])
 def test_the_clock_does_not_run_while_the_measured_split_is_not_the_one_asked_for(skew: float) -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10"))
@@ -83,6 +89,7 @@ def test_the_clock_does_not_run_while_the_measured_split_is_not_the_one_asked_fo
     assert sim.status["split"]["agrees"] is False
 
 
+@pytest.mark.long
 def test_a_server_that_refuses_other_writes_does_not_keep_traffic_on_a_bad_candidate() -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10")).run(3)
     sim.refused = "InferenceService"
@@ -96,6 +103,7 @@ def test_a_server_that_refuses_other_writes_does_not_keep_traffic_on_a_bad_candi
     assert named(sim) == {sim.variants()["stable"]["inferenceService"]}
 
 
+@pytest.mark.long
 def test_prometheus_away_holds_everything_and_work_resumes() -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10")).run(2)
     sim.prometheus_up = False
@@ -110,6 +118,7 @@ def test_prometheus_away_holds_everything_and_work_resumes() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_mlflow_away_holds_and_an_unknown_version_changes_nothing() -> None:
     sim = serving()
     sim.mlflow_up = False
@@ -125,6 +134,7 @@ def test_mlflow_away_holds_and_an_unknown_version_changes_nothing() -> None:
     assert sim.condition("Stalled")[0] == "False"
 
 
+@pytest.mark.long
 def test_the_labels_of_a_service_never_name_role_stage_or_weight() -> None:
     sim = pin(serving(), "2").run(300, in_stage("canary-10"))
     key = service(sim, "candidate")
@@ -135,6 +145,7 @@ def test_the_labels_of_a_service_never_name_role_stage_or_weight() -> None:
     assert sim.objects[key]["metadata"]["generation"] == before, "promotion restarts no pod"
 
 
+@pytest.mark.long
 def test_changing_the_predictor_leaves_the_pods_of_stable_alone() -> None:
     sim = serving()
     key, before = service(sim, "stable"), sim.objects[service(sim, "stable")]["spec"]
@@ -154,6 +165,7 @@ def test_requests_without_evidence_never_advance() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.long
 def test_without_assignment_weights_split_requests() -> None:
     changed = spec()
     del changed["traffic"]["assignment"]

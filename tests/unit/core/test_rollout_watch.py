@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.unit.core.simulation import Simulation
 from tests.unit.core.specs import FAILING, in_stage, pin, serves, serving, spec
 
@@ -34,6 +36,7 @@ def test_prometheus_away_is_told_and_ends_with_prometheus() -> None:
     assert "Unknown" not in {gate["verdict"] for gate in sim.status["gates"]}
 
 
+@pytest.mark.long
 def test_the_previous_version_stays_until_somebody_can_say_whether_it_is_needed() -> None:
     sim = promoted().run(600)
     assert "previous" in sim.variants(), "its five minutes are over, and nobody has looked at them"
@@ -44,12 +47,14 @@ def test_the_previous_version_stays_until_somebody_can_say_whether_it_is_needed(
     assert sim.run(100, serves("1")).client_errors == []
 
 
+@pytest.mark.long
 def test_the_previous_version_goes_as_soon_as_the_gates_can_be_asked() -> None:
     sim = promoted().run(600)
     sim.prometheus_up = True
     assert "previous" not in sim.run(30).variants()
 
 
+@pytest.mark.long
 def test_a_prometheus_that_scrapes_nothing_is_as_blind_as_one_that_is_away() -> None:
     sim = promoted()
     sim.prometheus_up, sim.prometheus.scraping = True, False
@@ -58,6 +63,7 @@ def test_a_prometheus_that_scrapes_nothing_is_as_blind_as_one_that_is_away() -> 
     assert "previous" in sim.variants()
 
 
+@pytest.mark.long
 def test_nothing_is_kept_for_longer_than_at_most() -> None:
     keep = {"keepPrevious": {"atLeast": "5m", "atMost": "8m"}}
     sim = promoted(promotion=keep).run(400)
@@ -65,11 +71,13 @@ def test_nothing_is_kept_for_longer_than_at_most() -> None:
     assert "previous" not in sim.run(120).variants()
 
 
+@pytest.mark.long
 def test_gates_that_are_not_enforced_keep_nothing() -> None:
     sim = promoted(gates=gates(enforcement="DryRun")).run(400)
     assert "previous" not in sim.variants()
 
 
+@pytest.mark.long
 def test_who_asks_for_the_way_back_when_a_gate_is_unknown_gets_it_after_promotion_too() -> None:
     sim = promoted(gates=gates(**BACK)).run(100)
     assert serves("2")(sim)

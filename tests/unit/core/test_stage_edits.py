@@ -52,6 +52,7 @@ def share(sim: Commanded) -> str:
     return str(sim.variants()["candidate"]["weight"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stopped", [hold, pause, freeze])
 @pytest.mark.parametrize("change", [without("canary-10"), weighing("canary-10", "20%")], ids=["taken out", "raised"])
 def test_a_change_that_goes_forward_waits_for_what_holds_the_rollout_back(
@@ -72,6 +73,7 @@ def test_a_change_that_goes_forward_waits_for_what_holds_the_rollout_back(
     assert share(sim) in ("20%", "50%")
 
 
+@pytest.mark.long
 def test_a_smaller_share_is_followed_at_once() -> None:
     sim = rolling("canary-50", stages=LONG[1:])
     hold(sim)
@@ -80,6 +82,7 @@ def test_a_smaller_share_is_followed_at_once() -> None:
     assert share(sim) == "5%"
 
 
+@pytest.mark.long
 def test_a_breach_acts_while_a_change_waits() -> None:
     sim = rolling("canary-10", stages=LONG)
     hold(sim)
@@ -91,6 +94,7 @@ def test_a_breach_acts_while_a_change_waits() -> None:
     assert share(sim) == "0%"
 
 
+@pytest.mark.long
 def test_a_breach_that_waits_for_a_person_is_said_and_recorded_once() -> None:
     sim = rolling("canary-10", stages=LONG, onBreach="Hold")
     hold(sim)
@@ -111,6 +115,7 @@ def test_a_candidate_that_cannot_answer_loses_its_traffic_while_a_change_waits()
     assert "TrafficWithheld" in sim.notices
 
 
+@pytest.mark.long
 def test_a_stage_that_is_taken_out_while_it_runs_stands_in_history_as_passed_over() -> None:
     sim = rolling("canary-10", stages=[LONG[0], {**LONG[1], "minDuration": "10s"}])
     sim.edit(KEY, without("canary-10"))
@@ -121,6 +126,7 @@ def test_a_stage_that_is_taken_out_while_it_runs_stands_in_history_as_passed_ove
     assert ("StageSkipped", "canary-10") in decisions(sim)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", [without("canary-10"), weighing("canary-10", "20%")], ids=["taken out", "raised"])
 def test_a_held_breach_keeps_a_change_from_going_forward_until_its_gate_is_changed(change: Edit) -> None:
     sim = rolling("canary-10", FAILING, stages=LONG, onBreach="Hold")
@@ -163,6 +169,7 @@ WAYS_ROUND = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", WAYS_ROUND.values(), ids=WAYS_ROUND)
 def test_no_commit_gets_round_a_held_breach_by_taking_away_what_it_came_from(change: Edit) -> None:
     stages = [{**each, "minDuration": "10s"} for each in LONG]
@@ -181,6 +188,7 @@ def test_no_commit_gets_round_a_held_breach_by_taking_away_what_it_came_from(cha
     assert sim.answer(request)[0] == "Applied"
 
 
+@pytest.mark.long
 def test_a_held_breach_whose_gate_is_gone_sends_back_where_the_spec_says_rollback() -> None:
     sim = rolling(CANARY, NEVER_POSITIVE, stages=LONG, onBreach="Hold")
     sim.run(300, lambda s: s.condition("Stalled")[1] == "Breached")

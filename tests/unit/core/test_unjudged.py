@@ -8,6 +8,7 @@ import pytest
 from slipway.core.gates import Case, Judgement
 from slipway.core.rollout import verdicts
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.simulation import Simulation
 from tests.unit.core.specs import in_stage, pin, serves, serving
 
@@ -25,6 +26,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, sim: Simulation, *said: Any) -> None
     monkeypatch.setattr(verdicts, "judge", judge)
 
 
+@remembered
 def canary(**changes: Any) -> Simulation:
     return pin(serving(**changes), "2").run(200, in_stage("canary-10"))
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from slipway.core.plan import ObjectKey
 
+from tests.unit.core.api_server import remembered
 from tests.unit.core.commanded import Commanded, commanded
 from tests.unit.core.simulation import TASK
 from tests.unit.core.specs import FAILING, GOOD, in_stage, pin, serves, spec
@@ -16,6 +17,7 @@ from tests.unit.definitions.trained import fingerprints, inputs, redefined, task
 CONDITION = "FeatureDefinitionChanged"
 
 
+@remembered
 def following(**changes: Any) -> Commanded:
     """Version 1 serves, whose model and task agree; the rollout follows an alias."""
     model = {"type": "MLflow", "mlflow": {"name": "fraud", "alias": "candidate"}, **changes}
@@ -26,6 +28,7 @@ def following(**changes: Any) -> Commanded:
     return sim.run(60, serves("1"))  # type: ignore[return-value]
 
 
+@remembered
 def trying(stage: str = "canary-10", **changes: Any) -> Commanded:
     """Version 2 is in a stage, of the definitions of today."""
     sim = following(**changes)
@@ -47,6 +50,7 @@ def outcomes(sim: Commanded) -> list[tuple[str, str]]:
     return [(each["version"], each["outcome"]) for each in reversed(sim.status["history"])]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", ["shadow", "canary-10", "canary-50"])
 def test_a_running_stage_holds_is_not_rolled_back_and_goes_on_when_the_change_is_taken_back(stage: str) -> None:
     sim = trying(stage)
@@ -76,6 +80,7 @@ def test_the_former_definition_is_told_by_the_run_that_has_it() -> None:
     assert "each: amount / items -> amount / (items + 1)" in sim.condition(CONDITION)[2]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("action", ["Advance", "Promote"])
 def test_no_request_passes_it(action: str) -> None:
     sim = trying()
@@ -87,6 +92,7 @@ def test_no_request_passes_it(action: str) -> None:
     assert in_stage("canary-10")(sim)
 
 
+@pytest.mark.long
 def test_a_person_may_still_end_it() -> None:
     sim = trying()
     redefine(sim)
@@ -97,6 +103,7 @@ def test_a_person_may_still_end_it() -> None:
     assert outcomes(sim)[-1] == ("2", "Aborted")
 
 
+@pytest.mark.long
 def test_a_version_trained_anew_takes_the_place_of_the_held_one_and_is_promoted() -> None:
     sim = trying()
     redefine(sim)
@@ -108,6 +115,7 @@ def test_a_version_trained_anew_takes_the_place_of_the_held_one_and_is_promoted(
     assert sim.condition(CONDITION)[:2] == ("False", "AsTrained")
 
 
+@pytest.mark.long
 def test_a_version_that_is_as_old_does_not_take_its_place_nor_does_one_without_fingerprints() -> None:
     sim = trying()
     trains(sim, "3")
@@ -119,6 +127,7 @@ def test_a_version_that_is_as_old_does_not_take_its_place_nor_does_one_without_f
         assert sim.variants()["candidate"]["version"] == "2"
 
 
+@pytest.mark.long
 def test_ignore_still_ignores_while_the_running_one_is_held() -> None:
     sim = trying(onNewVersion="Ignore")
     redefine(sim)
@@ -128,6 +137,7 @@ def test_ignore_still_ignores_while_the_running_one_is_held() -> None:
     assert sim.variants()["candidate"]["version"] == "2"
 
 
+@pytest.mark.long
 def test_a_version_of_other_definitions_does_not_begin_and_one_that_serves_goes_on() -> None:
     sim = following()
     redefine(sim)
@@ -139,6 +149,7 @@ def test_a_version_of_other_definitions_does_not_begin_and_one_that_serves_goes_
     assert "version 1, which goes on serving, was trained under other definitions" in sim.condition(CONDITION)[2]
 
 
+@pytest.mark.long
 def test_the_way_back_to_a_kept_version_is_open_whatever_its_definitions() -> None:
     sim = commanded()
     sim.edit(TASK, lambda written: written.update(task()))
@@ -153,6 +164,7 @@ def test_the_way_back_to_a_kept_version_is_open_whatever_its_definitions() -> No
     sim.run(60, serves("2"))
 
 
+@pytest.mark.long
 def test_a_model_without_fingerprints_is_told_and_held_by_nothing() -> None:
     sim = following()
     redefine(sim)
@@ -162,6 +174,7 @@ def test_a_model_without_fingerprints_is_told_and_held_by_nothing() -> None:
     assert "version 4" in sim.condition(CONDITION)[2]
 
 
+@pytest.mark.long
 def test_those_of_another_version_of_the_code_say_nothing() -> None:
     sim = following()
     sim.trained["2"] = fingerprints(task()).model_copy(update={"format": 2}).model_dump_json()
@@ -171,6 +184,7 @@ def test_those_of_another_version_of_the_code_say_nothing() -> None:
     assert sim.condition(CONDITION)[:2] == ("Unknown", "NotRecorded")
 
 
+@pytest.mark.long
 def test_what_the_model_carries_is_pinned_when_its_way_begins() -> None:
     sim = trying()
     sim.trained["2"] = "{}"
@@ -181,6 +195,7 @@ def test_what_the_model_carries_is_pinned_when_its_way_begins() -> None:
     assert sim.condition(CONDITION)[:2] == ("True", "DefinitionChanged")
 
 
+@pytest.mark.long
 def test_a_feature_that_the_model_does_not_know_holds_nothing_and_one_that_is_gone_does() -> None:
     sim = following()
     more = [*redefined("amount / items"), {"name": "tip", "type": "Numeric"}]
@@ -194,6 +209,7 @@ def test_a_feature_that_the_model_does_not_know_holds_nothing_and_one_that_is_go
     assert "-> not defined any more" in sim.condition(CONDITION)[2]
 
 
+@pytest.mark.long
 def test_a_breach_still_takes_a_held_candidate_back() -> None:
     sim = trying()
     redefine(sim)

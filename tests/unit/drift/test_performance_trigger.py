@@ -116,6 +116,7 @@ def test_a_trigger_that_is_always_due_keeps_no_other_waiting() -> None:
     assert [each.run for each in world.status.performance] == [5, 5]
 
 
+@pytest.mark.long
 def test_failures_are_told_and_repeated_ever_more_rarely() -> None:
     world = labelled_world()
     error = json.dumps({"error": {"reason": "KeyNotLogged", "message": "the log has no column of it"}})

@@ -208,6 +208,7 @@ def test_the_log_is_read_as_the_server_writes_it(log: Path) -> None:
     assert (trials(found), found["unit"]) == ((40, 50), "entities")
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), twice=st.booleans())
 def test_in_any_order_and_told_again_the_figures_are_the_same(log: Path, seed: int, twice: bool) -> None:
@@ -223,6 +224,7 @@ def test_in_any_order_and_told_again_the_figures_are_the_same(log: Path, seed: i
     assert measure(log, write_labels(uri, changed, columns), timestamp="paid_at") == first
 
 
+@pytest.mark.long
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ages=st.lists(st.floats(0.1, 29.9), min_size=1, max_size=40))
 def test_what_is_immature_never_counts_whatever_its_label_says(log: Path, ages: list[float]) -> None:

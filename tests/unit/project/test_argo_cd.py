@@ -9,12 +9,11 @@ import pytest
 import yaml
 from lupa.lua51 import LuaRuntime
 
-from tests.unit.core.states import states
+from tests.unit.core.states import STORIES, states, states_of
 
 PATCH = Path(__file__).parents[3] / "docs" / "argo-cd" / "argocd-cm.yaml"
 DATA = yaml.safe_load(PATCH.read_text())["data"]
 HEALTH = "resource.customizations.health.slipway.dev_"
-STATES = states()
 
 
 def lua(code: str, obj: Any) -> dict[str, Any]:
@@ -41,16 +40,17 @@ def health(obj: Any, kind: str = "ModelRollout") -> dict[str, Any]:
     return lua(DATA[HEALTH + kind], obj)
 
 
-@pytest.mark.parametrize("name", STATES)
-def test_every_state_has_a_health_and_a_reason(name: str) -> None:
-    found = health(STATES[name][0])
-    assert found["status"] in ("Healthy", "Progressing", "Degraded", "Suspended")
-    assert found["message"]
+@pytest.mark.parametrize("story", STORIES)
+def test_every_state_has_a_health_and_a_reason(story: str) -> None:
+    for name, (obj, _) in states_of(story).items():
+        found = health(obj)
+        assert found["status"] in ("Healthy", "Progressing", "Degraded", "Suspended"), name
+        assert found["message"], name
 
 
 def last(story: str, phase: str, stage: str = "") -> str:
     prefix = f"{story}: {phase} {stage}"
-    return [str(health(obj)["status"]) for name, (obj, _) in STATES.items() if name.startswith(prefix)][-1]
+    return [str(health(obj)["status"]) for name, (obj, _) in states().items() if name.startswith(prefix)][-1]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_health_is_what_users_of_argo_cd_expect(story: str, phase: str, stage: s
 
 
 def test_a_version_that_a_person_took_back_is_not_degraded() -> None:
-    found = [health(obj) for name, (obj, _) in STATES.items() if name.startswith("paused: RollingBack")]
+    found = [health(obj) for name, (obj, _) in states().items() if name.startswith("paused: RollingBack")]
     assert found
     assert {each["status"] for each in found} == {"Progressing"}
 

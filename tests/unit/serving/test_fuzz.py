@@ -89,7 +89,7 @@ def check(request: Request, kind: str, answer: tuple[int, Any, dict[str, str]]) 
 
 @pytest.mark.parametrize(
     ("settings", "bounds", "count"),
-    [(BOUNDED, SMALL, REQUESTS), (SET, replace(OF_A_POD, every=20), 1_000)],
+    [pytest.param(BOUNDED, SMALL, REQUESTS, marks=pytest.mark.long), (SET, replace(OF_A_POD, every=20), 1_000)],
     ids=["small bounds", "the bounds of a pod"],
 )
 def test_no_request_gets_a_5xx_and_every_valid_one_its_answer(settings: Settings, bounds: Bounds, count: int) -> None:
@@ -122,6 +122,7 @@ def test_few_requests_of_a_run_go_beyond_the_bounds_of_a_pod() -> None:
     assert sum(beyond) < 100 << 20
 
 
+@pytest.mark.long
 def test_a_model_of_all_types_answers_as_it_does_offline(tmp_path: Path) -> None:
     offline = Offline(save_all_types(tmp_path / "model"))
     requests = list(RequestFuzz(offline.signature, offline.nullable, seed=8).requests(1_000))

@@ -8,6 +8,7 @@ import os
 import tarfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from slipway_oci import layer_from_tree
@@ -27,6 +28,7 @@ def trees(draw: st.DrawFn) -> dict[str, bytes]:
     return {p: c for p, c in chosen.items() if not any(q.startswith(p + "/") for q in chosen) and len(p.encode()) < 200}
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None)
 @given(
     tree=trees(), uid=st.integers(1, 60000), when=st.integers(0, 2**31), umask=st.sampled_from([0o022, 0o077, 0o002])

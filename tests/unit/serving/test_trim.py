@@ -100,6 +100,7 @@ def test_one_library_of_two_wheels_is_kept_once(tmp_path: Path) -> None:
 SOURCES = ["json/decoder.py", "argparse.py", "typing.py", "enum.py", "ast.py", "dataclasses.py"]
 
 
+@pytest.mark.long
 def test_bytecode_does_not_depend_on_what_the_process_did_before() -> None:
     """Other names are in memory, other modules were compiled, and texts hash otherwise."""
     folder = Path(os.__file__).parent

@@ -35,6 +35,7 @@ def test_the_covariance_is_that_of_linearised_residuals() -> None:
     assert covariance(paired(y, n, x, m)) == pytest.approx(expected)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("adjust", "plain"), [(adjusted_difference, difference), (adjusted_relative, relative)])
 def test_less_variance_no_bias_and_an_honest_error(adjust, plain) -> None:
     """400 experiments with an effect of 0.5 on a mean near 10."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
@@ -71,10 +72,14 @@ class Status(_Model):
     model_config = ConfigDict(extra="ignore")
 
 
+@cache
+def _name_of(model: type[BaseModel], alias: str) -> str:
+    return next(name for name, field in model.model_fields.items() if field.alias == alias)
+
+
 def _named(model: BaseModel, alias: str) -> Any:
     """The value of the field that manifests call `alias`."""
-    fields = type(model).model_fields
-    return getattr(model, next(name for name, field in fields.items() if field.alias == alias))
+    return getattr(model, _name_of(type(model), alias))
 
 
 def _present(model: BaseModel, field: str) -> bool:
