@@ -72,7 +72,7 @@ def build_estimator(task_type: str, name: str, parameters: Mapping[str, str], se
     chosen = {key: parameter_value(key, text, task_type) for key, text in parameters.items()}
     if "random_state" in known:
         chosen.setdefault("random_state", seed)
-    return _checked(estimator.set_params(**chosen), found)
+    return _checked(estimator.set_params(**chosen), found, task_type)
 
 
 def parameter_value(key: str, text: str, task_type: str) -> Any:
@@ -88,10 +88,12 @@ def parameter_value(key: str, text: str, task_type: str) -> Any:
         return text
 
 
-def _checked(estimator: Any, name: str) -> Any:
+def _checked(estimator: Any, name: str, task_type: str) -> Any:
     """scikit-learn checks values only in `fit`; asking now names a wrong one before any data is read."""
     try:
         estimator._validate_params()
     except ValueError as error:
         raise DataFault("ParameterValue", f"{name}: {error}") from error
+    if task_type != "Regression" and not hasattr(estimator, "predict_proba"):
+        raise DataFault("ParameterValue", f"{name}: with these parameters, such as its loss, it has no probabilities")
     return estimator

@@ -24,15 +24,18 @@ def number(value: float) -> str:
 
 
 def metric_entries(
-    test: Mapping[str, Estimate], validation: Mapping[str, float], wanted: Sequence[str]
+    test: Mapping[str, Estimate], validation: Mapping[str, float], wanted: Sequence[str], split: str = "test"
 ) -> list[dict[str, str]]:
-    """Metrics of the test rows with their 95% intervals, the wanted ones first, then the wanted ones of validation."""
+    """Metrics of the test rows with their 95% intervals, the wanted ones first, then the wanted ones of validation.
+
+    `split` is how the rows of the test are called.
+    """
     order = [*dict.fromkeys(name for name in wanted if name in test), *(name for name in test if name not in wanted)]
     entries = []
     for name in order:
         low, high = test[name].interval()
         entry = {"name": name, "value": number(test[name].value), "low": number(low), "high": number(high)}
-        entries.append(entry | {"split": "test"})
+        entries.append(entry | {"split": split})
     return entries + [
         {"name": name, "value": number(validation[name]), "low": "", "high": "", "split": "validation"}
         for name in dict.fromkeys(wanted)

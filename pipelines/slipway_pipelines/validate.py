@@ -9,7 +9,7 @@ import numpy as np
 from slipway.features.spelling import as_category
 
 from slipway_pipelines.columns import Columns
-from slipway_pipelines.data.source import ORIGIN
+from slipway_pipelines.data.source import BATCH, ORIGIN
 from slipway_pipelines.faults import DataFault
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def validate(
     positive: str | None,
     available: Sequence[str] = (),
     silence: bool = False,
+    known: Sequence[str] = (),
 ) -> pd.DataFrame:
     """All rows with the columns that the task names, in their types.
 
@@ -35,6 +36,7 @@ def validate(
     Args:
         available: all columns of the sources, for the message about one that is absent.
         silence: rows without a label may turn out to be negative, so that none needs to be called so.
+        known: classes of the model that is continued, of which the rows need not have all.
 
     Raises:
         DataFault: a column is absent, of another type than declared, or the label has values that the task cannot mean.
@@ -45,8 +47,8 @@ def validate(
     features = {name: _numeric(table[columns.source(name)], name) for name in columns.numeric if name in columns.read}
     features |= {name: _text(table[columns.source(name)]) for name in columns.categorical + columns.text}
     beside = {carried(name): _carried(table[name], name, columns) for name in _read_beside(table, columns)}
-    kept = {ORIGIN: table[ORIGIN]} if ORIGIN in table else {}
-    labels = _label(table[columns.label], columns.label, task_type, positive, silence)
+    kept = {name: table[name] for name in (ORIGIN, BATCH) if name in table}
+    labels = _label(table[columns.label], columns.label, task_type, positive, silence, known)
     return pd.DataFrame(_roles(table, columns, labels) | features | beside | kept)
 
 
@@ -124,13 +126,15 @@ def _instant(values: pd.Series, name: str) -> pd.Series:
     return instants.astype("datetime64[ns, UTC]")  # Parquet may know microseconds only
 
 
-def _label(values: pd.Series, name: str, task_type: str, positive: str | None, silence: bool) -> pd.Series:
+def _label(
+    values: pd.Series, name: str, task_type: str, positive: str | None, silence: bool, known: Sequence[str]
+) -> pd.Series:
     if values.isna().all():
         raise DataFault("NoLabelledRows", f"no row has a value in the label column {name!r}")
     if task_type == "Regression":
         return _numeric(values, name)
     labels = canonical(values)
-    classes = sorted(labels.dropna().unique())
+    classes = sorted({*labels.dropna().unique(), *known})
     if silence and classes == [positive] and labels.isna().any():
         return labels
     if len(classes) < 2:

@@ -98,7 +98,7 @@ _DEMANDS = (
     ),
     (
         "!self.data.sources.exists(s, has(s.origin) && s.origin == 'Synthetic')",
-        "learns from rows that it is tested on first, and made rows prove nothing: take sources of origin Synthetic out",
+        "is tested on each row that it learns, and made rows prove nothing: take sources of origin Synthetic out",
         lambda spec: all(source.origin != "Synthetic" for source in spec.data.sources),
     ),
 )  # fmt: skip

@@ -71,8 +71,8 @@ class RetrainPolicySpec(Spec):
     triggers: Triggers = Field((), description="Reasons to train again.")
     mode: Literal["Full", "Incremental"] = Field(
         "Full",
-        description="Full: train anew. Incremental: continue the version that serves with the new rows (partial_fit); in "
-        "full where there is none, or it cannot be continued.",
+        description="Full: train anew. Incremental: continue the version that serves with the new rows (partial_fit), "
+        "and train in full where there is none, or it cannot be continued.",
     )
     cooldown: Duration = Field(
         Duration("24h"),

@@ -107,7 +107,8 @@ class TrainingRunSpec(Spec):
         "Redesign", description="Why it is trained; decides which stages of a rollout apply. A policy sets it."
     )
     incremental: Incremental | None = Field(
-        None, description="Continues an earlier version with the rows that are new; a policy with mode Incremental sets it."
+        None,
+        description="Continues an earlier version with the rows that are new; a policy with mode Incremental sets it.",
     )
     tuning: Tuning | None = Field(None, description="The search for good parameters. Absent: none.")
     refit: Annotated[Literal["None", "AllMatured"], Later("the evaluated model is the one registered")] = Field(
