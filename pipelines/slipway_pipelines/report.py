@@ -78,7 +78,14 @@ def encoded(report: Mapping[str, Any]) -> str:
     Of the criteria those that are met go last of all, so that what is left says no better than the whole.
     """
     found = dict(report)
-    for shorter in (_fewer("metrics"), _fewer("conditions"), _shorter_notes, _fewer_differences, _fewer_criteria):
+    for shorter in (
+        _fewer("metrics"),
+        _fewer_batches,
+        _fewer("conditions"),
+        _shorter_notes,
+        _fewer_differences,
+        _fewer_criteria,
+    ):
         while len(compact(found).encode()) > LIMIT and (less := shorter(found)) is not None:
             found = less
     return compact(found)
@@ -86,6 +93,12 @@ def encoded(report: Mapping[str, Any]) -> str:
 
 def _fewer(part: str) -> Callable[[Report], Report | None]:
     return lambda report: {**report, part: report[part][:-1]} if report.get(part) else None
+
+
+def _fewer_batches(report: Report) -> Report | None:
+    """The newest ones stay; the lineage in the model has them all."""
+    grown = report.get("increment") or {}
+    return {**report, "increment": {**grown, "batches": grown["batches"][1:]}} if grown.get("batches") else None
 
 
 def _shorter_notes(report: Report) -> Report | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,7 @@ class Work:
 
 @pytest.fixture
 def work(tracking: str, tmp_path: Path, rows: pd.DataFrame, request: pytest.FixtureRequest) -> Work:
-    name = "i" + str(abs(hash(request.node.name)) % 10**8)
+    name = f"i{zlib.crc32(request.node.name.encode())}"
     return Work(tracking, tmp_path, name, rows)
 
 

@@ -132,3 +132,13 @@ class Increment(Status):
     )
     before: int = Field(0, description="Batches that the base had learnt from before.")
     waiting: str = Field("", description="Why no version was made, where there was nothing to learn from yet.")
+
+
+NOTHING_NEW = "NothingNew"
+"""Reason of a run that has ended well without a version: there was nothing to learn from yet."""
+
+UNCONTINUABLE = (
+    "BaseNotFound", "BaseChanged", "BaseNotContinuable", "TaskChanged", "FeatureDefinitionChanged", "EstimatorChanged",
+    "ParametersChanged", "ClassUnknown",
+)  # fmt: skip
+"""Reasons of a run that failed since its base cannot be continued, today or ever: a training in full mends them."""
