@@ -14,7 +14,7 @@ from slipway.core.plan import Notice
 from slipway.core.training_result import Progress
 
 # Steps whose failure says something about the data; the others fail for the estimator, the machine, or the servers.
-_DATA_STEPS = ("acquire", "validate", "deduplicate", "features", "labels", "split", "inspect")
+_DATA_STEPS = ("acquire", "validate", "deduplicate", "features", "labels", "split", "inspect", "batches")
 # What the data may say about the task's claims; anything else that a report holds is no condition of ours.
 _COUNTED = ("train", "validation", "test", "novel", "learnt", "judged", "retained")
 DATA_CONDITIONS = ("LeakageDetected", "AccuracyMisleading", "JustificationUnsupported", "DataWarnings", "Forgetting")
