@@ -40,8 +40,11 @@ _REGRESSOR_NAMES = {
     "Linear": "Ridge", "RandomForest": "RandomForestRegressor", "GradientBoosting": "HistGradientBoostingRegressor",
     "NearestNeighbours": "KNeighborsRegressor", "NeuralNetwork": "MLPRegressor", "StochasticGradient": "SGDRegressor",
 }  # fmt: skip
-# What stands instead of scikit-learn's default: a hinge loss has no probabilities.
-_INSTEAD: Mapping[str, Mapping[str, Any]] = {"SGDClassifier": {"loss": "log_loss"}}
+# What stands instead of scikit-learn's defaults: a hinge loss has no probabilities, and its schedule takes such large
+# steps that the order of the last rows decides (docs/decisions/0038-incremental.md).
+_INSTEAD: Mapping[str, Mapping[str, Any]] = {
+    "SGDClassifier": {"loss": "log_loss", "learning_rate": "constant", "eta0": 0.01}
+}
 # Labels are text, so a parameter that means a class must stay text although it looks like a number.
 _CLASS_NAMES = frozenset({"constant"})
 

@@ -59,15 +59,16 @@ def gathered(
     Raises:
         Fault: as the data steps do.
     """
-    if request.columns.timestamp is None:
+    timestamp = request.columns.timestamp
+    if timestamp is None:
         message = "new rows are told from old ones by their time: set ModelTask.spec.timestamp"
         raise DataFault("IncrementalNeedsTimestamp", message)
     request = replace(request, sources=(*request.sources, *_batch_sources(request)))
     with steps.step("acquire"):
         source = acquired(request, environment, Workspace.of(environment, request.uid), record)
     with steps.step("validate"):
-        table = _known(checked(request, source, record, classes), request.columns.timestamp, lineage)
-    newest = table[request.columns.timestamp].max().isoformat() if len(table) else ""
+        table = _known(checked(request, source, record, classes), timestamp, lineage)
+    newest = table[timestamp].max().isoformat() if len(table) else ""
     with steps.step("deduplicate"):
         table = deduplicate(table, request.columns, record)
     with steps.step("features"):
@@ -77,7 +78,7 @@ def gathered(
     with steps.step("batches"):
         _check_classes(table, request, classes)
         batches = divided(table, request, lineage, record)
-    return NewRows(source, batches, _retained(table, request.columns.timestamp, lineage.validation), newest)
+    return NewRows(source, batches, _retained(table, timestamp, lineage.validation), newest)
 
 
 def divided(

@@ -55,7 +55,7 @@ def params(context: Context, prepared: Prepared, grown: Grown) -> dict[str, Any]
     """As of a training in full, and what was continued with what."""
     fitted = Fitted(grown.tested.warnings, Curve("", "", ()))
     lineage, base = grown.lineage, grown.base.version
-    known = {"base": base.uri, "base.digest": base.digest, "lineage": lineage.digest}
+    known: dict[str, Any] = {"base": base.uri, "base.digest": base.digest, "lineage": lineage.digest}
     known |= {"lineage.batches": len(lineage.batches), "lineage.first": lineage.first.uri if lineage.first else ""}
     known |= {f"batch.{number}.digest": one.digest for number, one in enumerate(grown.learnt, 1)}
     return record.params(context, prepared, grown.tested.model, fitted) | known
