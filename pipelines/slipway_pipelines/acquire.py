@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.data.files import fetch
-from slipway_pipelines.data.source import ORIGIN, Acquired, File, Source
+from slipway_pipelines.data.source import BATCH, ORIGIN, Acquired, File, Source
 from slipway_pipelines.data.sql import query
 from slipway_pipelines.data.tables import read
 from slipway_pipelines.faults import DataFault
@@ -44,6 +44,8 @@ def acquire(
         frame, names, read_files = _read(source, wanted, counted, left)
         if any(one.origin for one in sources):
             frame = frame.assign(**{ORIGIN: source.origin or "Undeclared"})
+        if any(one.batch for one in sources):
+            frame = frame.assign(**{BATCH: source.batch})
         frames.append(frame)
         files += read_files
         available |= dict.fromkeys(names)

@@ -13,6 +13,7 @@ from slipway_pipelines.data.prepare import Prepared, prepare
 from slipway_pipelines.data.report import data_report
 from slipway_pipelines.data.workspace import Workspace
 from slipway_pipelines.faults import DataFault, Fault
+from slipway_pipelines.incremental.increment import incremented
 from slipway_pipelines.modelling import modelled
 from slipway_pipelines.request import TrainingRequest, read_request
 from slipway_pipelines.steps import Steps
@@ -37,18 +38,24 @@ def attempt(environment: Mapping[str, str], steps: Steps) -> dict[str, Any]:
         if not context.request.pod:
             context.run = context.tracking.start(*record.run_identity(context.request, context.code))
     try:
-        prepared = prepare(context.request, environment, steps)
-        if context.run:
-            with steps.step("report"):
-                _report(context, prepared)
-        with threads_for(prepared.parts.train):
-            done = modelled(context, prepared)
+        done = _made(context, environment)
     except BaseException as error:
         _close(context, "KILLED" if getattr(error, "reason", "") == "Terminated" else "FAILED")
         raise
     if not context.request.pod:  # the others only help, and the first one may still need what it has kept
         Workspace.of(environment, context.request.uid).remove()
     return done
+
+
+def _made(context: Context, environment: Mapping[str, str]) -> dict[str, Any]:
+    if context.request.spec.incremental is not None:
+        return incremented(context, environment)
+    prepared = prepare(context.request, environment, context.steps)
+    if context.run:
+        with context.steps.step("report"):
+            _report(context, prepared)
+    with threads_for(prepared.parts.train):
+        return modelled(context, prepared)
 
 
 def _context(environment: Mapping[str, str], steps: Steps) -> Context:

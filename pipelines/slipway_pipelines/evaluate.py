@@ -158,7 +158,7 @@ def _in_order(answers: Answers, table: pd.DataFrame, columns: Columns) -> tuple[
     return Judged(rows, clusters[order]), order
 
 
-def evaluate(model: Frozen, parts: Splits, plan: EvaluationPlan) -> Evaluation:
+def evaluate(model: Answers, parts: Splits, plan: EvaluationPlan) -> Evaluation:
     """Every metric of the task's type on the test rows with bootstrap intervals, then the criteria."""
     metrics = measured(model.task_type, model.columns.worth is not None)
     part, order = _in_order(model, parts.test, model.columns)
@@ -207,7 +207,7 @@ def _asked(plan: EvaluationPlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*plan.wanted, *relative, *(part.metric for part in floor))))
 
 
-def _compared(model: Frozen, part: Judged, test: pd.DataFrame, plan: EvaluationPlan) -> dict[str, Estimate]:
+def _compared(model: Answers, part: Judged, test: pd.DataFrame, plan: EvaluationPlan) -> dict[str, Estimate]:
     """Model minus reference, by the key of a criterion's part; a reference that there is not proves nothing."""
     metrics = {name: one for name, one in METRICS[model.task_type].items() if name in _asked(plan)}
     found: dict[str, Estimate] = {}

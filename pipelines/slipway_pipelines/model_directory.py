@@ -1,4 +1,4 @@
-"""The model directory: an MLflow model of scikit-learn classes alone; beside it the profile and the decision layer."""
+"""The model directory: an MLflow model of scikit-learn classes alone; beside it profile, decision layer and lineage."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from slipway.features.decision import DECISION
 
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.function.travelling import copied, requirements
+from slipway_pipelines.incremental.lineage import LINEAGE, Lineage
 
 if TYPE_CHECKING:
     from slipway_pipelines.function.client import Built
 
 PROFILE = "slipway/profile.json"
-_MODEL = "model.pkl"  # as MLflow calls it
+MODEL = "model.pkl"  # as MLflow calls it
 # What loading needs, at the versions that fitted: a pickle is only good for the versions that wrote it.
 _REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "scikit-learn", "scipy")
 
@@ -35,6 +36,7 @@ def save(
     task_type: str,
     profile: Mapping[str, Any],
     decision: Mapping[str, Any],
+    lineage: Lineage | None = None,
     code: tuple[Path, Built] | None = None,
 ) -> str:
     """Writes the directory and returns its digest, which covers the decision layer: what was judged is what is served.
@@ -60,9 +62,12 @@ def save(
             code_paths=_code(Path(scratch), bool(columns.expressions), code) or None,
         )
     if code is not None:
-        (directory / _MODEL).write_bytes(code[1].model)
+        (directory / MODEL).write_bytes(code[1].model)
     (directory / PROFILE).parent.mkdir()
-    for name, document in ((PROFILE, profile), (DECISION, decision)):
+    documents = {PROFILE: profile, DECISION: decision}
+    if lineage is not None:
+        documents[LINEAGE] = lineage.document()
+    for name, document in documents.items():
         (directory / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
     return digest(directory)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway_pipelines import record
+from slipway_pipelines import measured, record
 from slipway_pipelines.calibrate import fit_calibration
 from slipway_pipelines.card import PATH as CARD
 from slipway_pipelines.card import card
@@ -17,6 +17,7 @@ from slipway_pipelines.data.prepare import Prepared
 from slipway_pipelines.estimators import build_estimator
 from slipway_pipelines.evaluate import Answers, Evaluation, EvaluationPlan, Frozen, evaluate, freeze, judged, unopened
 from slipway_pipelines.fit import build_pipeline
+from slipway_pipelines.incremental.lineage import first_lineage
 from slipway_pipelines.inputs import definition_tags, inputs, run_tags
 from slipway_pipelines.metrics import METRICS
 from slipway_pipelines.model_directory import save
@@ -153,7 +154,9 @@ def _kept(
         context.tracking.tag(context.run, run_tags(inputs(request, parts.train, profile["features"])))
         decision = record.decision(request, model).document()
         code = _built(context, model, parts)
-        digest = save(model.pipeline, directory, request.columns, request.task.type, profile, decision, code)
+        trainer = request.estimator or str(request.entrypoint)
+        lineage = first_lineage(request.columns, parts, request.spec.data.split.by, trainer, prepared.source.digest)
+        digest = save(model.pipeline, directory, request.columns, request.task.type, profile, decision, lineage, code)
         predictions = Predictions.of(model, parts)
         report = record.report(context.run, request, prepared, evaluation, digest, told) | context.made_by
         report["predictions"] = predictions.digest
@@ -164,7 +167,7 @@ def _kept(
         context.tracking.upload(context.run, directory, report)
     with steps.step("register"):
         tags = record.version_tags(request, evaluation, digest, decision["digest"]) | definition_tags(request)
-        report |= _registered(context, tags, evaluation.passed)
+        report |= registered(context, tags, evaluation.passed)
         context.tracking.end(context.run, "FINISHED")
     return record.with_steps(report, steps.seconds)
 
@@ -190,7 +193,7 @@ def _logged(
     tracking.log(
         run,
         record.params(context, prepared, model, told.fitted) | record.choice(context.request, told.chosen),
-        record.metrics(evaluation, references, prepared.parts, context.steps.seconds)
+        measured.metrics(evaluation, references, prepared.parts, context.steps.seconds)
         | record.search_metrics(told.chosen)
         | prepared.record.numbers,
     )
@@ -200,7 +203,7 @@ def _logged(
         tracking.log_text(run, name, text)
 
 
-def _registered(context: Context, tags: dict[str, str], passed: bool) -> dict[str, str]:
+def registered(context: Context, tags: dict[str, str], passed: bool) -> dict[str, str]:
     """The version that was registered, with the alias where its evaluation passed; nothing where none is asked for."""
     register = context.request.spec.registration
     if register is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slipway_pipelines.columns import Columns
+from slipway_pipelines.faults import DataFault
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,3 +94,23 @@ def _reach(one: TestSet) -> int:
 def counted(mine: TestSet, earlier: Iterable[Opening]) -> list[Opening]:
     """The openings that count against another one: at least 5% of the rows were in them, or nobody knows how many."""
     return [one for one in earlier if not overlap(mine, one.test_set) < _COUNTS_FROM]
+
+
+def permit(found: Sequence[Opening], allowed: int) -> None:
+    """Raises DataFault where openings that count are more than `spec.allow.testReuse` allows."""
+    if len(found) > allowed:
+        by = ", ".join(one.run for one in found[-3:])
+        message = (
+            f"rows of this test set have been opened {len(found)} times before, last by {by}; allowed are {allowed}. "
+            "Test on newer rows, or set spec.allow.testReuse, which is recorded"
+        )
+        raise DataFault("TestSetOpened", message)
+
+
+def opened_until(earlier: Iterable[Opening], allowed: int) -> str:
+    """Up to which time rows may have been looked at more than `allowed` times; empty where none have.
+
+    A sketch tells of a set how much of it was opened, not which rows: of any opening all rows up to its newest count.
+    """
+    newest = sorted((one.test_set.last for one in earlier if one.test_set.last), reverse=True)
+    return newest[allowed] if len(newest) > allowed else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,7 @@ from slipway_pipelines.context import Context
 from slipway_pipelines.data.prepare import Prepared
 from slipway_pipelines.data.said import conditions
 from slipway_pipelines.environment import environment
-from slipway_pipelines.estimate import Estimate
-from slipway_pipelines.evaluate import Answers, Evaluation, Frozen, validation_points
+from slipway_pipelines.evaluate import Evaluation, Frozen
 from slipway_pipelines.plots import line_plot
 from slipway_pipelines.profile import feature_references, prediction_reference, slice_values
 from slipway_pipelines.reference import Justification
@@ -70,7 +68,7 @@ def version_tags(request: TrainingRequest, evaluation: Evaluation, digest: str, 
     `slipway.digest` covers all files, `slipway.decision` the decision layer among them alone.
     """
     digests = {"slipway.digest": digest, "slipway.decision": decision}
-    return _tags(request) | digests | {"slipway.evaluation": _verdict(evaluation)}
+    return _tags(request) | digests | {"slipway.evaluation": verdict(evaluation)}
 
 
 def params(context: Context, prepared: Prepared, model: Frozen, fitted: Fitted) -> dict[str, Any]:
@@ -165,41 +163,6 @@ def seconds(steps: Mapping[str, float]) -> dict[str, float]:
     return {f"seconds.{name}": value for name, value in steps.items()}
 
 
-def metrics(
-    evaluation: Evaluation, references: Mapping[str, Answers], parts: Splits, steps: Mapping[str, float]
-) -> dict[str, float]:
-    """Numbers for MLflow: metrics with their 95% intervals, beside them those of the references, of novel rows and of
-    slices; validation minus test; and the seconds of the steps so far."""
-    out = seconds(steps)
-    out |= {f"validation.{name}": value for name, value in evaluation.validation.items()}
-    out |= {f"gap.{name}": value for name, value in evaluation.gaps().items()}
-    out |= {f"novel.{name}": value for name, value in evaluation.novel.items()}
-    for name, reference in references.items():
-        seen = validation_points(reference, parts.validation)
-        out |= {f"{name}.validation.{metric}": value for metric, value in seen.items()}
-    for name, found in evaluation.test.items():
-        out |= _interval(f"test.{name}", found)
-    for name, found in evaluation.differences.items():
-        metric, _, other = name.partition(" - ")
-        out |= _interval(f"test.{metric}-minus-{other.partition('.')[0]}", found)
-    if evaluation.missed_by_rules is not None:
-        out |= _interval("test.recall-missed-by-rules", evaluation.missed_by_rules)
-    for one in evaluation.slices:
-        for name, found in one.metrics.items():
-            out |= _interval(f"slice.{_legal(one.name)}.{name}", found)
-    return {name: value for name, value in out.items() if math.isfinite(value)}
-
-
-def _interval(name: str, found: Estimate) -> dict[str, float]:
-    low, high = found.interval()
-    return {name: found.value, f"{name}.low": low, f"{name}.high": high}
-
-
-def _legal(text: str) -> str:
-    """MLflow takes letters, digits and `_-. /:` in the name of a metric."""
-    return re.sub(r"[^A-Za-z0-9_. /:-]", ":", text)[:150]
-
-
 def profile(request: TrainingRequest, parts: Splits, model: Frozen, evaluation: Evaluation) -> dict[str, Any]:
     """The reference profile: features from training rows, predictions from held-out rows."""
     task = request.task
@@ -282,7 +245,7 @@ def report(
         "version": "",
         "modelDigest": digest,
         **_of_data(request, prepared),
-        "evaluation": _verdict(evaluation),
+        "evaluation": verdict(evaluation),
         "openings": told.openings,
         "justified": _justified(told.justified),
         **_searched(request, told.chosen),
@@ -296,5 +259,6 @@ def with_steps(told: Mapping[str, Any], seconds: Mapping[str, float]) -> dict[st
     return {**told, "steps": step_entries(seconds)}
 
 
-def _verdict(evaluation: Evaluation) -> str:
+def verdict(evaluation: Evaluation) -> str:
+    """How reports and tags call it."""
     return PASSED if evaluation.passed else FAILED

@@ -53,18 +53,26 @@ class RuleAnswers:
 
 
 def rule_answers(
-    rules: tuple[Rule, ...], train: pd.DataFrame, columns: Columns, task_type: str, positive: str | None
+    rules: tuple[Rule, ...],
+    train: pd.DataFrame,
+    columns: Columns,
+    task_type: str,
+    positive: str | None,
+    known: Sequence[str] = (),
 ) -> RuleAnswers | None:
     """The rules as a model of their own; None where the task has none.
 
     Where no rule applies the answer is the other class of a binary task, else the most frequent class or the median.
+
+    Args:
+        known: classes of the model that is continued, of which the rows need not have all.
     """
     if not rules:
         return None
     label = train[columns.label]
     if task_type == "Regression":
         return RuleAnswers(rules, columns, task_type, (), None, float(label.median()))
-    classes = tuple(sorted(str(name) for name in label.unique()))
+    classes = tuple(sorted({*(str(name) for name in label.unique()), *known}))
     if task_type != "BinaryClassification" or positive is None:
         return RuleAnswers(rules, columns, task_type, classes, None, str(label.mode().iloc[0]))
     other = next(name for name in classes if name != positive)

@@ -24,15 +24,18 @@ def number(value: float) -> str:
 
 
 def metric_entries(
-    test: Mapping[str, Estimate], validation: Mapping[str, float], wanted: Sequence[str]
+    test: Mapping[str, Estimate], validation: Mapping[str, float], wanted: Sequence[str], split: str = "test"
 ) -> list[dict[str, str]]:
-    """Metrics of the test rows with their 95% intervals, the wanted ones first, then the wanted ones of validation."""
+    """Metrics of the test rows with their 95% intervals, the wanted ones first, then the wanted ones of validation.
+
+    `split` is how the rows of the test are called.
+    """
     order = [*dict.fromkeys(name for name in wanted if name in test), *(name for name in test if name not in wanted)]
     entries = []
     for name in order:
         low, high = test[name].interval()
         entry = {"name": name, "value": number(test[name].value), "low": number(low), "high": number(high)}
-        entries.append(entry | {"split": "test"})
+        entries.append(entry | {"split": split})
     return entries + [
         {"name": name, "value": number(validation[name]), "low": "", "high": "", "split": "validation"}
         for name in dict.fromkeys(wanted)
@@ -75,7 +78,14 @@ def encoded(report: Mapping[str, Any]) -> str:
     Of the criteria those that are met go last of all, so that what is left says no better than the whole.
     """
     found = dict(report)
-    for shorter in (_fewer("metrics"), _fewer("conditions"), _shorter_notes, _fewer_differences, _fewer_criteria):
+    for shorter in (
+        _fewer("metrics"),
+        _fewer_batches,
+        _fewer("conditions"),
+        _shorter_notes,
+        _fewer_differences,
+        _fewer_criteria,
+    ):
         while len(compact(found).encode()) > LIMIT and (less := shorter(found)) is not None:
             found = less
     return compact(found)
@@ -83,6 +93,12 @@ def encoded(report: Mapping[str, Any]) -> str:
 
 def _fewer(part: str) -> Callable[[Report], Report | None]:
     return lambda report: {**report, part: report[part][:-1]} if report.get(part) else None
+
+
+def _fewer_batches(report: Report) -> Report | None:
+    """The newest ones stay; the lineage in the model has them all."""
+    grown = report.get("increment") or {}
+    return {**report, "increment": {**grown, "batches": grown["batches"][1:]}} if grown.get("batches") else None
 
 
 def _shorter_notes(report: Report) -> Report | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from slipway_pipelines.faults import DataFault, TransientFault
-from slipway_pipelines.openings import Opening, TestSet, counted
+from slipway_pipelines.openings import Opening, TestSet, counted, permit
 from slipway_pipelines.request import TrainingRequest
 
 T = TypeVar("T")
@@ -34,6 +34,7 @@ _ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",  # a training pod tells nobody but its own server
     "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # in the log of a pod it is a line for each file
 }
 
 
@@ -100,6 +101,15 @@ class Tracking:
         """All parameters of a run."""
         return dict(self._patiently(lambda: self._client.get_run(run_id)).data.params)
 
+    def version(self, model: str, number: str) -> tuple[str, dict[str, str]]:
+        """The run that made a registered version, and the version's tags."""
+        found = self._patiently(lambda: self._client.get_model_version(model, number))
+        return str(found.run_id), dict(found.tags)
+
+    def model(self, run_id: str, scratch: Path) -> Path:
+        """The model directory of a run, below `scratch`."""
+        return Path(self._patiently(lambda: self._client.download_artifacts(run_id, MODEL_PATH, str(scratch))))
+
     def text(self, run_id: str, path: str) -> str:
         """An artifact that `log_text` has kept."""
         return Path(self._patiently(lambda: self._client.download_artifacts(run_id, path))).read_text()
@@ -132,10 +142,13 @@ class Tracking:
 
         return str(self._patiently(create).version)
 
+    def opened_before(self, request: TrainingRequest) -> list[Opening]:
+        """Looks at test rows of the task by other runs, by number."""
+        return [one for one in self._openings(request) if one.uid != request.uid]
+
     def check_openings(self, request: TrainingRequest, test_set: TestSet) -> None:
         """Refuses what `open_test` would refuse by now, before any fit. Raises DataFault."""
-        earlier = [one for one in self._openings(request) if one.uid != request.uid]
-        _permit(counted(test_set, earlier), request)
+        permit(counted(test_set, self.opened_before(request)), request.spec.allow.test_reuse)
 
     def open_test(self, run_id: str, request: TrainingRequest, test_set: TestSet) -> int:
         """Claims a look at test rows, and returns how often rows of theirs have been looked at, this time included.
@@ -150,7 +163,7 @@ class Tracking:
         earlier = [one for one in self._openings(request) if one.number < number and one.uid != request.uid]
         found = counted(test_set, earlier)
         try:
-            _permit(found, request)
+            permit(found, request.spec.allow.test_reuse)
         except DataFault:
             name = _ledger(request)
             self._patiently(lambda: self._client.set_model_version_tag(name, str(number), _WITHDRAWN, "true"))
@@ -249,17 +262,6 @@ class Tracking:
 def _ledger(request: TrainingRequest) -> str:
     """The registered model whose versions are the openings of a task's test rows."""
     return f"{request.namespace}.{request.spec.task_ref.name}.test-openings"
-
-
-def _permit(found: Sequence[Opening], request: TrainingRequest) -> None:
-    allowed = request.spec.allow.test_reuse
-    if len(found) > allowed:
-        by = ", ".join(one.run for one in found[-3:])
-        message = (
-            f"rows of this test set have been opened {len(found)} times before, last by {by}; allowed are {allowed}. "
-            "Test on newer rows, or set spec.allow.testReuse, which is recorded"
-        )
-        raise DataFault("TestSetOpened", message)
 
 
 def _filter(model: str, uid: str) -> str:

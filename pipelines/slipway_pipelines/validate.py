@@ -9,7 +9,7 @@ import numpy as np
 from slipway.features.spelling import as_category
 
 from slipway_pipelines.columns import Columns, carried
-from slipway_pipelines.data.source import ORIGIN
+from slipway_pipelines.data.source import BATCH, ORIGIN
 from slipway_pipelines.faults import DataFault
 from slipway_pipelines.worth import check_worth
 
@@ -26,6 +26,7 @@ def validate(
     positive: str | None,
     available: Sequence[str] = (),
     silence: bool = False,
+    known: Sequence[str] = (),
 ) -> pd.DataFrame:
     """All rows with the columns that the task names, in their types.
 
@@ -36,6 +37,7 @@ def validate(
     Args:
         available: all columns of the sources, for the message about one that is absent.
         silence: rows without a label may turn out to be negative, so that none needs to be called so.
+        known: classes of the model that is continued, of which the rows need not have all.
 
     Raises:
         DataFault: a column is absent, of another type than declared, or the label has values that the task cannot mean.
@@ -48,8 +50,8 @@ def validate(
     beside = {carried(name): _carried(table[name], name, columns) for name in _read_beside(table, columns)}
     for name in columns.worth_columns:
         check_worth(beside[carried(name)], name)
-    kept = {ORIGIN: table[ORIGIN]} if ORIGIN in table else {}
-    labels = _label(table[columns.label], columns.label, task_type, positive, silence)
+    kept = {name: table[name] for name in (ORIGIN, BATCH) if name in table}
+    labels = _label(table[columns.label], columns.label, task_type, positive, silence, known)
     return pd.DataFrame(_roles(table, columns, labels) | features | beside | kept)
 
 
@@ -122,13 +124,15 @@ def _instant(values: pd.Series, name: str) -> pd.Series:
     return instants.astype("datetime64[ns, UTC]")  # Parquet may know microseconds only
 
 
-def _label(values: pd.Series, name: str, task_type: str, positive: str | None, silence: bool) -> pd.Series:
+def _label(
+    values: pd.Series, name: str, task_type: str, positive: str | None, silence: bool, known: Sequence[str]
+) -> pd.Series:
     if values.isna().all():
         raise DataFault("NoLabelledRows", f"no row has a value in the label column {name!r}")
     if task_type == "Regression":
         return _numeric(values, name)
     labels = canonical(values)
-    classes = sorted(labels.dropna().unique())
+    classes = sorted({*labels.dropna().unique(), *known})
     if silence and classes == [positive] and labels.isna().any():
         return labels
     if len(classes) < 2:

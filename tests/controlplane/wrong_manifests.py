@@ -70,6 +70,7 @@ def changed(manifest: Mapping[str, Any], path: str, value: Any) -> dict[str, Any
 
 
 _TASK, _RUN, _ROLLOUT = "modeltask-card-fraud", "trainingrun-function", "modelrollout-card-fraud"
+_STEP, _STEPS = "trainingrun-incremental", "retrainpolicy-incremental"
 _SMALL, _POLICY, _ABORT = "modelrollout-phishing", "retrainpolicy-card-fraud", "rolloutrequest-abort"
 _GATE = {"name": "g", "op": "<=", "bound": "1"}
 _TIMED = _GATE | {"template": {"name": "queue-depth"}, "bound": "100ms"}
@@ -186,6 +187,31 @@ RUNS = (
         "dirty tree", _RUN, "spec/trainer/function/git/difference", _DIFFERENCE, ("difference needs allow.dirtyTree",)
     ),
     Wrong("entrypoint", _RUN, "spec/trainer/function/entrypoint", "build", ("function.entrypoint", "module:function")),
+    Wrong("base by alias", _STEP, "spec/incremental/base", "models:/a@b", ("spec.incremental.base", "no alias")),
+    Wrong(
+        "no partial_fit",
+        _STEP,
+        "spec/trainer/builtIn/estimator",
+        "GradientBoosting",
+        ("incremental needs an estimator with partial_fit", "StochasticGradient, NeuralNetwork, NaiveBayes"),
+    ),
+    Wrong("a step with folds", _STEP, "spec/folds", 3, ("incremental tests each row", "Auto or 0")),
+    Wrong("a step without a version", _STEP, "spec/register", ABSENT, ("incremental needs register",)),
+    Wrong("a step with a search", _STEP, "spec/tuning", {"algorithm": "Random"}, ("incremental keeps the parameters",)),
+    Wrong(
+        "steps of a forest",
+        _STEPS,
+        "spec/runTemplate/spec/trainer/builtIn/estimator",
+        "RandomForest",
+        ("mode: Incremental needs an estimator with partial_fit",),
+    ),
+    Wrong(
+        "a base in a template",
+        _STEPS,
+        "spec/runTemplate/spec/incremental",
+        {"base": "models:/a/1"},
+        ("runTemplate.spec.incremental is set by the policy",),
+    ),
     Wrong("folds", _RUN, "spec/folds", "Many", ("spec.folds", "Auto", "from 2 to 50")),
     Wrong("one fold", _RUN, "spec/folds", 1, ("spec.folds", "from 2 to 50")),
     Wrong("range", _RUN, "spec/tuning/space/max_depth/range/low", "9", ("max_depth", "low must be less than high")),

@@ -27,7 +27,7 @@ not end within --timeout, and goes on
 
 
 class NothingToReproduce(Exception):
-    """A run that came to no model."""
+    """A run that came to no model, or to one that is not made from its rows alone."""
 
 
 def add_to(commands: Any) -> None:
@@ -68,13 +68,19 @@ def repetition(earlier: Mapping[str, Any], level: str, suffix: str) -> dict[str,
     """The manifest of a run that repeats another, with the parameters that its search had chosen.
 
     Raises:
-        NothingToReproduce: the earlier one came to no model.
+        NothingToReproduce: the earlier one came to no model, or continued another.
     """
     metadata, spec, status = earlier["metadata"], dict(earlier["spec"]), earlier.get("status") or {}
+    if spec.get("incremental"):
+        message = (
+            f"TrainingRun {metadata['name']} continues {spec['incremental']['base']} and cannot be trained again "
+            "from its rows alone: continue that version once more, and compare status.increment.lineage"
+        )
+        raise NothingToReproduce(message)
     if not status.get("predictionDigest"):
         raise NothingToReproduce(f"TrainingRun {metadata['name']} has no status.predictionDigest: it made no model")
     found = (status.get("search") or {}).get("parameters")
-    for absent in ("register", "tuning", "suspend", "cancel", "incremental"):
+    for absent in ("register", "tuning", "suspend", "cancel"):
         spec.pop(absent, None)
     if (status.get("code") or {}).get("commit"):
         spec["trainer"] = _of_commit(spec["trainer"], status["code"]["commit"])

@@ -85,6 +85,7 @@ def _of_run(run: Object) -> Iterator[Link]:
     spec, status = run["spec"], run.get("status") or {}
     facts = _known(run=status.get("runId", ""), cause=spec.get("cause", ""), ended=status.get("endedAt", ""))
     yield Link("TrainingRun", run["metadata"]["name"], facts)
+    yield from _grown(status.get("increment") or {})
     for source in spec["data"]["sources"]:
         where = source.get("uri") or next((kind for kind in ("sql", "delta", "iceberg") if kind in source), "")
         yield Link("Data", source["name"], _known(source=where, digest=status.get("dataDigest", "")))
@@ -99,6 +100,18 @@ def _of_run(run: Object) -> Iterator[Link]:
         seed=str(spec.get("seed", 0)),
     )  # fmt: skip
     yield Link("Code", trainer["type"], code)
+
+
+def _grown(increment: Object) -> Iterator[Link]:
+    """What the run has continued, and with how much; the lineage in the model has each batch."""
+    if increment:
+        batches = increment.get("batches") or ()
+        rows = sum(int(one.get("rows", 0)) for one in batches)
+        count = int(increment.get("before", 0)) + len(batches)
+        yield Link(
+            "Base", increment.get("base", ""),
+            _known(lineage=increment.get("lineage", ""), batches=str(count), rows=str(rows)),
+        )  # fmt: skip
 
 
 def _known(**facts: str) -> dict[str, str]:

@@ -65,7 +65,8 @@ def standing(policy: Mapping[str, Any]) -> Iterator[str]:
     for condition in status.conditions:
         ill = condition.type in ("Stalled", "Frozen", "InactiveFields") and condition.status == "True"
         lost = (
-            condition.type in ("Ready", "DriftMeasured", "PerformanceMeasured", "DataQuality", "LabelQuality")
+            condition.type
+            in ("Ready", "DriftMeasured", "PerformanceMeasured", "DataQuality", "LabelQuality", "Continuable")
             and condition.status != "True"
         )
         if (ill or lost) and condition.message != status.message:
@@ -79,11 +80,11 @@ def turn_lines(policy: Mapping[str, Any], rollout: Mapping[str, Any] | None) -> 
     if not turns:
         yield "no turn yet: nothing has been trained by this policy"
         return
-    head = ("ORDERED", "CAUSES", "ROWS", "RUN", "CAME TO", "VERSION", "ROLLOUT", "CAUSES CEASED")
+    head = ("ORDERED", "CAUSES", "ROWS", "RUN", "BASE", "CAME TO", "VERSION", "ROLLOUT", "CAUSES CEASED")
     cells = [
         (
             instant(turn.created_at) if turn.created_at else "", ", ".join(turn.causes), turn.data_digest[:12] or "-",
-            turn.name, turn.outcome, turn.version or "-", _rolled(turn, history),
+            turn.name, turn.base.rpartition("/")[2] or "-", _outcome(turn), turn.version or "-", _rolled(turn, history),
             instant(turn.ceased_at) if turn.ceased_at else "not yet" if turn.budget == "Triggered" else "-",
         )
         for turn in turns
@@ -147,6 +148,10 @@ def _entry(turn: RunSummary, history: Sequence[HistoryEntry]) -> HistoryEntry | 
         if turn.version and entry.version == turn.version and late:
             return entry
     return None
+
+
+def _outcome(turn: RunSummary) -> str:
+    return f"{turn.outcome} ({turn.reason})" if turn.reason else turn.outcome
 
 
 def _rolled(turn: RunSummary, history: Sequence[HistoryEntry]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.api.v1alpha1.incremental import NOTHING_NEW, Increment
 from slipway.api.v1alpha1.training_trainer import Code, Search
 from slipway.api.v1alpha1.trainingrun import Metric, Reproduction, Step, TrainingRunSpec
 from slipway.core.kstatus import Said, ready, stalled
@@ -13,9 +14,10 @@ from slipway.core.plan import Notice
 from slipway.core.training_result import Progress
 
 # Steps whose failure says something about the data; the others fail for the estimator, the machine, or the servers.
-_DATA_STEPS = ("acquire", "validate", "deduplicate", "features", "labels", "split", "inspect")
+_DATA_STEPS = ("acquire", "validate", "deduplicate", "features", "labels", "split", "inspect", "batches")
 # What the data may say about the task's claims; anything else that a report holds is no condition of ours.
-DATA_CONDITIONS = ("LeakageDetected", "AccuracyMisleading", "JustificationUnsupported", "DataWarnings")
+_COUNTED = ("train", "validation", "test", "novel", "learnt", "judged", "retained")
+DATA_CONDITIONS = ("LeakageDetected", "AccuracyMisleading", "JustificationUnsupported", "DataWarnings", "Forgetting")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ def success(spec: TrainingRunSpec, found: Progress) -> Outcome:
     report = found.report
     if report.get("evaluation") == "stopped":
         return _needless(found)
+    if report.get("evaluation") == "waiting":
+        return _waiting(found)
     if report.get("evaluation") == "reproduced":
         return _reproduced(spec, found)
     criteria = _criteria(report.get("criteria") or ())
@@ -44,6 +48,7 @@ def success(spec: TrainingRunSpec, found: Progress) -> Outcome:
         "model_digest": report.get("modelDigest", ""),
         "data_digest": report.get("dataDigest", ""),
         "noise": report.get("noise", ""),
+        "increment": Increment.model_validate(report["increment"]) if report.get("increment") else None,
         "test_openings": int(report.get("openings") or 0),
         "prediction_digest": report.get("predictions", ""),
         "code": _code(report),
@@ -58,6 +63,23 @@ def success(spec: TrainingRunSpec, found: Progress) -> Outcome:
         return Outcome("Succeeded", fields, (*said, *ready("Succeeded", criteria.message)), notice)
     notice = Notice("Warning", criteria.reason, criteria.message)
     return Outcome("Failed", fields, (*said, *stalled(criteria.reason, criteria.message)), notice)
+
+
+def _waiting(found: Progress) -> Outcome:
+    """A run that continues a version found nothing to learn from yet. It has not failed: the next one may."""
+    report = found.report
+    grown = Increment.model_validate(report["increment"])
+    fields = {
+        "run_id": report["runId"],
+        "data_digest": report.get("dataDigest", ""),
+        "increment": grown,
+        "steps": _steps(report, ""),
+        "started_at": found.began,
+        "ended_at": found.ended,
+    }
+    registered = Said("Registered", "False", NOTHING_NEW, f"no version was made: {grown.waiting}")
+    said = (_data(report), registered, *_told_by_data(report), *ready(NOTHING_NEW, grown.waiting))
+    return Outcome("Succeeded", fields, said, Notice("Normal", NOTHING_NEW, grown.waiting))
 
 
 def _needless(found: Progress) -> Outcome:
@@ -128,7 +150,7 @@ def failure(found: Progress) -> Outcome:
 
 def _data(report: Mapping[str, Any]) -> Said:
     counts = report.get("rows") or {}
-    rows = ", ".join(f"{name} {counts[name]}" for name in ("train", "validation", "test", "novel") if name in counts)
+    rows = ", ".join(f"{name} {counts[name]}" for name in _COUNTED if name in counts)
     message = f"{counts.get('read', 'all')} rows with the digest {report.get('dataDigest', '')}; used: {rows}"
     return Said("DataValid", "True", "Validated", message)
 

@@ -28,6 +28,10 @@ def check_together(manifests: Sequence[Manifest]) -> Iterator[tuple[int, Finding
         elif _is(each, "RetrainPolicy"):
             for finding in _policy(each, rollouts):
                 yield index, finding
+            if each["spec"].get("mode") == "Incremental":
+                yield from ((index, found) for found in _continued(each, ("spec", "runTemplate", "spec"), tasks))
+        elif _is(each, "TrainingRun") and each["spec"].get("incremental"):
+            yield from ((index, found) for found in _continued(each, ("spec",), tasks))
 
 
 def _is(manifest: Manifest, kind: str) -> bool:
@@ -113,6 +117,23 @@ def _policy(manifest: Manifest, rollouts: Mapping[tuple[str, str], Manifest]) ->
             ("spec", "runTemplate", "spec", "register", "model"),
             f"{registered!r} is not the model that ModelRollout {name!r} serves, which is {model!r}",
         )
+
+
+def _continued(
+    manifest: Manifest, location: tuple[str, ...], tasks: Mapping[tuple[str, str], Manifest]
+) -> Iterator[Finding]:
+    """What the task of runs that continue a version must have."""
+    spec = _at(manifest, *location)
+    name = _at(spec, "taskRef", "name")
+    task = tasks.get((_key(manifest)[0], str(name)))
+    if task is None:
+        return
+    if not task.get("timestamp"):
+        message = f"new rows are told from old ones by their time: set spec.timestamp of ModelTask {name!r}"
+        yield error((*location, "incremental") if len(location) == 1 else ("spec", "mode"), message)
+    if _at(spec, "trainer", "builtIn", "estimator") == "NaiveBayes" and task.get("type") == "Regression":
+        message = "NaiveBayes has no numbers to answer: StochasticGradient and NeuralNetwork can be continued"
+        yield error((*location, "trainer", "builtIn", "estimator"), message)
 
 
 def _at(value: Any, *path: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,8 +60,7 @@ def prepare(request: TrainingRequest, environment: Mapping[str, str], steps: Ste
     """
     record, workspace = Record(), Workspace.of(environment, request.uid)
     with steps.step("acquire"):
-        most = int(environment.get("SLIPWAY_MOST_BYTES", _MOST_BYTES))
-        source = _acquired(request, most, workspace, record)
+        source = acquired(request, environment, workspace, record)
     asked = (request.task.model_dump(mode="json"), request.spec.data.model_dump(mode="json"))
     made_from = [source.digest, *asked, request.seeds.split]
     parts = found_parts(workspace, made_from, record)
@@ -76,18 +75,22 @@ def prepare(request: TrainingRequest, environment: Mapping[str, str], steps: Ste
 def _parts(request: TrainingRequest, source: Acquired, steps: Steps, record: Record) -> Splits:
     columns = request.columns
     with steps.step("validate"):
-        table = _checked(request, source, record)
+        table = checked(request, source, record)
     with steps.step("deduplicate"):
         table = deduplicate(table, columns, record)
     with steps.step("features"):
         table = with_windows(table, columns, record)
     with steps.step("labels"):
-        table = _labelled(request, table, record)
+        table = labelled(request, table, record)
     with steps.step("split"):
         return _split(request, table, record)
 
 
-def _acquired(request: TrainingRequest, most: int, workspace: Workspace, record: Record) -> Acquired:
+def acquired(
+    request: TrainingRequest, environment: Mapping[str, str], workspace: Workspace, record: Record
+) -> Acquired:
+    """The rows of all sources, or those that an earlier pod has read; the contract of the data holds for them."""
+    most = int(environment.get("SLIPWAY_MOST_BYTES", _MOST_BYTES))
     also, numbers = contract_columns(request.contract) if request.contract else ((), ())
     named = ((*also, _label_key(request)) if request.labels is not None else also, numbers)
     read = [[one.name, one.uri, one.query, one.origin] for one in request.sources]
@@ -105,12 +108,17 @@ def _acquired(request: TrainingRequest, most: int, workspace: Workspace, record:
     return source
 
 
-def _checked(request: TrainingRequest, source: Acquired, record: Record) -> pd.DataFrame:
+def checked(request: TrainingRequest, source: Acquired, record: Record, known: Sequence[str] = ()) -> pd.DataFrame:
+    """All rows in the types of the task, with late labels, within the window that is asked for.
+
+    Args:
+        known: classes of the model that is continued, of which the rows need not have all.
+    """
     task, columns, table = request.task, request.columns, source.table
     if request.labels is not None:
         table = _with_late_labels(request, table, record)
     silence = task.label.maturity is not None and task.label.maturity.absence_means_negative_after is not None
-    table = validate(table, columns, task.type, task.label.positive, source.available, silence)
+    table = validate(table, columns, task.type, task.label.positive, source.available, silence, known)
     window = request.spec.data.window
     if window is None or window.type != "Sliding" or window.last is None or columns.timestamp is None:
         return table
@@ -144,9 +152,10 @@ def _label_key(request: TrainingRequest) -> str:
     return declared.sql.key if declared is not None and declared.sql is not None else str(request.columns.id)
 
 
-def _labelled(request: TrainingRequest, table: pd.DataFrame, record: Record) -> pd.DataFrame:
+def labelled(request: TrainingRequest, table: pd.DataFrame, record: Record, known: Sequence[str] = ()) -> pd.DataFrame:
+    """The rows whose label is known by now; `known` as for `checked`."""
     task, columns = request.task, request.columns
-    classes = table[columns.label].dropna().unique()
+    classes = sorted({*table[columns.label].dropna().unique(), *known})
     others = [str(name) for name in classes if name != task.label.positive]
     negative = None
     if task.type == "BinaryClassification" and len(others) < 2:

@@ -8,6 +8,7 @@ from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 
 from slipway_pipelines.data import leakage
 from slipway_pipelines.data.prepare import Prepared
+from slipway_pipelines.data.record import Record
 from slipway_pipelines.split import Splits
 
 Said = dict[str, str]
@@ -17,7 +18,12 @@ _IMBALANCED = 0.2  # share of the rarer class below which always saying the comm
 
 def conditions(prepared: Prepared, task: ModelTaskSpec) -> list[Said]:
     """Conditions by type, status, reason and message."""
-    return [*_leakage(prepared), *_accuracy(prepared.parts, task), *_justification(prepared, task), *_quality(prepared)]
+    return [
+        *_leakage(prepared),
+        *_accuracy(prepared.parts, task),
+        *_justification(prepared, task),
+        *quality(prepared.record),
+    ]
 
 
 def _said(kind: str, status: str, reason: str, message: str) -> Said:
@@ -64,8 +70,8 @@ def _justification(prepared: Prepared, task: ModelTaskSpec) -> Iterator[Said]:
         yield _said("JustificationUnsupported", "True", "NoTimeGap", message)
 
 
-def _quality(prepared: Prepared) -> Iterator[Said]:
+def quality(record: Record) -> Iterator[Said]:
     """All other warnings, so that one look at the status tells whether the report is worth opening."""
-    found = [one for one in prepared.record.findings if one.severity == "Warning" and one.reason not in leakage.REASONS]
+    found = [one for one in record.findings if one.severity == "Warning" and one.reason not in leakage.REASONS]
     if found:
         yield _said("DataWarnings", "True", found[0].reason, "; ".join(one.message for one in found))

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ORIGIN = "slipway:origin"
 """Column with the origin of each row; absent where no source declares one."""
 
+BATCH = "slipway:batch"
+"""Column with the number of each row's batch, 0 for rows of the run's sources; absent where no batch is given."""
+
 SYNTHETIC = "Synthetic"
 LABELS = "SLIPWAY_LABELS_"
 """What stands before the keys of the Secret of late labels in the variables of the pod."""
@@ -21,7 +24,10 @@ LABELS = "SLIPWAY_LABELS_"
 
 @dataclass(frozen=True)
 class Source:
-    """One source: files by `uri`, or rows of `query` by the database whose URL `credentials` hold as `url`."""
+    """One source: files by `uri`, or rows of `query` by the database whose URL `credentials` hold as `url`.
+
+    `batch` is the number of a batch that a run continues a version with; 0 for the run's sources.
+    """
 
     name: str
     uri: str = ""
@@ -29,6 +35,7 @@ class Source:
     origin: str = ""
     exposure_note: str = ""
     credentials: Mapping[str, str] = field(default_factory=dict)
+    batch: int = 0
 
     @property
     def place(self) -> str:

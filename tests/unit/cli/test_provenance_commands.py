@@ -124,6 +124,30 @@ def test_a_run_without_a_model_cannot_be_reproduced() -> None:
         repetition({**RUN, "status": {"runId": "a"}}, "Bitwise", "0f0f")
 
 
+def grown() -> dict[str, Any]:
+    """A run that has continued version 7 with its second and third batch."""
+    run = copy.deepcopy(RUN)
+    run["spec"]["incremental"] = {"base": "models:/fraud/6"}
+    run["status"]["increment"] = {
+        "base": "models:/fraud/6", "lineage": "sha256:l7", "before": 1, "batches": [{"rows": 30}, {"rows": 12}],
+    }  # fmt: skip
+    return run
+
+
+def test_the_way_back_names_what_a_version_continues() -> None:
+    version = served(ROLLOUT, "ab12")
+    found = list(links(SERVICE, ROLLOUT, version, grown(), {}))
+    (base,) = [link for link in found if link.kind == "Base"]
+    assert base.document() == {
+        "kind": "Base", "name": "models:/fraud/6", "lineage": "sha256:l7", "batches": "3", "rows": "42",
+    }  # fmt: skip
+
+
+def test_a_step_is_not_trained_again_from_its_rows_alone() -> None:
+    with pytest.raises(NothingToReproduce, match="continues models:/fraud/6"):
+        repetition(grown(), "Bitwise", "0f0f")
+
+
 def test_what_differs_is_named() -> None:
     status = {"reproduction": {"level": "Different", "largestDifference": "0.2", "differs": ["numpy: 1 -> 2"]}}
     assert told(status) == [

@@ -170,7 +170,10 @@ def test_a_proposal_depends_on_the_finished_trials_alone() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Linear", "RandomForest", "GradientBoosting", "NeuralNetwork", "NaiveBayes", "NearestNeighbours"],
+    [
+        "Linear", "StochasticGradient", "RandomForest", "GradientBoosting", "NeuralNetwork", "NaiveBayes",
+        "NearestNeighbours",
+    ],
 )
 @pytest.mark.parametrize("task_type", ["BinaryClassification", "Regression"])
 def test_the_default_space_of_every_estimator_is_legal_for_it(name: str, task_type: str) -> None:

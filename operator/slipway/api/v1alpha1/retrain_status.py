@@ -55,6 +55,8 @@ class RunSummary(Status):
     version: str = Field("", description="The version that it registered.")
     run_id: str = Field("", description="Its MLflow run.")
     data_digest: str = Field("", description="Digest of the rows that it read.")
+    base: str = Field("", description="The version that it continues; empty where it trains in full.")
+    reason: str = Field("", description="Why it made no model, in one CamelCase word, or that there was nothing new.")
     rollout: str = Field(
         "", description="What became of its version: Gate, Rollout, or its outcome in the history of the rollout."
     )

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec
-from slipway.api.v1alpha1.constraints import Cron, StringMap, TimeZone, later_values
+from slipway.api.v1alpha1.constraints import Cron, StringMap, TimeZone
+from slipway.api.v1alpha1.incremental import policy_continues
 from slipway.api.v1alpha1.kind import AGE, Column, Kind, ready_column
 from slipway.api.v1alpha1.references import LocalReference
 from slipway.api.v1alpha1.retrain_status import RetrainPolicyStatus
@@ -62,13 +63,16 @@ class RetrainPolicySpec(Spec):
             "set schedule, triggers or both: a policy without them never trains",
             lambda spec: spec.schedule is not None or len(spec.triggers) > 0,
         ),
+        *policy_continues(),
     )
 
     rollout_ref: LocalReference = Field(description="The ModelRollout whose live requests are watched.")
     schedule: Schedule | None = Field(None, description="Trains by the calendar. Absent: only triggers train.")
     triggers: Triggers = Field((), description="Reasons to train again.")
-    mode: Annotated[Literal["Full", "Incremental"], later_values("every run trains anew", "Incremental")] = Field(
-        "Full", description="Full: train anew. Incremental: continue the model with the new rows (partial_fit)."
+    mode: Literal["Full", "Incremental"] = Field(
+        "Full",
+        description="Full: train anew. Incremental: continue the version that serves with the new rows (partial_fit), "
+        "and train in full where there is none, or it cannot be continued.",
     )
     cooldown: Duration = Field(
         Duration("24h"),

@@ -37,6 +37,7 @@ _OF_ESTIMATORS: Mapping[str, Space] = {
         "batch_size": _BIG_THREE["batch_size"],
         "alpha": _BIG_THREE["weight_decay"],
     },
+    "StochasticGradient": {"alpha": _range("0.000001", "0.1", "Log"), "eta0": _range("0.001", "0.1", "Log")},
     "GradientBoosting": {
         "learning_rate": _range("0.01", "0.3", "Log"),
         "min_samples_leaf": _range("5", "100", "Log", integer=True),

@@ -12,8 +12,9 @@ from slipway.api.v1alpha1.references import LocalReference, ResourceRequirements
 from slipway.api.v1alpha1.scalars import Number
 
 Estimator = Literal[
-    "Linear", "RandomForest", "GradientBoosting", "NeuralNetwork", "NaiveBayes", "NearestNeighbours", "IsolationForest"
-]
+    "Linear", "StochasticGradient", "RandomForest", "GradientBoosting", "NeuralNetwork", "NaiveBayes",
+    "NearestNeighbours", "IsolationForest",
+]  # fmt: skip
 
 
 class BuiltInTrainer(Spec):
@@ -23,7 +24,8 @@ class BuiltInTrainer(Spec):
         Estimator, later_values("tasks of type AnomalyDetection are not trained", "IsolationForest")
     ] = Field(
         "GradientBoosting",
-        description="Linear (logistic or ridge regression, by the task's type), RandomForest, GradientBoosting "
+        description="Linear (logistic or ridge regression, by the task's type), StochasticGradient (a linear model "
+        "that can be continued with new rows), RandomForest, GradientBoosting "
         "(histogram), NeuralNetwork (a multilayer perceptron), "
         "NaiveBayes, NearestNeighbours, IsolationForest (for AnomalyDetection).",
     )

@@ -11,8 +11,9 @@ from pydantic_core import CoreSchema, core_schema
 
 from slipway.api.v1alpha1.base import Rule, Spec, Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
-from slipway.api.v1alpha1.constraints import Later, ListOf, MapBy, Text, Uri
+from slipway.api.v1alpha1.constraints import Later, MapBy, Text
 from slipway.api.v1alpha1.fingerprints import Inputs
+from slipway.api.v1alpha1.incremental import Increment, Incremental, continues
 from slipway.api.v1alpha1.kind import AGE, Column, Kind, immutable, ready_column
 from slipway.api.v1alpha1.references import LocalReference
 from slipway.api.v1alpha1.rollout_model import Alias, RegisteredName
@@ -47,13 +48,6 @@ class _Folds:
 
 
 Folds = Annotated[int | Literal["Auto"], _Folds()]
-
-
-class Incremental(Spec):
-    """Continues an earlier model with new batches, each one an immutable version."""
-
-    base: Uri = Field(description="The model to continue, such as models:/card-fraud/7.")
-    batches: Annotated[tuple[Uri, ...], ListOf(100, least=1)] = Field(description="The new rows, in order.")
 
 
 class Allow(Spec):
@@ -101,6 +95,7 @@ class TrainingRunSpec(Spec):
             "trainer.function.git.difference needs allow.dirtyTree: true",
             lambda spec: not _is_dirty(spec.trainer) or spec.allow.dirty_tree,
         ),
+        *continues("incremental"),
     )
 
     task_ref: LocalReference = Field(description="The ModelTask: what the model is for, and what counts as good.")
@@ -111,8 +106,9 @@ class TrainingRunSpec(Spec):
     cause: Cause = Field(
         "Redesign", description="Why it is trained; decides which stages of a rollout apply. A policy sets it."
     )
-    incremental: Annotated[Incremental | None, Later("every run trains anew")] = Field(
-        None, description="Continues an earlier model; set by a policy with mode Incremental."
+    incremental: Incremental | None = Field(
+        None,
+        description="Continues an earlier version with the rows that are new; a policy with mode Incremental sets it.",
     )
     tuning: Tuning | None = Field(None, description="The search for good parameters. Absent: none.")
     refit: Annotated[Literal["None", "AllMatured"], Later("the evaluated model is the one registered")] = Field(
@@ -152,7 +148,11 @@ class Metric(Status):
     value: str = Field("", description="Its value.")
     low: str = Field("", description="Lower end of the interval.")
     high: str = Field("", description="Upper end of the interval.")
-    split: str = Field("", description="The rows: train, validation or test.")
+    split: str = Field(
+        "",
+        description="The rows: train, validation or test; prequential: new rows, each predicted before it was learnt "
+        "from; retained: the rows that validated the first version.",
+    )
 
 
 class Reproduction(Status):
@@ -169,7 +169,7 @@ class TrainingRunStatus(ConditionedStatus):
     """What happened.
 
     Its conditions: DataValid, CriteriaMet, MLJustified, Registered, Ready; and what the data said: LeakageDetected,
-    AccuracyMisleading, JustificationUnsupported, DataWarnings.
+    AccuracyMisleading, JustificationUnsupported, DataWarnings. Of a run that continues a version also Forgetting.
     """
 
     phase: str = Field(
@@ -183,6 +183,7 @@ class TrainingRunStatus(ConditionedStatus):
     run_id: str = Field("", description="The MLflow run.")
     version: str = Field("", description="The registered version.")
     model_digest: str = Field("", description="Digest of the model.")
+    increment: Increment | None = Field(None, description="With spec.incremental: what was learnt on top of the base.")
     inputs: Inputs | None = Field(
         None,
         description="Definitions of the features that the model was trained under, and the columns as its training "
@@ -214,6 +215,7 @@ KIND = Kind(
         Column("Phase", ".status.phase", "Summary of the state."),
         Column("Task", ".spec.taskRef.name", "The ModelTask.", priority=1),
         Column("Cause", ".spec.cause", "Why it is trained."),
+        Column("Base", ".spec.incremental.base", "The version that it continues.", priority=1),
         Column("Criteria", '.status.conditions[?(@.type=="CriteriaMet")].status', "Whether the criteria are met."),
         Column("Version", ".status.version", "The registered version."),
         ready_column(),

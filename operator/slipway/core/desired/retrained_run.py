@@ -40,15 +40,24 @@ class Policy:
         }
 
 
-def retrained_run(policy: Policy, name: str, causes: Sequence[str], emergency: bool) -> dict[str, Any]:
-    """The manifest; `causes` are the names of what asked for it. `emergency`: triggers did, and not the calendar."""
+def retrained_run(policy: Policy, name: str, causes: Sequence[str], emergency: bool, base: str = "") -> dict[str, Any]:
+    """The manifest; `causes` are the names of what asked for it.
+
+    Args:
+        emergency: triggers asked for it, and not the calendar.
+        base: the version that it continues; empty where it trains in full.
+    """
     given = policy.template.get("metadata") or {}
     annotations = {**(given.get("annotations") or {}), TRIGGERS_ANNOTATION: ",".join(causes)}
     return {
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": "TrainingRun",
         "metadata": policy.metadata(name, given.get("labels") or {}, annotations),
-        "spec": {**policy.template["spec"], "cause": _cause(policy.template["spec"], emergency)},
+        "spec": {
+            **policy.template["spec"],
+            "cause": _cause(policy.template["spec"], emergency),
+            **({"incremental": {"base": base}} if base else {}),
+        },
     }
 
 

@@ -9,6 +9,7 @@ from slipway.api.v1alpha1.retrainpolicy import RetrainPolicySpec
 from slipway.core.drift import Look
 from slipway.core.kstatus import Said, inactive, ready, reconciling, stalled, waiting
 from slipway.core.performance_look import PerformanceLook
+from slipway.core.retrain.continuing import continuable
 from slipway.core.retrain.runs import refusal
 from slipway.core.retrain.snapshot import RetrainSnapshot, evidence
 
@@ -22,6 +23,7 @@ def conditions(
         *_drift(snapshot, spec, status, now),
         *_labels(snapshot),
         *_freeze(status),
+        *continuable(snapshot, spec, status),
         *_data(snapshot),
         *inactive(snapshot.inactive),
     )

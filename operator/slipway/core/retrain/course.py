@@ -16,6 +16,7 @@ from slipway.api.v1alpha1.retrain_status import RetrainPolicyStatus, RunSummary
 from slipway.api.v1alpha1.retrainpolicy import BY_CALENDAR, RetrainPolicySpec
 from slipway.core.plan import Notice
 from slipway.core.retrain.calendar import Times, passed
+from slipway.core.retrain.continuing import base_of_next
 from slipway.core.retrain.freeze import futility
 from slipway.core.retrain.runs import Purse, charged, cooldown, intended, is_requested, refusal
 from slipway.core.retrain.snapshot import RetrainSnapshot, evidence, in_flight
@@ -101,9 +102,9 @@ def _ordered(
     purse: Purse,
     now: datetime,
 ) -> Course:
-    run = intended(snapshot, causes, purse, now)
+    run = intended(snapshot, causes, purse, now, base_of_next(snapshot, spec, status))
     found = "; ".join(evidence(snapshot.looks))
-    message = f"{_named(causes)}{f' ({found})' if found else ''}: TrainingRun {run.name} follows"
+    message = f"{_named(causes)}{f' ({found})' if found else ''}: TrainingRun {run.name} follows{_kind(spec, run)}"
     status = status.model_copy(
         update={**begun((run, *status.turns)), "budget": charged(status.budget, spec, purse, now)}
     )
@@ -152,7 +153,15 @@ def _flies(snapshot: RetrainSnapshot, last: RunSummary) -> bool:
 
 
 def _ended(last: RunSummary) -> str:
-    return f"came to {last.rollout or last.outcome}"
+    empty = last.reason if last.outcome == "Succeeded" else ""
+    return f"came to {last.rollout or empty or last.outcome}"
+
+
+def _kind(spec: RetrainPolicySpec, run: RunSummary) -> str:
+    """What a policy that could continue a version does."""
+    if spec.mode != "Incremental":
+        return ""
+    return f" and continues {run.base}" if run.base else " and trains in full"
 
 
 def _named(causes: Sequence[str]) -> str:

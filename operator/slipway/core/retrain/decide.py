@@ -21,6 +21,7 @@ from slipway.core.metric_trigger import MetricLook, timed
 from slipway.core.plan import Action, Create, Notice, Plan
 from slipway.core.retrain.calendar import Times, times
 from slipway.core.retrain.conditions import conditions
+from slipway.core.retrain.continuing import grown_versions
 from slipway.core.retrain.course import Course, course
 from slipway.core.retrain.freeze import counted_since, flips, oscillation
 from slipway.core.retrain.measuring import measurement_jobs, measuring
@@ -80,7 +81,7 @@ def _order(snapshot: RetrainSnapshot) -> tuple[Create, ...]:
     last = snapshot.status.last_run
     if last is None or not is_requested(last) or snapshot.run(last.name) is not None:
         return ()
-    return (Create(retrained_run(snapshot.policy, last.name, last.causes, last.budget == "Triggered")),)
+    return (Create(retrained_run(snapshot.policy, last.name, last.causes, last.budget == "Triggered", last.base)),)
 
 
 def _observed(snapshot: RetrainSnapshot, spec: RetrainPolicySpec, now: datetime) -> RetrainPolicyStatus:
@@ -94,7 +95,7 @@ def _observed(snapshot: RetrainSnapshot, spec: RetrainPolicySpec, now: datetime)
         "causes": tuple(look.trigger for look in snapshot.looks if look.confirmed),
         "cooldown_until": cooled_down_at(snapshot, status, spec, now),
         "budget": budget_at(status.budget, spec, now) if status.budget is not None else None,
-        "flips": flips(history, counted_since(status, now)),
+        "flips": flips(history, counted_since(status, now), grown_versions(status)),
     }
     status = status.model_copy(update=update)
     frozen: Frozen | None = status.frozen or oscillation(status, history, now)

@@ -16,11 +16,16 @@ Purse = Literal["Scheduled", "Triggered"]
 _MOST_DOUBLINGS = 10
 
 
-def intended(snapshot: RetrainSnapshot, causes: Sequence[str], purse: Purse, now: datetime) -> RunSummary:
-    """The run to make next. Its name follows from what is written here, so making it twice makes it once."""
+def intended(
+    snapshot: RetrainSnapshot, causes: Sequence[str], purse: Purse, now: datetime, base: str = ""
+) -> RunSummary:
+    """The run to make next. Its name follows from what is written here, so making it twice makes it once.
+
+    `base` is the version that it continues; empty where it trains in full.
+    """
     inputs = "\n".join((snapshot.uid, *causes, now.isoformat()))
     name = f"{snapshot.name}-{hashlib.sha256(inputs.encode()).hexdigest()[:10]}"
-    return RunSummary(name=name, causes=tuple(causes), budget=purse, created_at=now, outcome=REQUESTED)
+    return RunSummary(name=name, causes=tuple(causes), budget=purse, created_at=now, outcome=REQUESTED, base=base)
 
 
 def is_requested(run: RunSummary | None) -> bool:

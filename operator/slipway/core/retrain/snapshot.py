@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from slipway.api.v1alpha1.incremental import NOTHING_NEW
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.retrain_status import RetrainPolicyStatus, RunSummary
 from slipway.api.v1alpha1.retrainpolicy import RetrainPolicySpec
@@ -152,4 +153,15 @@ def summary(run: Object) -> RunSummary:
         version=str(status.get("version") or ""),
         run_id=str(status.get("runId") or ""),
         data_digest=str(status.get("dataDigest") or ""),
+        base=str(((run.get("spec") or {}).get("incremental") or {}).get("base") or ""),
+        reason=_reason(status),
     )
+
+
+def _reason(status: Object) -> str:
+    """Why a run has made no model; empty while it may, and where it has."""
+    said = {each["type"]: each for each in status.get("conditions") or ()}
+    if status.get("phase") == "Failed":
+        return str(said.get("Stalled", {}).get("reason", ""))
+    registered = said.get("Registered", {})
+    return NOTHING_NEW if registered.get("reason") == NOTHING_NEW else ""

@@ -41,7 +41,7 @@ def joined(status: RetrainPolicyStatus, causes: Sequence[str]) -> RetrainPolicyS
 def _turn(turn: RunSummary, run: RunSummary | None, served: Served | None, now: datetime) -> RunSummary:
     """Causes, budget and instant stay as written: they say what was decided, not what somebody made of it."""
     if run is not None:
-        fields = ("outcome", "version", "run_id", "data_digest", "ended_at")
+        fields = ("outcome", "reason", "version", "run_id", "data_digest", "ended_at")
         turn = turn.model_copy(update={field: getattr(run, field) for field in fields})
     elif not is_requested(turn) and turn.outcome not in (*ENDED, "Deleted"):
         turn = turn.model_copy(update={"outcome": "Deleted", "ended_at": now})

@@ -1,0 +1,1 @@
+"""A run that continues a registered version with the rows that are new."""
