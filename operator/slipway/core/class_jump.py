@@ -1,19 +1,18 @@
 """The fast alarm's judgement: whether the share of a class has jumped, and whose it is. Pure.
 
-What is expected of a candidate is what stable answers at the same time. What is expected of stable is what it answered
-before, and the held-out predictions of its model where the image tells them: it must have left both. A world that
-changes moves stable and candidate alike, and is no fault of a candidate's.
+What is expected of a candidate is what stable answers at the same time; what is expected of stable is what it answered
+before. A world that changes moves stable and candidate alike, and is no fault of a candidate's.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from slipway.core.live_classes import BEGINNING, WINDOWS, Live, Look, Observed, Tally
-from slipway.statistics.jumps import ALPHA, LEAST, Sample, chance, is_far
+from slipway.statistics.jumps import ALPHA, DIFFERENCE, LEAST, Sample, chance, is_far
 
 LEAST_EXPECTED = 100
 """Predictions, or held-out rows, below which a share is no expectation."""
@@ -22,23 +21,9 @@ Subject = Literal["Stable", "Candidate", "Everyone"]
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What a window is compared with; `words` says what that is, for a person. Held-out rows are no requests."""
-
-    words: str
-    classes: Mapping[str, float]
-    held_out: bool = False
-
-    @property
-    def total(self) -> float:
-        """Predictions or rows of all classes."""
-        return sum(self.classes.values())
-
-
-@dataclass(frozen=True)
 class Jump:
-    """One class whose share has left all expectations. `now` are independent predictions: a request of many rows counts
-    as one. `then` is the expectation that is nearest, `p` the corrected error probability of saying so."""
+    """One class whose share has left what was expected. `now` are independent predictions: a request of many rows
+    counts as one. `against` says what `then` is, `p` is the corrected error probability of saying so."""
 
     label: str
     rose: bool
@@ -73,34 +58,30 @@ def found(seen: Observed) -> Found | None:
 
 
 def of_all_traffic(stable: Live) -> Jump | None:
-    """What serves, against its own time before and its model's held-out predictions."""
-    looks = []
-    for look in stable.looks:
-        own = Expected(f"the {_minutes(BEGINNING)} before", look.before.classes)
-        looks.append((look, (own, Expected("the model's held-out predictions", stable.reference, held_out=True))))
-    return _most_certain(looks)
+    """What serves, against its own time before. One that comes back to what its model promised has not jumped: nights
+    may be odd. The promise alone is no expectation: held-out rows are often chosen with other shares than live ones."""
+    against = f"the {BEGINNING // 60} minutes before"
+    jumps = (jump for look in stable.looks for jump in _jumps(look, look.before.classes, against))
+    return _most_certain(jump for jump in jumps if not _promised(jump, stable.reference))
 
 
 def beside_stable(candidate: Live, stable: Live) -> Jump | None:
     """A candidate against stable: its counts of now and before say what is expected, and those of the same window that
     the world is still the same."""
-    looks = []
+    apart = []
     for ours, theirs in zip(candidate.looks, stable.looks, strict=True):
         if theirs.now.total >= LEAST:
-            known = theirs.now.with_more(theirs.before)
-            looks.append((ours, (Expected("stable", known.classes),), theirs.now))
-    jumps = [(_most_certain([(ours, expected)]), now) for ours, expected, now in looks]
-    apart = [jump for jump, now in jumps if jump is not None and _far(jump, _share(now, jump.label))]
-    return min(apart, key=lambda jump: jump.p, default=None)
+            known = theirs.now.with_more(theirs.before).classes
+            apart += [jump for jump in _jumps(ours, known, "stable") if _far(jump, _share(theirs.now, jump.label))]
+    return _most_certain(apart)
 
 
 def unjudged(stable: Live, least: float = LEAST) -> str:
     """Why nobody could say whether what serves has jumped; empty where somebody could."""
     if stable.most < least:
-        return f"fewer than {LEAST} predictions in {_minutes(WINDOWS[-1])}"
-    expected = max((look.before.total for look in stable.looks), default=0.0)
-    if max(expected, sum(stable.reference.values())) < LEAST_EXPECTED:
-        return f"nothing to compare with: fewer than {LEAST_EXPECTED} predictions before, and no reference in the image"
+        return f"fewer than {LEAST} predictions in {WINDOWS[-1] // 60} minutes"
+    if max((look.before.total for look in stable.looks), default=0.0) < LEAST_EXPECTED:
+        return f"nothing to compare with yet: fewer than {LEAST_EXPECTED} predictions before the latest ones"
     return ""
 
 
@@ -117,48 +98,38 @@ def _far(jump: Jump, other: float) -> bool:
     return is_far(1 - jump.now.share, 1 - other)
 
 
+def _promised(jump: Jump, reference: Mapping[str, float]) -> bool:
+    """Whether the share is that of the held-out predictions, but for less than counts as a move."""
+    total = sum(reference.values())
+    if total < LEAST_EXPECTED:
+        return False
+    return abs(jump.now.share - reference.get(jump.label, 0.0) / total) < DIFFERENCE
+
+
 def _share(tally: Tally, label: str) -> float:
     return tally.classes.get(label, 0.0) / tally.total if tally.total else 0.0
 
 
-def _most_certain(looks: Sequence[tuple[Look, Sequence[Expected]]]) -> Jump | None:
-    """The jump of the smallest error among all windows, classes and directions, each of which is a chance to err."""
-    jumps = [jump for look, expected in looks for jump in _jumps(look, expected)]
+def _most_certain(jumps: Iterable[Jump]) -> Jump | None:
     return min(jumps, key=lambda jump: jump.p, default=None)
 
 
-def _jumps(look: Look, expected: Sequence[Expected]) -> Iterator[Jump]:
-    known = [each for each in expected if each.total >= LEAST_EXPECTED]
-    labels = sorted({label for each in (look.now, *known) for label in each.classes})
-    if not known or len(labels) < 2:
+def _jumps(look: Look, expected: Mapping[str, float], against: str) -> Iterator[Jump]:
+    """Of one window. All windows, classes and directions are chances to err (Bonferroni)."""
+    labels = sorted({*look.now.classes, *expected})
+    if sum(expected.values()) < LEAST_EXPECTED or len(labels) < 2:
         return
     directions = (True,) if len(labels) == 2 else (True, False)  # of two classes one falls where the other rises
     claims = len(WINDOWS) * len(labels) * len(directions)
     for label in labels:
+        now, then = (_sample(counts, label, look.now.rows) for counts in (look.now.classes, expected))
         for rose in directions:
-            jump = _jump(look, known, label, rose, claims)
-            if jump is not None:
-                yield jump
-
-
-def _jump(look: Look, known: Sequence[Expected], label: str, rose: bool, claims: int) -> Jump | None:
-    """One class in one direction, against each expectation: the one that it is nearest to decides."""
-    rows = look.now.rows
-    now = _sample(look.now.classes, label, rows)
-    if now.trials < LEAST:
-        return None
-    nearest: tuple[float, Sample, str] | None = None
-    for each in known:
-        then = _sample(each.classes, label, 1.0 if each.held_out else rows)
-        ours, theirs = (now, then) if rose else (now.other(), then.other())
-        if not then.trials or not is_far(ours.share, theirs.share):
-            return None
-        p = min(1.0, claims * chance(ours, theirs))
-        if nearest is None or p > nearest[0]:
-            nearest = p, then, each.words
-    if nearest is None or nearest[0] >= ALPHA:
-        return None
-    return Jump(label, rose, look.seconds, now, nearest[1], nearest[2], nearest[0])
+            ours, theirs = (now, then) if rose else (now.other(), then.other())
+            if now.trials < LEAST or not then.trials or not is_far(ours.share, theirs.share):
+                continue
+            p = min(1.0, claims * chance(ours, theirs))
+            if p < ALPHA:
+                yield Jump(label, rose, look.seconds, now, then, against, p)
 
 
 def _sample(classes: Mapping[str, float], label: str, rows: float) -> Sample:
@@ -167,7 +138,3 @@ def _sample(classes: Mapping[str, float], label: str, rows: float) -> Sample:
         return Sample(0, 0)
     trials = int(sum(classes.values()) / rows)
     return Sample(min(trials, int(classes.get(label, 0.0) / rows)), trials)
-
-
-def _minutes(seconds: int) -> str:
-    return f"{seconds // 60} minutes"

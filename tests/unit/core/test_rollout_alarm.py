@@ -57,6 +57,10 @@ def says(sim: Simulation) -> tuple[str, str]:
 
 
 def is_raised(sim: Simulation) -> bool:
+    return sim.status.get("predictionShift", {}).get("act", "Suspected") != "Suspected"
+
+
+def is_suspected(sim: Simulation) -> bool:
     return "predictionShift" in sim.status
 
 
@@ -65,12 +69,16 @@ def test_a_candidate_whose_answers_jump_goes_back_within_two_looks(stage: str) -
     sim = rolling(stage)
     assert says(sim) == ("False", "AsExpected")
     sim.versions["2"] = MANY
-    sim.run(20, in_stage("rollback"))
+    sim.run(15, is_suspected)
+    assert says(sim) == ("True", "CandidateSuspected")
+    assert sim.condition("AdvanceAllowed")[:2] == ("False", "Held"), "nothing advances from the first sight on"
+    sim.run(30, in_stage("rollback"))
     assert says(sim) == ("True", "CandidateRolledBack")
+    assert "held" not in sim.status
     entry = sim.status["history"][0]
     assert (entry["version"], entry["outcome"], entry["reason"]) == ("2", "RolledBack", "PredictionShift")
     assert "class 1 has risen to" in entry["message"]
-    assert sim.notices.count("PredictionShift") == 1
+    assert sim.notices.count("PredictionShift") == 2, "at first sight, and when it acts"
     sim.run(60, serves("1"))
     assert says(sim) == ("False", "AsExpected"), "it goes with the version that it is about"
     assert sim.client_errors == []
@@ -79,7 +87,7 @@ def test_a_candidate_whose_answers_jump_goes_back_within_two_looks(stage: str) -
 def test_a_freeze_holds_the_stage_until_a_person_lets_it_go_on() -> None:
     sim = rolling(alarm=FREEZE)
     sim.versions["2"] = MANY
-    sim.run(20, is_raised)
+    sim.run(40, is_raised)
     shift = sim.status["predictionShift"]
     assert (shift["subject"], shift["act"], shift["class"], shift["version"]) == ("Candidate", "Frozen", "1", "2")
     assert sim.condition("AdvanceAllowed")[:2] == ("False", "Held")
@@ -96,7 +104,7 @@ def test_what_stands_and_what_is_quiet_writes_nothing() -> None:
     before = sim.writes
     assert sim.run(120).writes == before, "quiet"
     sim.versions["1"] = MANY
-    sim.run(30, is_raised).run(5)
+    sim.run(40, is_raised).run(5)
     before = sim.writes
     assert sim.run(600).writes == before, "raised"
     assert sim.notices.count("PredictionShift") == 1
@@ -105,10 +113,11 @@ def test_what_stands_and_what_is_quiet_writes_nothing() -> None:
 def test_a_first_version_that_has_nothing_to_go_back_to_is_frozen_and_says_so() -> None:
     sim = first(ROLLBACK)
     sim.versions["1"] = MANY
-    sim.run(20, is_raised)
+    sim.run(40, is_raised)
     assert says(sim) == ("True", "StableFrozen")
     assert "No version is kept" in sim.condition("PredictionShift")[2]
     assert sim.condition("Ready")[0] == "True"
+    sim.versions["2"] = RARE
     assert pin(sim, "2").run(60).condition("Progressing")[1] == "Held", "nothing begins"
 
 
@@ -122,11 +131,35 @@ def test_after_promotion_the_kept_version_serves_again() -> None:
     assert sim.client_errors == []
 
 
+@pytest.mark.parametrize("first", ["1", "2"])
+def test_a_world_that_one_arm_is_scraped_of_first_sends_nobody_back(first: str) -> None:
+    sim = rolling()
+    sim.versions[first] = MANY
+    sim.run(15, is_suspected)
+    sim.versions.update({"1": MANY, "2": MANY})
+    sim.run(40, is_raised).run(60)
+    assert says(sim) == ("True", "EveryoneFrozen")
+    assert sim.status["stage"]["name"] == "canary-10"
+
+
+def test_a_suspicion_that_the_next_scrape_does_not_bear_out_lets_go() -> None:
+    sim = rolling()
+    sim.versions["2"] = Behaviour(positive=1.0)
+    sim.run(15, is_suspected)
+    sim.versions["2"] = RARE
+    revision, rows = sim.variants()["candidate"]["revision"], sim.prometheus.answered
+    kept = {side: counts for side, counts in rows[-60].items() if side[0] == revision}
+    rows[-60:] = [{**row, **kept} for row in rows[-60:]]  # as if those answers had never been
+    sim.run(40, lambda s: not is_suspected(s))
+    assert "held" not in sim.status
+    assert sim.notices.count("PredictionShiftOver") == 1
+
+
 @pytest.mark.parametrize("alarm", [FREEZE, ROLLBACK])
 def test_a_world_that_changes_for_both_sends_nobody_back(alarm: Any) -> None:
     sim = rolling(alarm=alarm)
     sim.versions.update({"1": MANY, "2": MANY})
-    sim.run(20, is_raised).run(120)
+    sim.run(40, is_raised).run(120)
     assert says(sim) == ("True", "EveryoneFrozen")
     assert sim.status["stage"]["name"] == "canary-10"
     assert "no fault of the candidate's" in sim.condition("PredictionShift")[2]
@@ -135,7 +168,7 @@ def test_a_world_that_changes_for_both_sends_nobody_back(alarm: Any) -> None:
 def test_a_stable_that_jumps_beside_a_quiet_candidate_is_its_own_fault() -> None:
     sim = rolling(alarm=FREEZE)
     sim.versions["1"] = MANY
-    sim.run(20, is_raised)
+    sim.run(40, is_raised)
     assert says(sim) == ("True", "StableFrozen")
 
 
@@ -143,12 +176,12 @@ def test_without_the_field_it_is_told_and_nothing_follows() -> None:
     sim = rolling(alarm=None)
     assert says(sim) == ("", "")
     sim.versions["2"] = MANY
-    sim.run(30, is_raised).run(60)
+    sim.run(40, is_raised).run(60)
     assert says(sim) == ("True", "CandidateTold")
     assert sim.status["stage"]["name"] == "canary-10"
     assert "held" not in sim.status
     sim.edit(KEY, lambda s: s.update(alarm=ROLLBACK))
-    sim.run(30, in_stage("rollback"))
+    sim.run(40, in_stage("rollback"))
 
 
 def test_without_the_field_nobody_asks_once_nothing_is_judged() -> None:
@@ -161,7 +194,7 @@ def test_an_alarm_stands_for_a_quarter_of_an_hour_and_then_goes_with_its_cause()
     sim = first()
     sim.prometheus.held_out = {"0": 1990.0, "1": 10.0}
     sim.versions["1"] = MANY
-    sim.run(20, is_raised)
+    sim.run(40, is_raised)
     calm(sim).run(300)
     assert is_raised(sim)
     sim.run(3600, lambda s: not is_raised(s))
@@ -174,7 +207,7 @@ def test_a_person_lets_it_go_on_and_is_not_stopped_again_by_the_same() -> None:
     sim = Commanded(spec(gates=ERRORS, stages=slow(), alarm=FREEZE), {"1": RARE})
     sim.run(60, lambda s: s.status.get("phase") == "Serving").run(60)
     sim.versions["1"] = MANY
-    sim.run(20, is_raised)
+    sim.run(40, is_raised)
     request = sim.ask("Resume")
     sim.settle()
     assert sim.answer(request)[0] == "Applied"

@@ -27,6 +27,10 @@ CONDITION = "PredictionShift"
 LOOK_SECONDS = 10.0
 """How often answers are looked at where the spec sets an alarm: two scrapes of 5 seconds."""
 
+SCRAPED_BY_THEN = timedelta(seconds=15)
+"""After so long both arms have been scraped again. At the first sight of a jump one may be a scrape ahead of the other,
+and a world that changes would look like the fault of that one."""
+
 STANDS = timedelta(minutes=15)
 """So long an alarm stands at least: one that comes and goes is told, and acted upon, four times an hour at the most."""
 
@@ -63,27 +67,44 @@ def alarmed(turn: Turn) -> Turn:
     if not isinstance(seen, Observed):
         return turn
     now = found(seen)
+    if known is not None and known.act == "Suspected":
+        return _confirmed(turn, now) if _age(turn, known) >= SCRAPED_BY_THEN else turn
     if known is not None and not _is_news(turn, known):
         return turn
     if now is not None and (known is None or not _is_same(known, now, turn)):
-        return _raised(turn, now)
-    if now is None and known is not None:
-        message = f"no class's share has jumped any more: {known.label} of version {known.version} had"
-        return turn.set(prediction_shift=None).notice("Normal", "PredictionShiftOver", message)
-    return turn
+        return _suspected(turn, now) if seen.candidate is not None else _raised(turn, now)
+    return _over(turn) if now is None and known is not None else turn
+
+
+def _age(turn: Turn, known: PredictionShift) -> timedelta:
+    return turn.now - known.since if known.since is not None else STANDS
+
+
+def _over(turn: Turn) -> Turn:
+    known = turn.status.prediction_shift
+    message = f"no class's share jumps any more: {known.label} of version {known.version} had" if known else ""
+    return turn.set(prediction_shift=None).notice("Normal", "PredictionShiftOver", message)
 
 
 def _without_the_departed(turn: Turn) -> Turn:
     """An alarm goes with the revision that it is about."""
     known = turn.status.prediction_shift
     serving = {each.revision for each in turn.status.variants if each.name != "previous"}
-    return turn.set(prediction_shift=None) if known is not None and known.revision not in serving else turn
+    if known is None or known.revision in serving:
+        return turn
+    turn = _released(turn) if known.act == "Suspected" else turn
+    return turn.set(prediction_shift=None)
+
+
+def _released(turn: Turn) -> Turn:
+    held = turn.status.held
+    return turn.set(held=None) if held is not None and held.by == BY_ALARM else turn
 
 
 def _is_news(turn: Turn, known: PredictionShift) -> bool:
     """Whether another look may change what stands."""
     asked_since = known.act == "Told" and turn.spec.alarm is not None
-    return asked_since or known.since is None or turn.now - known.since >= STANDS
+    return asked_since or _age(turn, known) >= STANDS
 
 
 def _is_same(known: PredictionShift, now: Found, turn: Turn) -> bool:
@@ -109,6 +130,20 @@ def _about(turn: Turn, now: Found) -> PredictionShift:
     )  # fmt: skip
 
 
+def _suspected(turn: Turn, now: Found) -> Turn:
+    """While there are two arms: told at once, and nothing advances until both have been scraped again."""
+    about = _about(turn, now)
+    message = f"{about.message}. Whose it is, the next scrape of the other will show"
+    turn = _told(turn, about.model_copy(update={"act": "Suspected"}), message)
+    return _stopped(turn, about) if turn.spec.alarm is not None else turn
+
+
+def _confirmed(turn: Turn, now: Found | None) -> Turn:
+    """What follows a suspicion."""
+    turn = _released(turn)
+    return _raised(turn, now) if now is not None else _over(turn)
+
+
 def _raised(turn: Turn, now: Found) -> Turn:
     """Told, and acted upon as the spec asks. What is everyone's sends nobody back: the other version sees it too."""
     about = _about(turn, now)
@@ -130,10 +165,14 @@ def _told(turn: Turn, about: PredictionShift, message: str) -> Turn:
 
 
 def _frozen(turn: Turn, about: PredictionShift, why: str) -> Turn:
-    """Nothing advances until a person has looked. Who has been stopped by a person already stays so."""
+    """Nothing advances until a person has looked."""
     message = f"{about.message}. Frozen: {why}. Look at the inputs, then resume (RolloutRequest with action Resume)"
     turn = _told(turn, about.model_copy(update={"act": "Frozen"}), message)
-    turn = turn.record("Breached", CONDITION, message)
+    return _stopped(turn.record("Breached", CONDITION, message), about)
+
+
+def _stopped(turn: Turn, about: PredictionShift) -> Turn:
+    """Who has been stopped by a person already stays so."""
     if turn.status.held is not None:
         return turn
     return turn.set(held=Held(by=BY_ALARM, reason=about.message, since=turn.now))
@@ -173,7 +212,7 @@ def prediction_shift(turn: Turn) -> dict[str, Statement]:
 
 def waits_for_a_person(turn: Turn) -> dict[str, Statement]:
     """That the alarm has stopped the rollout, for as long as nobody has let it go on."""
-    held = turn.status.held
-    if held is None or held.by != BY_ALARM:
+    held, known = turn.status.held, turn.status.prediction_shift
+    if held is None or held.by != BY_ALARM or (known is not None and known.act == "Suspected"):
         return {}
     return {"Stalled": ("True", CONDITION, f"frozen by {BY_ALARM} until a RolloutRequest with action Resume")}
