@@ -53,7 +53,7 @@ def ordinary(serve: Callable[[str], Service], models: dict[str, str]) -> Service
 @pytest.fixture(scope="module")
 def sides(ordinary: Service, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """Rows that the model calls positive, and rows that it does not; those of them that are labelled so, on which
-    another model will mostly agree. The service whose shares are to be quiet is not asked: this is a burst of others."""
+    another model will mostly agree. The service whose shares are to be quiet is not asked."""
     connection = http.client.HTTPConnection(ordinary.target.address, ordinary.target.port, timeout=10)
     called = {row: traffic.ask(connection, ordinary.target, row, "visitor-0")[1] for row in rows}
     connection.close()
