@@ -131,6 +131,17 @@ def test_after_promotion_the_kept_version_serves_again() -> None:
     assert sim.client_errors == []
 
 
+def test_a_world_that_changes_after_promotion_freezes_what_was_gone_back_to() -> None:
+    """Alone nobody can tell a model from its world; that the other version sees the same tells it."""
+    sim = promoted()
+    sim.versions["2"] = MANY
+    sim.run(20, in_stage("rollback"))
+    sim.run(60)
+    sim.versions["1"] = MANY
+    sim.run(60, lambda s: says(s) == ("True", "StableFrozen"))
+    assert sim.variants()["stable"]["version"] == "1"
+
+
 @pytest.mark.parametrize("first", ["1", "2"])
 def test_a_world_that_one_arm_is_scraped_of_first_sends_nobody_back(first: str) -> None:
     sim = rolling()

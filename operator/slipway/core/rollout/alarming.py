@@ -69,7 +69,7 @@ def alarmed(turn: Turn) -> Turn:
     now = found(seen)
     if known is not None and known.act == "Suspected":
         return _confirmed(turn, now) if _age(turn, known) >= SCRAPED_BY_THEN else turn
-    if known is not None and not _is_news(turn, known):
+    if known is not None and not _is_news(turn, known, now):
         return turn
     if now is not None and (known is None or not _is_same(known, now, turn)):
         return _suspected(turn, now) if seen.candidate is not None else _raised(turn, now)
@@ -101,10 +101,12 @@ def _released(turn: Turn) -> Turn:
     return turn.set(held=None) if held is not None and held.by == BY_ALARM else turn
 
 
-def _is_news(turn: Turn, known: PredictionShift) -> bool:
-    """Whether another look may change what stands."""
+def _is_news(turn: Turn, known: PredictionShift, now: Found | None) -> bool:
+    """Whether this look may change what stands. One that has gone back is done with: what serves instead is another
+    matter."""
     asked_since = known.act == "Told" and turn.spec.alarm is not None
-    return asked_since or _age(turn, known) >= STANDS
+    another = known.act == "RolledBack" and now is not None and _about(turn, now).revision != known.revision
+    return asked_since or another or _age(turn, known) >= STANDS
 
 
 def _is_same(known: PredictionShift, now: Found, turn: Turn) -> bool:
