@@ -53,7 +53,9 @@ def found(seen: Observed) -> Found | None:
     of_candidate = beside_stable(seen.candidate, seen.beside)
     if of_stable is None:
         return Found("Candidate", of_candidate) if of_candidate is not None else None
-    stayed = of_candidate is None and _stayed(seen.candidate, of_stable)
+    # Beside a stable that rises a candidate that stays has fallen, which is another class or direction.
+    alike = of_candidate is not None and (of_candidate.label, of_candidate.rose) == (of_stable.label, of_stable.rose)
+    stayed = not alike and _stayed(seen.candidate, of_stable)
     return Found("Stable" if stayed else "Everyone", of_stable)
 
 

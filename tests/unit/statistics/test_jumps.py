@@ -14,8 +14,8 @@ CLAIMS = 12
 
 
 @st.composite
-def samples(draw: st.DrawFn, most: int = 3000) -> Sample:
-    trials = draw(st.integers(0, most))
+def samples(draw: st.DrawFn, least: int = 0, most: int = 3000) -> Sample:
+    trials = draw(st.integers(least, most))
     return Sample(draw(st.integers(0, trials)), trials)
 
 
@@ -36,7 +36,7 @@ def test_more_events_are_never_more_probable(now: Sample, then: Sample) -> None:
         assert chance(Sample(now.events + 1, now.trials), then) <= chance(now, then) * (1 + 1e-9)
 
 
-@given(samples(), samples())
+@given(samples(least=1), samples(least=1))
 def test_a_rise_and_a_fall_are_not_both_far(now: Sample, then: Sample) -> None:
     up = is_far(now.share, then.share)
     down = is_far(now.other().share, then.other().share)
