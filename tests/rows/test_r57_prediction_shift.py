@@ -1,8 +1,7 @@
-"""Row 57, the image's part: predictions shift from 0.5% to 30% positive, and metrics show it within two scrapes.
+"""Row 57: predictions shift from 0.5% to 30% positive; metrics show it within two scrapes, and the fast alarm acts.
 
-What is tested is that anybody who reads Prometheus sees it: class counts per revision, live and shadow apart, from
-which a positive rate is computed. That the fast alarm acts on it comes with a later version (`spec.alarm` says so
-today).
+Anybody who reads Prometheus sees it: class counts per revision, live and shadow apart. Where stable and candidate move
+alike the rollout is frozen until a person lets it go on; a candidate whose answers leave stable's goes back.
 """
 
 from __future__ import annotations
@@ -16,6 +15,9 @@ import pytest
 
 from tests.demo import traffic, view
 from tests.demo.data import Row
+from tests.demo.kube import Object, condition
+from tests.demo.settings import Environment
+from tests.rows.commands import slipway
 from tests.rows.service import Service, canary, shadow
 
 RATE = 30.0  # requests a second
@@ -35,16 +37,25 @@ class Counts:
 @pytest.fixture(scope="module")
 def service(serve: Callable[[str], Service], models: dict[str, str]) -> Service:
     made = serve("r57")
-    made.create(models["first"], [shadow(seconds=3600, samples=1_000_000), canary(50, seconds=3600)])
+    stages = [shadow(seconds=3600, samples=1_000_000), canary(50, seconds=3600)]
+    made.create(models["first"], stages, alarm={"predictionShift": "Freeze"})
     return made
 
 
 @pytest.fixture(scope="module")
-def sides(service: Service, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+def ordinary(serve: Callable[[str], Service], models: dict[str, str]) -> Service:
+    """The same model, asked about all rows alike; without a gate that knows of predictions."""
+    made = serve("r57-back")
+    made.create(models["first"], [canary(50, seconds=3600)], alarm={"predictionShift": "Rollback"})
+    return made
+
+
+@pytest.fixture(scope="module")
+def sides(ordinary: Service, rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """Rows that the model calls positive, and rows that it does not; those of them that are labelled so, on which
-    another model will mostly agree."""
-    connection = http.client.HTTPConnection(service.target.address, service.target.port, timeout=10)
-    called = {row: traffic.ask(connection, service.target, row, "visitor-0")[1] for row in rows}
+    another model will mostly agree. The service whose shares are to be quiet is not asked."""
+    connection = http.client.HTTPConnection(ordinary.target.address, ordinary.target.port, timeout=10)
+    called = {row: traffic.ask(connection, ordinary.target, row, "visitor-0")[1] for row in rows}
     connection.close()
     positive = [row for row, label in called.items() if label == row.label == POSITIVE]
     negative = [row for row, label in called.items() if label == row.label != POSITIVE]
@@ -101,8 +112,23 @@ def rate_over_two_scrapes(service: Service, revisions: dict[str, str], since: fl
     return rates
 
 
-def test_r57_a_shift_of_predictions_is_in_prometheus_within_two_scrapes_live_and_shadow_apart(
-    service: Service, models: dict[str, str], sides: tuple[list[Row], list[Row]]
+def says(rollout: Object) -> str:
+    """The reason of the alarm's condition."""
+    return str(condition(rollout, "PredictionShift").get("reason", ""))
+
+
+def alarms(service: Service) -> list[str]:
+    """Messages of its Events."""
+    events = service.cluster.list("Event", service.namespace)
+    return [
+        event["message"]
+        for event in events
+        if event["reason"] == "PredictionShift" and event["involvedObject"]["name"] == service.name
+    ]
+
+
+def test_r57_a_shift_of_all_predictions_is_in_prometheus_within_two_scrapes_and_freezes_the_rollout(
+    service: Service, models: dict[str, str], sides: tuple[list[Row], list[Row]], environment: Environment
 ) -> None:
     quiet, loud = mixture(sides, 5), mixture(sides, 300)
     stable = view.variant(service.read(), "stable")["revision"]
@@ -112,12 +138,46 @@ def test_r57_a_shift_of_predictions_is_in_prometheus_within_two_scrapes_live_and
         revisions = {"live": stable, "shadow": candidate}
         next_scrape(service, candidate, "shadow", time.time())
         before = rate_over_two_scrapes(service, revisions, time.time())
+        service.wait(lambda found: says(found) == "AsExpected", 60, "quiet traffic raises no alarm")
+        assert alarms(service) == []
         client.send_instead(loud)
         time.sleep(1)  # requests that were drawn before are answered
         after = rate_over_two_scrapes(service, revisions, time.time())
+        service.wait(lambda found: bool(says(found)) and says(found) != "AsExpected", 60, "the alarm is raised")
+        frozen = service.wait(lambda found: says(found) == "EveryoneFrozen", 90, "the rollout is frozen")
+        metric = f'slipway_prediction_shift{{rollout="{service.label}",subject="Everyone",act="Frozen"}}'
+        service.wait(lambda _: service.prometheus.number(metric) == 1, 60, "the operator's metric shows it")
     assert before["live"] <= 0.05, before
     assert 0.15 <= after["live"] <= 0.45, after
     assert after["shadow"] - before["shadow"] >= 0.1, (before, after)
     assert service.counted("slipway_predictions_total", f'revision="{candidate}",traffic="live"') == 0
     assert service.counted("slipway_predictions_total", f'revision="{stable}",traffic="shadow"') == 0
+    assert client.read().failed == 0, client.read().failures
+    is_frozen(frozen, models)
+    assert any("class 1 has risen" in message for message in alarms(service)), alarms(service)
+    assert slipway(environment, service, "resume").code == 0
+    service.wait(lambda found: condition(found, "Stalled").get("status") == "False", 60, "a person lets it go on")
+
+
+def is_frozen(rollout: Object, models: dict[str, str]) -> None:
+    """It stays where it is, names what it saw, and says that a person is waited for."""
+    status, shift = rollout["status"], rollout["status"]["predictionShift"]
+    assert (shift["class"], shift["act"], shift["predictions"] >= LEAST_PREDICTIONS) == (POSITIVE, "Frozen", True)
+    assert status["stage"]["name"] == "shadow"
+    assert view.variant(rollout, "candidate")["version"] == models["better"], "what the world does is no fault of it"
+    held, stalled = condition(rollout, "AdvanceAllowed"), condition(rollout, "Stalled")
+    assert (held["status"], held["reason"]) == ("False", "Held")
+    assert (stalled["status"], stalled["reason"]) == ("True", "PredictionShift")
+
+
+def test_r57_a_candidate_whose_predictions_leave_stables_goes_back_by_the_alarm(
+    ordinary: Service, models: dict[str, str], rows: tuple[Row, ...]
+) -> None:
+    with ordinary.client(rows, rate=RATE) as client:
+        ordinary.pin(models["skewed"])
+        entry = ordinary.ended(models["skewed"])
+    assert (entry["outcome"], entry["stage"], entry["reason"]) == ("RolledBack", "canary-50", "PredictionShift")
+    assert "the candidate" in entry["message"]
+    assert alarms(ordinary)
+    assert view.variant(ordinary.read(), "stable")["version"] == models["first"]
     assert client.read().failed == 0, client.read().failures

@@ -38,6 +38,7 @@ class Answered:
         self._classes = classes
         self._edges = np.asarray(countable.scores.edges if countable.scores else (), np.float64)
         self._kinds = {LIVE: _Kind(countable, len(classes))}
+        self._predicted = _folded(countable.predicted, classes)
         self._anything = bool(countable.deciders or countable.scores or countable.slices)
 
     def add(self, kind: str, requests: Sequence[Counted]) -> None:
@@ -75,6 +76,7 @@ class Answered:
         page.family("slipway_decisions_total", "counter", "Predictions by who decided.", self._decisions())
         page.family("slipway_score_bucket_total", "counter", "The model's scores on reference edges.", self._scores())
         page.family("slipway_score_reference", "gauge", "The reference's share of a bucket.", self._shares())
+        page.family("slipway_prediction_reference", "gauge", "Held-out predictions by class.", self._expected())
         page.family("slipway_slice_predictions_total", "counter", "Predictions by slice.", self._slices())
 
     def _decisions(self) -> Iterator[tuple[str, float]]:
@@ -93,6 +95,10 @@ class Answered:
         for bucket, share in enumerate(reference.shares() if reference else ()):
             yield f'bucket="{bucket}"', share
 
+    def _expected(self) -> Iterator[tuple[str, float]]:
+        for name, count in zip(self._classes.names, self._predicted, strict=False):
+            yield labels({"class": name}), count
+
     def _slices(self) -> Iterator[tuple[str, float]]:
         classes = [f",{labels({'class': name})}" for name in self._classes.names] or [""]
         for kind, one in self._kinds.items():
@@ -101,3 +107,10 @@ class Answered:
                     prefix = f'traffic="{kind}",' + labels({"slice": column.name, "value": value})
                     for name, count in zip(classes, row, strict=True):
                         yield f"{prefix}{name}", count
+
+
+def _folded(predicted: Sequence[float], classes: ClassLabels) -> list[float]:
+    """Counts of the model's classes by the labels that these share; none where nothing was predicted."""
+    if not sum(predicted):
+        return []
+    return [float(count) for count in np.bincount(classes.places, predicted, len(classes))]

@@ -16,7 +16,8 @@ from slipway_serving.service.profile import ReferenceFeature
 @dataclass(frozen=True)
 class Countable:
     """`classes` label predictions, `deciders` who answered (the last is the model); `scores` is the reference of
-    the model's scores, None for a model without one.
+    the model's scores, None for a model without one; `predicted` counts held-out predictions in the order of the
+    classes, and is empty where they are not known.
 
     `measured` and `sliced` read the model's inputs, a list of values for each: as a column per feature, its number or
     its category's index, NaN where it is missing; and as a column per slice column, its value's index.
@@ -27,5 +28,6 @@ class Countable:
     scores: ReferenceFeature | None = None
     deciders: tuple[str, ...] = ()
     slices: tuple[SliceColumn, ...] = ()
+    predicted: tuple[float, ...] = ()
     measured: Callable[[Sequence[list[Any]]], NDArray[np.float64]] = lambda columns: np.array(columns, np.float64).T
     sliced: Callable[[Sequence[list[Any]]], NDArray[np.intp]] = lambda columns: np.empty((len(columns[0]), 0), np.intp)

@@ -67,7 +67,13 @@ class ServedModel:
         """What of the model's inputs and answers is counted, and by which labels."""
         slices = tuple(one for _, _, one in self._slices)
         known = (self.class_names, self.features, self.profile.scores, self.deciders, slices)
-        return Countable(*known, measured=self.measured, sliced=self.sliced)
+        return Countable(*known, predicted=self._predicted, measured=self.measured, sliced=self.sliced)
+
+    @property
+    def _predicted(self) -> tuple[float, ...]:
+        """Held-out predictions by class; none where the profile is of other classes, or names none."""
+        counts = self.profile.predicted
+        return tuple(counts.get(name, 0.0) for name in self.class_names) if counts.keys() <= {*self.class_names} else ()
 
     @property
     def deciders(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,8 @@ class Profile:
     """The whole profile; an empty one for a model that came without.
 
     `classes` stand in the order of the model's probabilities; they matter for a model that does not name its own.
-    `threshold` holds for a model without a decision layer. `scores` are those of held-out rows.
+    `threshold` holds for a model without a decision layer. `scores` are those of held-out rows, and `predicted` counts
+    these rows by the class that was predicted.
     """
 
     features: tuple[ReferenceFeature, ...] = ()
@@ -59,6 +60,7 @@ class Profile:
     tolerated: frozenset[str] = frozenset()
     scores: ReferenceFeature | None = None
     slices: tuple[SliceColumn, ...] = ()
+    predicted: Mapping[str, float] = field(default_factory=dict)
 
     def named(self) -> Mapping[str, ReferenceFeature]:
         """The features by name."""
@@ -72,13 +74,15 @@ def read_profile(model: Path) -> Profile:
         return Profile()
     document = json.loads(path.read_text())
     positive, threshold = document.get("positive"), document.get("threshold")
+    predictions = document.get("predictions") or {}
     return Profile(
         features=tuple(_feature(one) for one in document.get("features", [])),
         classes=tuple(str(name) for name in document.get("classes") or ()),
         positive=None if positive is None else str(positive),
         threshold=0.5 if threshold in (None, "") else float(threshold),
         tolerated=frozenset(_names(document.get(key) for key in ("id", "entity", "timestamp"))),
-        scores=_scores((document.get("predictions") or {}).get("scores")),
+        scores=_scores(predictions.get("scores")),
+        predicted={str(name): float(count) for name, count in (predictions.get("classes") or {}).items()},
         slices=tuple(slice_column(one["column"], one["values"]) for one in document.get("slices") or ()),
     )
 

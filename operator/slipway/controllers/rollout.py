@@ -9,6 +9,7 @@ from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 from slipway.controllers.reading import read_spec
 from slipway.controllers.request import open_requests
+from slipway.controllers.rollout_alarm import live_classes
 from slipway.controllers.rollout_batch import batch
 from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_contents import contents
@@ -53,7 +54,8 @@ class RolloutController:
             return snapshot
         evidence, log = await gather(snapshot, world, now, self._judged), await logged(snapshot, world, now)
         before = await before_mirror(snapshot, world, now)
-        return replace(snapshot, evidence=evidence, log=log, before_mirror=before)
+        classes = await live_classes(snapshot, world, now, self._judged)
+        return replace(snapshot, evidence=evidence, log=log, before_mirror=before, live_classes=classes)
 
     def decide(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Pure."""

@@ -41,6 +41,12 @@ VERDICTS = Gauge(
     "slipway_operator_gate_verdicts", "Gates of all ModelRollouts by their latest verdict.", ["verdict"],
     registry=REGISTRY,
 )  # fmt: skip
+PREDICTION_SHIFT = Gauge(
+    "slipway_prediction_shift",
+    "1 while the fast alarm of a ModelRollout says that the share of a class has jumped; no series else.",
+    ["rollout", "subject", "act"],
+    registry=REGISTRY,
+)
 NOTICES = Counter(
     "slipway_operator_notices_total",
     "What was told by Events, repeated ones included: stages begun and passed, promotions, ways back.",
@@ -57,11 +63,14 @@ _REASONS = 100
 
 
 def show_rollouts(rollouts: Iterable[Mapping[str, Any]]) -> None:
-    """Counts rollouts and gates. The number of series does not depend on how many there are, nor on their names."""
+    """Counts rollouts and gates. The number of series does not depend on how many there are, nor on their names; only
+    one whose alarm stands has a series of its own, for as long as it does."""
     phases, verdicts = dict.fromkeys((*PHASES, OTHER), 0), dict.fromkeys(_VERDICTS, 0)
     stalled = not_ready = 0
+    PREDICTION_SHIFT.clear()
     for rollout in rollouts:
         status = rollout.get("status") or {}
+        _show_shift(rollout, status.get("predictionShift"))
         phase = status.get("phase") or "Pending"
         phases[phase if phase in phases else OTHER] += 1
         for gate in status.get("gates") or ():
@@ -74,6 +83,12 @@ def show_rollouts(rollouts: Iterable[Mapping[str, Any]]) -> None:
         VERDICTS.labels(verdict).set(count)
     STALLED.set(stalled)
     NOT_READY.set(not_ready)
+
+
+def _show_shift(rollout: Mapping[str, Any], shift: Mapping[str, Any] | None) -> None:
+    if shift:
+        name = f"{rollout['metadata']['namespace']}/{rollout['metadata']['name']}"
+        PREDICTION_SHIFT.labels(name, shift.get("subject", ""), shift.get("act", "Told")).set(1)
 
 
 class CountedNotices:

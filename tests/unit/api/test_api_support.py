@@ -60,7 +60,6 @@ def test_the_full_rollout_names_each_field() -> None:
         "spec.stages[ab].abTest.prePeriod",
         "spec.promotion.probation",
         "spec.rollback.window",
-        "spec.alarm",
     ]
 
 
@@ -115,7 +114,7 @@ def test_one_change_one_field(base: str, path: str, value: Any, found: str | Non
 
 
 def test_a_field_says_what_happens_instead() -> None:
-    manifest = changed(good("modelrollout-phishing")[0], "spec/alarm", {"predictionShift": "Freeze"})
+    manifest = changed(good("modelrollout-phishing")[0], "spec/rollback", {"window": {"revisions": 2}})
     assert [str(field) for field in inactive_fields("ModelRollout", manifest["spec"])] == [
-        "spec.alarm: there is no fast alarm"
+        "spec.rollback.window: only the kept previous variant takes the fast path"
     ]

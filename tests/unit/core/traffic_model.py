@@ -11,6 +11,7 @@ from typing import Any
 
 from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.core.evidence_queries import queries
+from slipway.core.live_classes import texts as live_classes_of
 from slipway.core.prediction_log import DROPPED, FAILING
 from slipway.core.ratio_metrics import of_template, ratio_texts
 from slipway.runtime.world import Sample
@@ -70,6 +71,11 @@ class Prometheus:
     past: list[dict[tuple[str, str, str], Counts]] = field(default_factory=list)
     numbers: dict[str, float] = field(default_factory=dict)
     """A bare number of each version, under the name `depth`."""
+    answered: list[dict[tuple[str, str], tuple[float, float]]] = field(default_factory=list)
+    """By revision and traffic, second by second: all that were answered 0 and 1 up to then."""
+    held_out: dict[str, float] = field(default_factory=dict)
+    """Held-out predictions by class, which every image tells."""
+    counted: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
     def answer(self, promql: str) -> list[Sample]:
         self.asked += 1
@@ -83,14 +89,42 @@ class Prometheus:
         if promql.startswith("max by (revision)(depth"):
             found = self.version_of.items()
             return [self._sample({"revision": r}, self.numbers[v]) for r, v in found if v in self.numbers]
+        if promql in _questions(self.rollout):
+            return self._live_classes(_questions(self.rollout)[promql])
         if self.recent and promql in _names(self.rollout, f"{self.recent * 1000:.0f}ms"):
             return self._series(_names(self.rollout, f"{self.recent * 1000:.0f}ms")[promql], self._lately())
         return self._series(_names(self.rollout)[promql], self.counts)
 
     def tick(self) -> None:
         """Keeps what was counted up to this second."""
+        latest = dict(self.answered[-1]) if self.answered else {}
+        for (revision, traffic, epoch), counts in self.counts.items():
+            new = counts.requests - self.counted.get((revision, traffic, epoch), 0.0)
+            self.counted[revision, traffic, epoch] = counts.requests
+            zeros, ones = latest.get((revision, traffic), (0.0, 0.0))
+            share = self.behaviour[revision].positive
+            latest[revision, traffic] = zeros + new * (1 - share), ones + new * share
+        self.answered.append(latest)
         if self.recent:
             self.past.append({key: replace(counts) for key, counts in self.counts.items()})
+
+    def _live_classes(self, name: str) -> list[Sample]:
+        """What the fast alarm asks for: growth in so many seconds, or what was held out."""
+        kind, _, back = name.partition(" ")
+        if kind == "reference":
+            told = self.held_out.items()
+            return [self._sample({"revision": r, "class": c}, n) for r in self.behaviour for c, n in told]
+        now = self.answered[-1] if self.answered else {}
+        then = self.answered[-int(back) - 1] if len(self.answered) > int(back) else {}
+        found: list[Sample] = []
+        for (revision, traffic), answers in now.items():
+            labels = {"revision": revision, "traffic": traffic, "assigned": "true"}
+            grown = [a - b for a, b in zip(answers, then.get((revision, traffic), (0.0, 0.0)), strict=True)]
+            if kind == "requests":
+                found.append(self._sample({**labels, "code": "2xx"}, sum(grown)))
+            else:
+                found += [self._sample({**labels, "class": str(c)}, n) for c, n in enumerate(grown)]
+        return found
 
     def _lately(self) -> dict[tuple[str, str, str], Counts]:
         then = self.past[-int(self.recent) - 1] if len(self.past) > self.recent else {}
@@ -129,6 +163,11 @@ class Prometheus:
 
     def _sample(self, labels: dict[str, str], value: float) -> Sample:
         return Sample({"rollout": self.rollout, **labels}, value)
+
+
+@lru_cache(8)
+def _questions(rollout: str) -> Mapping[str, str]:
+    return {text: name for name, text in live_classes_of([rollout]).items()}
 
 
 @lru_cache(8)

@@ -37,6 +37,16 @@ def test_rollouts_are_counted_by_phase_and_their_gates_by_verdict() -> None:
     assert (value("rollouts", phase="Canary"), value("rollouts_stalled")) == (0.0, 0.0), "what is gone is not counted"
 
 
+def test_an_alarm_that_stands_has_a_series_of_its_own_until_it_is_over() -> None:
+    shift = {"subject": "Candidate", "act": "RolledBack"}
+    raised = {"metadata": {"namespace": "shop", "name": "fraud"}, "status": {"predictionShift": shift}}
+    labels = {"rollout": "shop/fraud", "subject": "Candidate", "act": "RolledBack"}
+    show_rollouts([raised, rollout("Serving", "True", "False")])
+    assert REGISTRY.get_sample_value("slipway_prediction_shift", labels) == 1.0
+    show_rollouts([rollout("Serving", "True", "False")])
+    assert REGISTRY.get_sample_value("slipway_prediction_shift", labels) is None
+
+
 def test_the_number_of_series_does_not_grow() -> None:
     show_rollouts([])
     before = series()

@@ -65,6 +65,23 @@ def test_series_start_at_zero() -> None:
     assert value(series, "slipway_feature_reference", feature="country", bucket="2") == 0
 
 
+def test_held_out_predictions_are_told_by_the_labels_of_the_classes() -> None:
+    names = tuple(f"c{place}" for place in range(22))
+    told = scrape(Measurements(SETTINGS, Countable(names, predicted=tuple(float(place) for place in range(22)))))
+    assert value(told, "slipway_prediction_reference", class_="c7") == 7
+    assert value(told, "slipway_prediction_reference", class_="other") == 20 + 21
+    for empty in ((), (0.0,) * 22):
+        told = scrape(Measurements(SETTINGS, Countable(names, predicted=empty)))
+        assert not [name for name, _ in told if name == "slipway_prediction_reference"]
+
+
+def test_a_profile_counts_predictions_by_class(tmp_path: Path) -> None:
+    (tmp_path / "slipway").mkdir()
+    written = {"predictions": {"rows": 10, "classes": {"0": 9, "1": 1}}}
+    (tmp_path / "slipway/profile.json").write_text(json.dumps(written))
+    assert read_profile(tmp_path).predicted == {"0": 9.0, "1": 1.0}
+
+
 def test_one_request_is_counted_everywhere() -> None:
     one = measurements()
     one.add(LIVE, 200, 0.1, answered(0, 1, 1), [[0.0, np.nan, 99.0], [0.0, 2.0, np.nan]])

@@ -105,6 +105,16 @@ def test_what_is_no_answer_is_a_fault_of_the_model(model: Stub) -> None:
         served(model).answer([[1.0]])
 
 
+@pytest.mark.parametrize(
+    ("predicted", "counted"),
+    [({"no": 90.0, "yes": 10.0}, (90.0, 10.0)), ({"yes": 5.0}, (0.0, 5.0)), ({"maybe": 5.0}, ())],
+)
+def test_held_out_predictions_count_in_the_order_of_the_classes(
+    predicted: dict[str, float], counted: tuple[float, ...]
+) -> None:
+    assert served(Stub(["no", "yes"], ["no"]), Profile(predicted=predicted)).countable.predicted == counted
+
+
 def test_profiled_values_are_numbers_or_indices_of_categories() -> None:
     features = (ReferenceFeature("b", False, (), ("x", "y"), (1, 1, 0)), ReferenceFeature("a", True, (0,), (), (1, 1)))
     signature = Signature((ColumnSpec("a", "double"), ColumnSpec("b", "string")))

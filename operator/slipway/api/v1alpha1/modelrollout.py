@@ -215,8 +215,11 @@ class ModelRolloutSpec(Spec):
         "stable serves "
         "all. Hold: the split stays and people decide.",
     )
-    alarm: Annotated[Alarm | None, Later("there is no fast alarm")] = Field(
-        None, description="Fast alarms that act before any gate has enough evidence."
+    alarm: Alarm | None = Field(
+        None,
+        description="The fast alarm: looks every ten seconds whether a class's share of the live answers has jumped, "
+        "and acts before any gate has enough evidence. Absent: that is looked for while something is judged, and only "
+        "told.",
     )
     progress_deadline: Duration = Field(
         Duration("2h"),

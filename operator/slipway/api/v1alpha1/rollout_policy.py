@@ -80,8 +80,11 @@ Freezes = Annotated[tuple[Freeze, ...], MapBy(20)]
 
 
 class Alarm(Spec):
-    """Fast alarms that act before any gate has enough evidence."""
+    """The fast alarm, which acts before any gate has enough evidence."""
 
     prediction_shift: Literal["Freeze", "Rollback"] = Field(
-        "Rollback", description="When the distribution of predictions jumps: Freeze stops advance, Rollback goes back."
+        "Rollback",
+        description="When the share of a class jumps. Freeze: nothing begins or advances until a RolloutRequest with "
+        "action Resume. Rollback: the way back of onBreach; Freeze where none is kept, and where stable and candidate "
+        "jump alike.",
     )

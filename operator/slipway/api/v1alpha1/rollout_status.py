@@ -12,6 +12,7 @@ from slipway.api.v1alpha1.base import Status
 from slipway.api.v1alpha1.conditions import ConditionedStatus
 from slipway.api.v1alpha1.constraints import MapBy
 from slipway.api.v1alpha1.fingerprints import CarriedFingerprints
+from slipway.api.v1alpha1.rollout_alarm import PredictionShift
 from slipway.api.v1alpha1.rollout_benchmark import Benchmark, Proof
 from slipway.api.v1alpha1.rollout_commands import Held, RequestAnswers, SkippedStages
 from slipway.api.v1alpha1.rollout_hooks import Announcements
@@ -256,6 +257,9 @@ class ModelRolloutStatus(ConditionedStatus):
     gates: GateResults = Field((), description="The latest judgement of each gate.")
     stable_gates: GateResults = Field(
         (), description="While another version is rolled out: of the gates that still guard the promoted one."
+    )
+    prediction_shift: PredictionShift | None = Field(
+        None, description="The fast alarm: a class whose share of the live answers has jumped; absent: none has."
     )
     ab_test: ABTestResult | None = Field(None, description="The experiment of what is being rolled out.")
     side_by_side: Annotated[tuple[Delta, ...], MapBy(24)] = Field(

@@ -53,6 +53,7 @@ _MEANINGS: Mapping[str, Meaning] = {
 _OF_REASONS: Mapping[tuple[str, str], Meaning] = {
     ("StageEntered", "Approval"): ("Warning", ("StageStarted", "ApprovalNeeded")),
     ("RolledBack", "GateBreached"): ("Critical", ("RolledBack", "Breached")),
+    ("RolledBack", "PredictionShift"): ("Critical", ("RolledBack", "Breached")),
     ("RolledBack", "GateUnknown"): ("Critical", ("RolledBack", "GateUnknown")),
     ("RolledBack", "RollbackRequested"): ("Warning", ("RolledBack",)),
     ("Requested", "Hold"): ("Warning", ("Held",)),

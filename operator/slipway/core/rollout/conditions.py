@@ -12,6 +12,8 @@ from slipway.core.rollout.abtest import OPEN
 from slipway.core.rollout.abtest_plan import UNDERPOWERED
 from slipway.core.rollout.abtest_words import of_experiment
 from slipway.core.rollout.adoption import ADOPTED
+from slipway.core.rollout.alarming import CONDITION as SHIFT
+from slipway.core.rollout.alarming import prediction_shift, waits_for_a_person
 from slipway.core.rollout.announcing import told
 from slipway.core.rollout.barriers import advance_allowed, stopped
 from slipway.core.rollout.logged import predictions_logged
@@ -27,7 +29,7 @@ from slipway.core.rollout.turn import BEFORE_TRAFFIC, BUILD, PROMOTE, PROVE, ROL
 ORDER = (
     "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "AdvanceAllowed", "FeatureDefinitionChanged",
     "ModelResolved", "ReferencesResolved", "Certified", "ImageBuilt",
-    "ModelProven", "BatchScored", "SplitAgrees", "EvidenceAvailable", "PredictionsLogged", "PairsCompared",
+    "ModelProven", "BatchScored", "SplitAgrees", "EvidenceAvailable", SHIFT, "PredictionsLogged", "PairsCompared",
     "InitialRevisionGated", ADOPTED, "Announced", "InactiveFields", "ShortStages", "ExperimentValid", UNDERPOWERED,
 )  # fmt: skip
 Statement = tuple[str, str, str]
@@ -114,6 +116,7 @@ def _derived(turn: Turn, route: RouteView) -> dict[str, Statement]:
     stated |= of_experiment(turn)
     stated |= predictions_logged(turn)
     stated |= advance_allowed(turn) | feature_definition_changed(turn) | told(turn)
+    stated |= prediction_shift(turn) | waits_for_a_person(turn)
     short = [s.name for s in turn.spec.stages if s.type in TRAFFIC_STAGES and is_short(s)]
     if short:
         message = f"stages of less than ten minutes are for trying out, not for production: {', '.join(short)}"
@@ -220,7 +223,7 @@ def _of_adopted(turn: Turn) -> dict[str, Statement]:
 def _phase(turn: Turn, stated: dict[str, Statement]) -> str:
     if turn.snapshot.deleting:
         return "Deleting"
-    if stated["Stalled"][1] in ("Breached", "StageNotSupported", OPEN):
+    if stated["Stalled"][1] in ("Breached", "StageNotSupported", OPEN, SHIFT):
         return "Held"
     if turn.stage_type:
         return "Paused" if stopped(turn) and turn.stage_type != ROLLBACK else _PHASES.get(turn.stage_type, "Held")

@@ -9,6 +9,7 @@ from slipway.api.v1alpha1.modelrollout import KIND
 from slipway.core.desired.names import FINALIZER
 from slipway.core.plan import Plan
 from slipway.core.rollout.adoption import adopting, awaits_adoption
+from slipway.core.rollout.alarming import alarmed
 from slipway.core.rollout.announcing import announce
 from slipway.core.rollout.batch import decide_batch, is_batch, mode_changed, unusable_for_batch
 from slipway.core.rollout.campaign_steps import building, promoting, rolling_back, starting
@@ -68,6 +69,9 @@ def _transition(turn: Turn, route: RouteView) -> Turn:
         return promoting(turn, route)  # it serves already: what is asked for instead finds it as stable
     if awaits_adoption(turn):
         return adopting(turn)
+    turn = alarmed(turn)
+    if position(turn.status) != position(before):
+        return turn
     if turn.snapshot.task:
         turn = consider(turn)
     if position(turn.status) != position(before):

@@ -11,6 +11,7 @@ from slipway.core.desired.names import canonical
 from slipway.core.evidence_queries import queries, window
 from slipway.core.ledger.book import appended, settled, writes
 from slipway.core.ledger.entry import Inputs, sha256
+from slipway.core.live_classes import texts as live_classes_of
 from slipway.core.missing_values import MISSING_RATE, missing_texts
 from slipway.core.plan import Action, Archive
 from slipway.core.ratio_metrics import point_text, ratio_texts
@@ -54,6 +55,8 @@ def _evidence(turn: Turn) -> dict[str, Any]:
     texts |= {key: {"": point_text(metric, own)} for key, metric in points(turn.snapshot).items()}
     if judges(turn.snapshot, MISSING_RATE):
         texts[MISSING_RATE] = dict(missing_texts(age, own))
+    if turn.status.prediction_shift is not None:
+        texts["prediction_shift"] = dict(live_classes_of(own))
     for key, (template, _) in questions(turn.snapshot).items():
         texts[key] = {"": canonical(template.provider.model_dump(mode="json"))}
     return {

@@ -17,6 +17,7 @@ from slipway.core.definitions.changes import Definitions, Texts
 from slipway.core.desired.names import GROUP, ROLLOUT_LABEL, Identity
 from slipway.core.desired.network_policy import Reachable
 from slipway.core.evidence import Evidence, Histogram
+from slipway.core.live_classes import Observed
 from slipway.core.pairs import PairedTask
 from slipway.core.plan import ObjectKey, Outcome, Unavailable
 from slipway.core.prediction_log import LogHealth
@@ -84,6 +85,7 @@ class Snapshot:
     is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
     `definitions` are those of the task's features as they are now, None where the task cannot be read;
     `definition_texts` those of models, by digest, where they are others.
+    `live_classes` is what the fast alarm looks at, None where it does not.
     `contents` is the keyed digest of what the predictor names of Secrets and ConfigMaps.
     `archived` are tags of an MLflow run, read while an entry of the ledger has to go. `outcomes` say, by receiver, what
     became of the announcements that were handed over.
@@ -122,6 +124,7 @@ class Snapshot:
     job_pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
     evidence: Evidence | Unavailable | None = None
     before_mirror: Histogram | Unavailable | None = None
+    live_classes: Observed | Unavailable | None = None
     log: LogHealth | Unavailable | None = None
     archived: Mapping[str, str] | Unavailable | None = None
     requests: tuple[Request, ...] = ()
