@@ -1,4 +1,4 @@
-"""The model directory: an MLflow model of scikit-learn classes alone; beside it the profile and the decision layer."""
+"""The model directory: an MLflow model of scikit-learn classes alone; beside it profile, decision layer, baseline."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import slipway
 import slipway.features
+from slipway.features.baseline import BASELINE
 from slipway.features.decision import DECISION
 
 from slipway_pipelines.columns import Columns
@@ -36,6 +37,7 @@ def save(
     profile: Mapping[str, Any],
     decision: Mapping[str, Any],
     code: tuple[Path, Built] | None = None,
+    baseline: Mapping[str, Any] | None = None,
 ) -> str:
     """Writes the directory and returns its digest, which covers the decision layer: what was judged is what is served.
 
@@ -43,6 +45,7 @@ def save(
     from the same file, so it would protect from nothing here. Only this Job writes these files, and only a pod without
     credentials loads them (docs/decisions/0007-training.md).
 
+    `baseline` is what everybody would get without the model, where the task has rules.
     `code` is the user's and the model that their process has pickled: its bytes are stored, and never loaded here.
     """
     import mlflow.sklearn
@@ -62,8 +65,9 @@ def save(
     if code is not None:
         (directory / _MODEL).write_bytes(code[1].model)
     (directory / PROFILE).parent.mkdir()
-    for name, document in ((PROFILE, profile), (DECISION, decision)):
-        (directory / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
+    for name, document in ((PROFILE, profile), (DECISION, decision), (BASELINE, baseline)):
+        if document is not None:
+            (directory / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
     return digest(directory)
 
 

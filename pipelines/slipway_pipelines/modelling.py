@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway_pipelines import record
+from slipway_pipelines import answering, record
 from slipway_pipelines.calibrate import fit_calibration
 from slipway_pipelines.choosing import choose
 from slipway_pipelines.context import Context
@@ -149,9 +149,10 @@ def _kept(
         directory = Path(scratch) / "model"
         profile = record.profile(request, parts, model, evaluation)
         context.tracking.tag(context.run, run_tags(inputs(request, parts.train, profile["features"])))
-        decision = record.decision(request, model).document()
+        decision = answering.decision(request, model).document()
         code = _built(context, model, parts)
-        digest = save(model.pipeline, directory, request.columns, request.task.type, profile, decision, code)
+        baseline = answering.baseline(request, references)
+        digest = save(model.pipeline, directory, request.columns, request.task.type, profile, decision, code, baseline)
         predictions = Predictions.of(model, parts)
         report = record.report(context.run, request, prepared, evaluation, digest, told) | context.made_by
         report["predictions"] = predictions.digest
