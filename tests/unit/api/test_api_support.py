@@ -56,7 +56,6 @@ def test_the_full_rollout_names_each_field() -> None:
     assert paths(good("modelrollout-card-fraud")[0]) == [
         "spec.predictor.nodeSelector",
         "spec.predictor.tolerations",
-        "spec.traffic.globalHoldout",
         "spec.stages[replay].type",
         "spec.stages[ab].abTest.metric",
         "spec.stages[ab].abTest.prePeriod",

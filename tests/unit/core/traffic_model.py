@@ -197,6 +197,9 @@ def arms(route: Mapping[str, Any]) -> Iterator[tuple[str, float, str, str, bool]
             continue
         share = left
         if headers:
+            if _holds_out(rule["backendRefs"][0]):
+                left -= share_of_pattern(headers[0]["value"], 60)
+                continue
             number = int(_header(rule["backendRefs"][0], "x-slipway-assignment").split(".")[0])
             share = share_of_pattern(headers[0]["value"], 5 * number % 60)
         left -= share
@@ -209,6 +212,12 @@ def arms(route: Mapping[str, Any]) -> Iterator[tuple[str, float, str, str, bool]
             main = rule["backendRefs"][0]
             marks = (_header(main, "x-slipway-revision"), _header(main, "x-slipway-assignment"))
             yield (mirror["backendRef"]["name"], share * mirror["percent"] / 100, *marks, True)
+
+
+def _holds_out(ref: Mapping[str, Any]) -> bool:
+    """Whether a place gets requests of entities that are held out, which are no evidence of either arm."""
+    pairs = ref["filters"][0]["requestHeaderModifier"]["set"] if "filters" in ref else ()
+    return any(pair["name"] == "x-slipway-holdout" for pair in pairs)
 
 
 def _header(ref: Mapping[str, Any], name: str) -> str:

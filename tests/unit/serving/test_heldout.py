@@ -88,8 +88,14 @@ def test_v2_says_the_same(pod: Pod) -> None:
 
 def test_held_out_requests_are_no_evidence_of_what_gates_read(pod: Pod) -> None:
     pod.ask(LIVE)
-    names = ("slipway_requests_total", "slipway_predictions_total", "slipway_evidence_requests",
-             "slipway_evidence_cluster_predictions", "slipway_exposure_register", "slipway_slice_predictions_total")  # fmt: skip
+    names = (
+        "slipway_requests_total",
+        "slipway_predictions_total",
+        "slipway_evidence_requests",
+        "slipway_evidence_cluster_predictions",
+        "slipway_exposure_register",
+        "slipway_slice_predictions_total",
+    )
     before = {name: pod.scrape(name, traffic="live") for name in names}
     pod.ask(HELD)
     assert {name: pod.scrape(name, traffic="live") for name in names} == before
