@@ -151,9 +151,7 @@ def _rounded(known: Holdout) -> bool:
 def _inactive(turn: Turn, known: Holdout) -> Statement | None:
     """Why nobody is held out now; None where somebody is."""
     stable, task = turn.variant("stable"), turn.spec.task_ref.name
-    if stable is None:
-        return "Unknown", "NothingServes", "no version serves yet"
-    if stable.revision in known.able:
+    if stable is not None and stable.revision in known.able:
         return None
     if not turn.snapshot.rules:
         return (
@@ -161,6 +159,8 @@ def _inactive(turn: Turn, known: Holdout) -> Statement | None:
             f"ModelTask {task} has no spec.rules, which who is held out would get: nobody is held out. Remedy: add "
             "rules (serve: ModelOnly keeps them from answering anybody else), and train and roll out a version",
         )  # fmt: skip
+    if stable is None:
+        return "Unknown", "NothingServes", "no version serves yet"
     seen = turn.snapshot.able
     if isinstance(seen, Unavailable):
         return "Unknown", seen.reason, f"whether version {stable.version} can hold out is not known: {seen.message}"
