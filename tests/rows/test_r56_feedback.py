@@ -1,16 +1,9 @@
-"""Row 56: a share of entities gets rules instead of a model, in every stage, and nobody can claim to be of it; a model
-that changes what it is asked is found by them, slice by slice, over its revisions; models that undo each other freeze."""
+"""Row 56: a share of entities gets rules instead of a model, in every stage, and nobody can claim to be one of them; a
+model that changes what it is asked is found by them, by slice and revision; models that undo each other freeze."""
 
 from __future__ import annotations
 
-import http.client
-import itertools
-import json
-import random
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow.dataset as ds
@@ -20,8 +13,8 @@ from tests.cluster.places import Places, given_kubeconfig
 from tests.demo import kube, view
 from tests.demo.data import Row
 from tests.demo.kube import Cluster, Object, condition
-from tests.demo.traffic import Target, bucket
 from tests.rows.fixtures import EXAMPLES, run_spec, training_run
+from tests.rows.held_out import NEGATIVE, POSITIVE, SLICE, VISITORS, Loop, Pages, ask, connected, is_held, visitors
 from tests.rows.lake import BUCKET, lake
 from tests.rows.service import GROUP, Service, canary, shadow
 from tests.stores.s3 import S3Server
@@ -34,13 +27,8 @@ pytestmark = [
     ),
 ]
 NAME, SECRET = "r56", "r56-lake"
-CELLS = 4096
-SLICE = "long_url"
 # No page has a 7: the rules alone call none phishing, but those that a test makes.
 RULES = {"when": [{"name": "seven", "if": f"{SLICE} == 7", "predict": "1"}], "serve": "ModelOnly"}
-POSITIVE, NEGATIVE = "1", "0"
-VISITORS = 600
-INSTANCES = 10
 TOLD = 420  # seconds
 
 
@@ -104,65 +92,6 @@ def active(service: Service) -> Object:
     return service.wait(there, TOLD, "entities to be held out")
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What one request got."""
-
-    revision: str
-    labels: list[str]
-    decided_by: list[str]
-
-
-def ask(
-    connection: http.client.HTTPConnection, target: Target, pages: Sequence[dict[str, float]], visitor: str, **more: str
-) -> Answer:
-    """One request with several pages; `more` are headers, with underscores."""
-    headers = {"Host": target.host, "content-type": "application/json", target.header: bucket(visitor)}
-    headers |= {name.replace("_", "-"): value for name, value in more.items()}
-    connection.request("POST", f"/v1/models/{target.model}:predict", json.dumps({"instances": list(pages)}), headers)
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    assert answer.status == 200, text
-    document = json.loads(text)
-    labels = [str(label) for label in document["predictions"]]
-    return Answer(answer.headers.get("x-slipway-revision", ""), labels, document.get("decided_by", []))
-
-
-@contextmanager
-def connected(service: Service) -> Iterator[http.client.HTTPConnection]:
-    connection = http.client.HTTPConnection(service.target.address, service.target.port, timeout=20)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
-def is_held(service: Service, visitor: str) -> bool:
-    """By the status: the digits from 60 to 62 of the visitor's digest, among the cells that are held out."""
-    known = service.read()["status"]["holdout"]
-    return (int(bucket(visitor)[60:63], 16) - int(known.get("first", 0))) % CELLS < int(known["cells"])
-
-
-def visitors(service: Service, held: bool, count: int) -> list[str]:
-    names = (f"visitor-{number}" for number in range(VISITORS))
-    known = {name: is_held(service, name) for name in itertools.islice(names, 20 * count)}
-    return [name for name, is_one in known.items() if is_one is held][:count]
-
-
-@dataclass(frozen=True)
-class Pages:
-    """Pages of two slices that the model calls positive, and others, by the slice's value."""
-
-    positive: dict[float, list[dict[str, float]]]
-    negative: dict[float, list[dict[str, float]]]
-
-    @property
-    def values(self) -> list[float]:
-        """The slices, the one with most pages of its rarer side first."""
-        sizes = {value: min(len(self.positive[value]), len(self.negative[value])) for value in self.positive}
-        return sorted(sizes, key=lambda value: -sizes[value])[:2]
-
-
 @pytest.fixture(scope="module")
 def pages(service: Service, rows: tuple[Row, ...]) -> Pages:
     """Those that are labelled as they are called, on which another model will mostly agree."""
@@ -214,49 +143,6 @@ def test_r56_the_share_is_held_out_and_the_status_says_which(service: Service, p
     check_who_gets_what(service, pages)
     shown = service.counted("slipway_holdout_rules")
     assert shown >= 1
-
-
-@dataclass
-class Loop:
-    """Visitors who ask about pages of their slice, by chance. In the slice that loops, whoever was told "phishing" asks
-    from then on about pages that the model calls trustworthy: what it answers changes what it is asked."""
-
-    service: Service
-    pages: Pages
-    loops: float | None = None
-    failures: list[str] = field(default_factory=list)
-    asked: int = 0
-
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        stop = threading.Event()
-        thread = threading.Thread(target=self._work, args=(stop,), name="visitors", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(timeout=60)
-
-    def _work(self, stop: threading.Event) -> None:
-        dice, warned = random.Random(56), set()
-        connection = http.client.HTTPConnection(self.service.target.address, self.service.target.port, timeout=20)
-        for number in itertools.cycle(range(VISITORS)):
-            if stop.wait(0.01):
-                break
-            visitor, value = f"visitor-{number}", self.pages.values[number % 2]
-            sides = [self.pages.negative[value]] + [self.pages.positive[value]] * (visitor not in warned)
-            chosen = [dice.choice(dice.choice(sides)) for _ in range(INSTANCES)]
-            try:
-                answer = ask(connection, self.service.target, chosen, visitor)
-            except (AssertionError, OSError, http.client.HTTPException) as fault:
-                self.failures.append(f"{type(fault).__name__}: {fault}"[:300])
-                connection.close()
-                continue
-            self.asked += 1
-            if value == self.loops and POSITIVE in answer.labels:
-                warned.add(visitor)
-        connection.close()
 
 
 def suspected(service: Service) -> Object:
