@@ -23,12 +23,13 @@ def card(
     prepared: Prepared,
     model: Frozen,
     evaluation: Evaluation,
-    justified: Justification,
+    justified: Justification | None,
     openings: int,
 ) -> str:
     """The card as Markdown. The model that is described is the one that is served: nothing is fitted afterwards.
 
     Args:
+        justified: None where it was not asked again, as of a version that is continued.
         openings: how often these test rows have been opened, this time included; 0 where they stayed closed.
     """
     parts = (
@@ -52,7 +53,10 @@ def _heading(request: TrainingRequest) -> Iterator[str]:
     yield f"- Kind of prediction: {task.type}, asked for {_asked_for(task.serving.mode)}"
     yield f"- Trained by `{request.run}`: {request.estimator or request.entrypoint}, seed {request.spec.seed}"
     yield f"- Why it was trained: {request.spec.cause}"
-    yield "- What was evaluated is what is served: the model was not fitted again afterwards"
+    if request.spec.incremental is not None:
+        yield f"- It continues {_plain(request.spec.incremental.base)}: each row was predicted before it was learnt"
+    else:
+        yield "- What was evaluated is what is served: the model was not fitted again afterwards"
     yield ""
 
 
@@ -135,10 +139,11 @@ def _slices(evaluation: Evaluation) -> Iterator[str]:
     yield from _table(("slice", "rows", "metric", "value", "95% interval"), rows)
 
 
-def _limits(request: TrainingRequest, prepared: Prepared, justified: Justification) -> Iterator[str]:
+def _limits(request: TrainingRequest, prepared: Prepared, justified: Justification | None) -> Iterator[str]:
     yield "## What to know before it is used"
     yield ""
-    yield f"- Is a model needed: {_plain(justified.message)}"
+    if justified is not None:
+        yield f"- Is a model needed: {_plain(justified.message)}"
     yield from (f"- {_plain(line)}" for line in _lost(request))
     for finding in prepared.record.findings:
         yield f"- {finding.severity}, {finding.reason}: {_plain(finding.message)}"

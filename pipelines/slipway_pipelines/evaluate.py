@@ -14,7 +14,7 @@ from slipway.features.rules import NO_RULE, Rule
 from slipway_pipelines.columns import Columns
 from slipway_pipelines.criteria import Criterion, PartResult, Verdict, judge
 from slipway_pipelines.estimate import Estimate, Judged, differences, estimate, points
-from slipway_pipelines.metrics import METRICS, Rows, measured
+from slipway_pipelines.metrics import METRICS, Rows, metrics_of
 from slipway_pipelines.metrics.base import Floats
 from slipway_pipelines.metrics.binary import sorted_by_score
 from slipway_pipelines.rules import deciding_rules, rule_codes
@@ -160,7 +160,7 @@ def _in_order(answers: Answers, table: pd.DataFrame, columns: Columns) -> tuple[
 
 def evaluate(model: Answers, parts: Splits, plan: EvaluationPlan) -> Evaluation:
     """Every metric of the task's type on the test rows with bootstrap intervals, then the criteria."""
-    metrics = measured(model.task_type, model.columns.worth is not None)
+    metrics = metrics_of(model.task_type, model.columns.worth is not None)
     part, order = _in_order(model, parts.test, model.columns)
     estimates = estimate(part.rows, metrics, part.clusters, plan.seed)
     compared = _compared(model, part, parts.test, plan)
@@ -196,7 +196,7 @@ def unopened(model: Frozen, parts: Splits, plan: EvaluationPlan, notes: Mapping[
 
 def validation_points(model: Answers, table: pd.DataFrame) -> dict[str, float]:
     """Every metric on the validation rows; empty where there are none."""
-    metrics = measured(model.task_type, model.columns.worth is not None)
+    metrics = metrics_of(model.task_type, model.columns.worth is not None)
     return points(judged(model, table, model.columns).rows, metrics) if len(table) else {}
 
 

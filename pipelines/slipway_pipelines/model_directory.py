@@ -1,4 +1,4 @@
-"""The model directory: an MLflow model of scikit-learn classes alone; beside it profile, decision layer and lineage."""
+"""The model directory: an MLflow model of scikit-learn classes, and the documents beside it that Slipway reads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import slipway
 import slipway.features
+from slipway.features.baseline import BASELINE
 from slipway.features.decision import DECISION
 
 from slipway_pipelines.columns import Columns
@@ -38,6 +39,7 @@ def save(
     decision: Mapping[str, Any],
     lineage: Lineage | None = None,
     code: tuple[Path, Built] | None = None,
+    baseline: Mapping[str, Any] | None = None,
 ) -> str:
     """Writes the directory and returns its digest, which covers the decision layer: what was judged is what is served.
 
@@ -45,6 +47,7 @@ def save(
     from the same file, so it would protect from nothing here. Only this Job writes these files, and only a pod without
     credentials loads them (docs/decisions/0007-training.md).
 
+    `baseline` is what everybody would get without the model, where the task has rules.
     `code` is the user's and the model that their process has pickled: its bytes are stored, and never loaded here.
     """
     import mlflow.sklearn
@@ -64,11 +67,10 @@ def save(
     if code is not None:
         (directory / MODEL).write_bytes(code[1].model)
     (directory / PROFILE).parent.mkdir()
-    documents = {PROFILE: profile, DECISION: decision}
-    if lineage is not None:
-        documents[LINEAGE] = lineage.document()
-    for name, document in documents.items():
-        (directory / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
+    descended = lineage.document() if lineage is not None else None
+    for name, document in ((PROFILE, profile), (DECISION, decision), (LINEAGE, descended), (BASELINE, baseline)):
+        if document is not None:
+            (directory / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
     return digest(directory)
 
 

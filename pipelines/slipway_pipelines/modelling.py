@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway_pipelines import measured, record
+from slipway_pipelines import answering, measured, record
 from slipway_pipelines.calibrate import fit_calibration
 from slipway_pipelines.card import PATH as CARD
 from slipway_pipelines.card import card
@@ -152,11 +152,12 @@ def _kept(
         directory = Path(scratch) / "model"
         profile = record.profile(request, parts, model, evaluation)
         context.tracking.tag(context.run, run_tags(inputs(request, parts.train, profile["features"])))
-        decision = record.decision(request, model).document()
+        decision = answering.decision(request, model).document()
         code = _built(context, model, parts)
         trainer = request.estimator or str(request.entrypoint)
         lineage = first_lineage(request.columns, parts, request.spec.data.split.by, trainer, prepared.source.digest)
-        digest = save(model.pipeline, directory, request.columns, request.task.type, profile, decision, lineage, code)
+        beside = (profile, decision, lineage, code, answering.baseline(request, references.get(RULES)))
+        digest = save(model.pipeline, directory, request.columns, request.task.type, *beside)
         predictions = Predictions.of(model, parts)
         report = record.report(context.run, request, prepared, evaluation, digest, told) | context.made_by
         report["predictions"] = predictions.digest

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from slipway.features.decision import Decision, RuleText
-
 from slipway_pipelines.choosing import Chosen
 from slipway_pipelines.context import Context
 from slipway_pipelines.data.prepare import Prepared
@@ -178,14 +176,6 @@ def profile(request: TrainingRequest, parts: Splits, model: Frozen, evaluation: 
         "slices": slice_values(parts.train, request.columns, task.slices.columns if task.slices is not None else ()),
         "predictions": prediction_reference(evaluation.rows, model.classes),
     }
-
-
-def decision(request: TrainingRequest, model: Frozen) -> Decision:
-    """The decision layer: threshold, calibration, and the rules that answer before the model, as they were written."""
-    written = request.task.rules.when if request.task.rules is not None else ()
-    texts = {one.name: one.condition for one in written}
-    rules = tuple(RuleText(one.name, texts[one.name], one.predict) for one in model.rules)
-    return Decision(model.threshold, model.calibration, rules)
 
 
 def stopped(run: str, request: TrainingRequest, prepared: Prepared, justified: Justification) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from slipway_pipelines.criteria import Criterion, parse
 from slipway_pipelines.data.contract import VARIABLE as CONTRACT
 from slipway_pipelines.data.source import LABELS, Source, read_source
 from slipway_pipelines.faults import DataFault
-from slipway_pipelines.metrics import METRICS, measured
+from slipway_pipelines.metrics import METRICS, metrics_of
 from slipway_pipelines.rules import read_rules, serving_rules
 from slipway_pipelines.slices import WORST, SlicePlan
 from slipway_pipelines.split import SplitPlan
@@ -147,7 +147,7 @@ def read_request(environment: Mapping[str, str]) -> TrainingRequest:
 
 
 def _names(task: ModelTaskSpec) -> tuple[str, ...]:
-    return tuple(measured(task.type, task.value is not None))
+    return tuple(metrics_of(task.type, task.value is not None))
 
 
 def _slices(task: ModelTaskSpec) -> SlicePlan | None:

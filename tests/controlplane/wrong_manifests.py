@@ -285,6 +285,15 @@ ROLLOUTS = (
     ),
     Wrong("experiment on requests", _ROLLOUT, "spec/traffic/assignment", ABSENT, ("ABTest need traffic.assignment",)),
     Wrong("hold-out of requests", _ROLLOUT, "spec/traffic/assignment", ABSENT, ("globalHoldout needs assignment",)),
+    Wrong("hold-out of nobody", _ROLLOUT, "spec/traffic/globalHoldout", "0%", ("globalHoldout must be more than 0%",)),
+    Wrong("hold-out of most", _ROLLOUT, "spec/traffic/globalHoldout", "51%", ("globalHoldout must be", "at most 50%")),
+    Wrong(
+        "hold-out on a route of others",
+        _ROLLOUT,
+        "spec/traffic/gatewayAPI/httpRouteRef",
+        {"name": "shop"},
+        ("globalHoldout needs a route of the rollout's own",),
+    ),
     Wrong(
         "assignment on Knative", "modelrollout-knative", "spec/traffic/assignment", {}, ("assignment is only legal",)
     ),

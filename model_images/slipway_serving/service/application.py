@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from prometheus_client import REGISTRY, generate_latest
 
@@ -23,6 +23,7 @@ from slipway_serving.service import protocol
 from slipway_serving.service.answers import Answer, ModelFault
 from slipway_serving.service.assignment import REVISION_HEADER, Origin, entity_of, read_origin
 from slipway_serving.service.exposition import CONTENT_TYPE
+from slipway_serving.service.heldout import Told
 from slipway_serving.service.http import (
     BodyLimits,
     ClientGone,
@@ -60,20 +61,21 @@ CLIENT_GONE = 499
 """The status under which requests are counted whose client left before they were complete; nobody is told it."""
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What the path says: which model, which version of it, in which protocol."""
+class _Asked(NamedTuple):
+    """What the path says: which model, which version of it, in which protocol; and whether the entity is held out."""
 
     name: str
     version: str
     v2: bool
+    held: bool = False
 
 
 @dataclass
 class _Outcome:
     """What one prediction request came to: the answer, what is counted of it, and what is logged.
 
-    A refused request has no `columns` and is not logged; one that the model failed on has no `answer`.
+    A refused request has no `columns` and is not logged; one that the model failed on has no `answer`. `told` is what
+    an entity got that is held out, instead of `answer`.
     """
 
     response: Response
@@ -81,6 +83,7 @@ class _Outcome:
     columns: Sequence[list[Any]] = ()
     keys: Sequence[list[Any]] = ()
     size: int = 0
+    told: Sequence[Any] | None = None
 
 
 class Application:
@@ -138,7 +141,9 @@ class Application:
         if model is None or measurements is None:
             return await send_response(json_response(503, {"error": "the model is not loaded yet"}), send)
         identifier, now = uuid.uuid4().hex, time.time_ns()
-        origin = read_origin(headers, self._settings.revision, self._settings.bucket_header)
+        settings = self._settings
+        origin = read_origin(headers, settings.revision, settings.bucket_header, model.baseline is not None)
+        asked = asked._replace(held=origin.rotation is not None)
         with Held(self._flight) as held:
             try:
                 body = await read_body(headers, receive, self._limits, held)
@@ -184,12 +189,14 @@ class Application:
         del document, instances  # parsed, a body takes ten times its size: not while it waits for a thread
         try:
             answer = await self._answer(model, columns, parameters)
-            version, deciders = self._settings.version, _deciders(model, answer)
+            held = model.baseline.answer(columns) if asked.held and model.baseline is not None else None
+            labels, deciders = held or Told(answer.labels, _deciders(model, answer))
             if v2:
-                content = protocol.write_v2(asked.name, version, said, answer.labels, deciders)
+                content = protocol.write_v2(asked.name, self._settings.version, said, labels, deciders)
             else:
-                content = protocol.write_v1(answer.labels, version, deciders)
-            return _Outcome(json_response(200, content), answer, columns, keys, size)
+                content = protocol.write_v1(labels, self._settings.version, deciders)
+            told = held.labels if held is not None else None
+            return _Outcome(json_response(200, content), answer, columns, keys, size, told)
         except Exception:  # foreign code may raise anything: one request fails, not the process
             return _Outcome(self._failed(identifier), None, columns, keys, size)
 
@@ -210,7 +217,7 @@ class Application:
         return Entry(
             now, request_id(headers.get(REQUEST_HEADER)), identifier, origin,
             entity_of(headers, self._settings.bucket_header), outcome.response.status, seconds,
-            outcome.columns, outcome.keys, outcome.answer, len(outcome.columns[0]), outcome.size,
+            outcome.columns, outcome.keys, outcome.answer, len(outcome.columns[0]), outcome.size, outcome.told,
         )  # fmt: skip
 
     def _failed(self, identifier: str) -> Response:

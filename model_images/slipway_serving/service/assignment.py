@@ -1,4 +1,4 @@
-"""What the headers of a request say about it: live or shadow, which epoch, which entity, which analysis cluster.
+"""What the headers of a request say about it: live, shadow or held out, which epoch, which entity, which cluster.
 
 The digits of the entity's hash that assign it are also the ones that cluster it (evidence.md, "Bucket header"):
 revision number r assigns by the three digits at offset 5r mod 60 and clusters by the next two. The sketch of
@@ -12,11 +12,14 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-LIVE, SHADOW, DIRECT = "live", "shadow", "direct"
+LIVE, SHADOW, DIRECT, HOLDOUT = "live", "shadow", "direct", "holdout"
 REVISION_HEADER = "x-slipway-revision"
 ASSIGNMENT_HEADER = "x-slipway-assignment"
+HOLDOUT_HEADER = "x-slipway-holdout"
+"""Set by the gateway on requests of entities that are held out: the rotation. A client's is taken away."""
 REGISTERS = 1024
 _BUCKET = re.compile(r"[0-9a-fA-F]{64}")
+_ROTATION = re.compile(r"[0-9]{1,9}")
 _ASSIGNMENT = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 _INDEX_BITS = 10
 _RANK_BITS = 54
@@ -24,13 +27,15 @@ _RANK_BITS = 54
 
 class Origin(NamedTuple):
     """Where a request comes from. `epoch` is None when the request is no evidence; a cluster and a sketch's register
-    exist only for an entity that was assigned (`assigned`)."""
+    exist only for an entity that was assigned (`assigned`). `rotation` is that of the hold-out, where the entity is
+    held out."""
 
     traffic: str
     epoch: int | None = None
     cluster: int | None = None
     register: int = 0
     rank: int = 0
+    rotation: int | None = None
 
     @property
     def assigned(self) -> bool:
@@ -38,25 +43,28 @@ class Origin(NamedTuple):
         return self.cluster is not None
 
 
-def read_origin(headers: Mapping[str, str], revision: str, bucket_header: str) -> Origin:
+def read_origin(headers: Mapping[str, str], revision: str, bucket_header: str, holds_out: bool = False) -> Origin:
     """Reads the headers (names in lower case) as this `revision` sees them.
 
     The gateway sets the chosen revision; a pod that sees another's id got a mirrored copy. Without that header the
-    request did not come through the route: never evidence.
+    request did not come through the route: never evidence. `holds_out`: whether the pod has rules for entities that are
+    held out; without them such a request is one like all others.
     """
     chosen = headers.get(REVISION_HEADER)
     if not chosen:
         return Origin(DIRECT)
-    traffic = LIVE if chosen == revision else SHADOW
+    traffic, rotation = LIVE if chosen == revision else SHADOW, None
+    if holds_out and traffic == LIVE and _ROTATION.fullmatch(headers.get(HOLDOUT_HEADER, "")):
+        traffic, rotation = HOLDOUT, int(headers[HOLDOUT_HEADER])
     assignment = _ASSIGNMENT.fullmatch(headers.get(ASSIGNMENT_HEADER, ""))
     if not assignment:
-        return Origin(traffic)
+        return Origin(traffic, rotation=rotation)
     number, epoch = int(assignment[1]), int(assignment[2])
     bucket = headers.get(bucket_header, "")
     if not _BUCKET.fullmatch(bucket):
-        return Origin(traffic, epoch)
+        return Origin(traffic, epoch, rotation=rotation)
     register, rank = sketch_position(bucket)
-    return Origin(traffic, epoch, cluster_of(bucket, number), register, rank)
+    return Origin(traffic, epoch, cluster_of(bucket, number), register, rank, rotation)
 
 
 def entity_of(headers: Mapping[str, str], bucket_header: str) -> str | None:

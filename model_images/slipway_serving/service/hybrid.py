@@ -48,6 +48,11 @@ class ServingRules:
         used = {name: _array(columns[place], dtype) for name, place, dtype in self._inputs}
         return deciding(self._rules, used, len(columns[0]))
 
+    @property
+    def answers(self) -> list[Any]:
+        """The answer of each rule, as the model would give it."""
+        return self._labels
+
     def joined(self, deciding: NDArray[np.intp], modelled: Answer | None) -> Answer:
         """All rows in their order; `modelled` answers those of NO_RULE, and is None where there are none.
 

@@ -14,6 +14,7 @@ from slipway_serving.service.countable import Countable
 from slipway_serving.service.counted import Columns, Counted
 from slipway_serving.service.evidence import Evidence
 from slipway_serving.service.exposition import Page, labels
+from slipway_serving.service.heldout import Contrast
 from slipway_serving.service.latency import latency_edges
 from slipway_serving.service.lifelong import Lifelong
 from slipway_serving.service.settings import Settings
@@ -41,6 +42,7 @@ class Measurements:
         self._lifelong = Lifelong(edges, classes, countable, life)
         self._answered = Answered(countable, classes, life)
         self._evidence = Evidence(edges, classes, life)
+        self._contrast = Contrast(countable, classes, life)
         self._waiting: list[Counted] = []
         self._rows = self._bytes = 0
         self._lock = Lock()
@@ -72,6 +74,7 @@ class Measurements:
             self._lifelong.add(traffic, requests)
             self._answered.add(traffic, requests)
             self._evidence.add(traffic, requests)
+            self._contrast.add(traffic, requests)
 
     def render(self, log: Rendered | None = None) -> str:
         """One scrape in Prometheus' text format, with that of the prediction log where there is one."""
@@ -83,6 +86,7 @@ class Measurements:
             self._lifelong.render(page)
             self._answered.render(page)
             self._evidence.render(page)
+            self._contrast.render(page)
         if log is not None:
             log.render(page)
         return page.text()

@@ -17,6 +17,7 @@ from slipway.features.slices import spelled
 
 from slipway_serving.service.answers import Answer, AnswerReader, ModelFault
 from slipway_serving.service.countable import Countable
+from slipway_serving.service.heldout import BaselineRules, load_baseline
 from slipway_serving.service.hybrid import ServingRules
 from slipway_serving.service.pace import Pace, pace_of
 from slipway_serving.service.parameters import Parameters
@@ -29,7 +30,9 @@ from slipway_serving.service.typical import example_row, typical_row
 
 
 class ServedModel:
-    """One loaded model with its schema, inference parameters, reference profile and decision layer."""
+    """One loaded model with its schema, inference parameters, reference profile and decision layer.
+
+    `baseline` answers entities that are held out; None for a model that cannot hold out."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class ServedModel:
         self.profile = profile
         self.pace = Pace(math.inf)
         self.parameters = parameters or Parameters()
+        self.baseline: BaselineRules | None = None
         self._predictor = predictor
         self._answers = AnswerReader(predictor.classes, profile, decision)
         rules = decision.rules if decision is not None else ()
@@ -58,16 +62,22 @@ class ServedModel:
         ]
 
     @property
+    def classes(self) -> list[Any] | None:
+        """The labels that the model answers; None where none are known."""
+        return self._answers.classes
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         """The labels of predictions in metrics; none for a regression."""
-        return tuple(str(label) for label in self._answers.classes or ())
+        return tuple(str(label) for label in self.classes or ())
 
     @property
     def countable(self) -> Countable:
         """What of the model's inputs and answers is counted, and by which labels."""
         slices = tuple(one for _, _, one in self._slices)
         known = (self.class_names, self.features, self.profile.scores, self.deciders, slices)
-        return Countable(*known, predicted=self._predicted, measured=self.measured, sliced=self.sliced)
+        rules = len(self.baseline) if self.baseline is not None else 0
+        return Countable(*known, self._predicted, rules, measured=self.measured, sliced=self.sliced)
 
     @property
     def _predicted(self) -> tuple[float, ...]:
@@ -146,6 +156,7 @@ def load_model(directory: Path) -> ServedModel:
     _survives(ServedModel(predictor, schema, profile, parameters), usual)
     model = ServedModel(predictor, schema, profile, parameters, decision)
     model.schema = schema.nullable(frozenset(_tolerated(model, usual)))
+    model.baseline = load_baseline(directory, schema, model.classes)
     model.pace = pace_of(lambda: model.modelled(usual))
     return model
 

@@ -15,6 +15,7 @@ from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_contents import contents
 from slipway.controllers.rollout_definitions import with_definitions
 from slipway.controllers.rollout_evidence import Judged, gather
+from slipway.controllers.rollout_holdout import with_holdout
 from slipway.controllers.rollout_log import logged
 from slipway.controllers.rollout_metrics import metrics_of
 from slipway.controllers.rollout_shadow import before_mirror
@@ -55,7 +56,8 @@ class RolloutController:
         evidence, log = await gather(snapshot, world, now, self._judged), await logged(snapshot, world, now)
         before = await before_mirror(snapshot, world, now)
         classes = await live_classes(snapshot, world, now, self._judged)
-        return replace(snapshot, evidence=evidence, log=log, before_mirror=before, live_classes=classes)
+        snapshot = replace(snapshot, evidence=evidence, log=log, before_mirror=before, live_classes=classes)
+        return await with_holdout(replace(snapshot, rules=task.rules), world, now, self._judged)
 
     def decide(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Pure."""

@@ -18,7 +18,14 @@ from slipway.validation.findings import Finding, Location, error, warning
 CELLS = 4096
 _WORKERS = "WEB_CONCURRENCY"
 _LIVE = ("Canary", "ABTest")
-_RESERVED = {"host", "x-slipway-revision", "x-slipway-assignment", "x-slipway-prediction-id", "x-request-id"}
+_RESERVED = {
+    "host",
+    "x-slipway-revision",
+    "x-slipway-assignment",
+    "x-slipway-holdout",
+    "x-slipway-prediction-id",
+    "x-request-id",
+}
 
 
 def check_rollout(spec: ModelRolloutSpec) -> Iterator[Finding]:

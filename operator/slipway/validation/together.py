@@ -61,6 +61,7 @@ def _rollout(manifest: Manifest, tasks: Mapping[tuple[str, str], Manifest]) -> I
     elif model.traffic is None:
         yield error(("spec", "traffic"), f"is required: ModelTask {model.task_ref.name!r} has serving.mode Inline")
     yield from _experiments(model, task)
+    yield from _held_out(model, task)
     kind = str(task["type"])
     legal = QUALITY[kind]
     for location, metric in _metrics(model):
@@ -70,6 +71,21 @@ def _rollout(manifest: Manifest, tasks: Mapping[tuple[str, str], Manifest]) -> I
                 f"{metric!r} is no metric of a {kind} (the type of ModelTask {model.task_ref.name!r}); legal:"
                 f" {', '.join((*SERVING, *PAIRED, *legal))}",
             )
+
+
+def _held_out(spec: ModelRolloutSpec, task: Manifest) -> Iterator[Finding]:
+    """Who is held out gets the task's rules."""
+    if spec.traffic is None or spec.traffic.global_holdout is None:
+        return
+    location = ("spec", "traffic", "globalHoldout")
+    if not task.get("rules"):
+        yield error(
+            location,
+            f"ModelTask {spec.task_ref.name!r} has no spec.rules, which entities that are held out would get: nobody is"
+            " held out; add rules (with serve: ModelOnly they answer nobody else), or take globalHoldout out",
+        )
+    elif task["type"] != "BinaryClassification":
+        yield warning(location, f"of a {task['type']} no feedback is looked for: only answers of two classes show it")
 
 
 def _experiments(spec: ModelRolloutSpec, task: Manifest) -> Iterator[Finding]:

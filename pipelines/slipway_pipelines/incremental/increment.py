@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway_pipelines import record
+from slipway_pipelines import answering, record
+from slipway_pipelines.card import PATH as CARD
+from slipway_pipelines.card import card
 from slipway_pipelines.context import Context
 from slipway_pipelines.data.prepare import Prepared
 from slipway_pipelines.data.record import Record
@@ -27,7 +29,7 @@ from slipway_pipelines.modelling import registered
 from slipway_pipelines.openings import opened_until, sketch
 from slipway_pipelines.preprocess import DEFAULT
 from slipway_pipelines.provable import shortfalls
-from slipway_pipelines.reference import LINEAR, RULES, rule_answers
+from slipway_pipelines.reference import LINEAR, RULES, RuleAnswers, rule_answers
 from slipway_pipelines.request import TrainingRequest
 from slipway_pipelines.split import Splits
 from slipway_pipelines.threads import threads_for
@@ -127,11 +129,16 @@ def _grown(
 def _evaluated(request: TrainingRequest, base: Base, prepared: Prepared, tested: Tested) -> Evaluation:
     """As test rows are judged: by intervals over entities, against criteria, base and rules, and by slice."""
     task, learnt = request.task, prepared.parts.train
-    rules = rule_answers(request.rules, learnt, request.columns, task.type, task.label.positive, base.model.classes)
+    rules = _rules(request, base, learnt)
     references: dict[str, Answers] = {BASE: base.model} | ({RULES: rules} if rules is not None else {})
     wanted = (task.metrics.primary, *task.metrics.also)
     plan = EvaluationPlan(request.criteria, request.seeds.bootstrap, wanted, references, request.slices)
     return evaluate(tested, replace(prepared.parts, validation=learnt.iloc[:0], test=tested.table), plan)
+
+
+def _rules(request: TrainingRequest, base: Base, learnt: pd.DataFrame) -> RuleAnswers | None:
+    task = request.task
+    return rule_answers(request.rules, learnt, request.columns, task.type, task.label.positive, base.model.classes)
 
 
 def _learnt(batch: pd.DataFrame, judging: pd.DataFrame, request: TrainingRequest) -> Learnt:
@@ -146,11 +153,15 @@ def _kept(context: Context, prepared: Prepared, grown: told.Grown) -> dict[str, 
     request, steps, tracking, model = context.request, context.steps, context.tracking, grown.tested.model
     with tempfile.TemporaryDirectory() as scratch, steps.step("log"):
         directory = Path(scratch) / "model"
-        profile, decision = told.profile(context, prepared, grown), record.decision(request, model).document()
+        profile, decision = told.profile(context, prepared, grown), answering.decision(request, model).document()
         tracking.tag(context.run, run_tags(inputs(request, prepared.parts.train, profile["features"])))
         tracking.tag(context.run, told.lineage_tags(grown.lineage))
-        digest = save(model.pipeline, directory, request.columns, request.task.type, profile, decision, grown.lineage)
+        baseline = answering.baseline(request, _rules(request, grown.base, prepared.parts.train))
+        beside = (profile, decision, grown.lineage, None, baseline)
+        digest = save(model.pipeline, directory, request.columns, request.task.type, *beside)
         report = told.report(context, prepared, grown, digest)
+        written = card(request, prepared, model, grown.evaluation, None, grown.openings)
+        tracking.log_text(context.run, CARD, written)
         tracking.log(context.run, told.params(context, prepared, grown), told.metrics(grown, steps.seconds))
         tracking.upload(context.run, directory, report)
     with steps.step("register"):

@@ -109,11 +109,13 @@ def _chunks(batch: pd.DataFrame, timestamp: str) -> Iterator[pd.DataFrame]:
 
 def _joined(parts: Sequence[Rows]) -> Rows:
     """Rows one below the other."""
-    ruled = all(part.by_rule is not None for part in parts)
+    by_rule = [part.by_rule for part in parts if part.by_rule is not None]
+    worth = [part.worth for part in parts if part.worth is not None]
     return Rows(
         np.concatenate([part.truth for part in parts]),
         np.concatenate([part.predicted for part in parts]),
         np.concatenate([part.scores for part in parts]),
         parts[0].positive,
-        by_rule=np.concatenate([part.by_rule for part in parts if part.by_rule is not None]) if ruled else None,
+        by_rule=np.concatenate(by_rule) if by_rule else None,
+        worth=np.concatenate(worth) if worth else None,
     )

@@ -14,9 +14,9 @@ METRICS: dict[str, dict[str, Metric]] = {
 }
 
 
-def measured(task_type: str, with_worth: bool) -> dict[str, Metric]:
+def metrics_of(task_type: str, with_worth: bool) -> dict[str, Metric]:
     """The metrics of a type; net_value only where the task says what an answer is worth."""
     return {name: metric for name, metric in METRICS[task_type].items() if with_worth or name != NET_VALUE}
 
 
-__all__ = ["METRICS", "Metric", "Rows", "measured"]
+__all__ = ["METRICS", "Metric", "Rows", "metrics_of"]

@@ -54,7 +54,6 @@ def test_what_the_api_server_fills_in_is_not_held_against_the_user(name: str) ->
 
 def test_the_full_rollout_names_each_field() -> None:
     assert paths(good("modelrollout-card-fraud")[0]) == [
-        "spec.traffic.globalHoldout",
         "spec.stages[replay].type",
         "spec.stages[ab].abTest.metric",
         "spec.stages[ab].abTest.prePeriod",

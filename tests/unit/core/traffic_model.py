@@ -11,6 +11,7 @@ from typing import Any
 
 from slipway.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from slipway.core.evidence_queries import queries
+from slipway.core.holdout_evidence import contrast_texts
 from slipway.core.live_classes import texts as live_classes_of
 from slipway.core.prediction_log import DROPPED, FAILING
 from slipway.core.ratio_metrics import of_template, ratio_texts
@@ -76,11 +77,17 @@ class Prometheus:
     held_out: dict[str, float] = field(default_factory=dict)
     """Held-out predictions by class, which every image tells."""
     counted: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    able: set[str] = field(default_factory=set)
+    """Versions whose pods have rules for entities that are held out."""
+    contrast: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Shares of positive answers of each version, to who is held out and to others, of 3,000 answers each."""
 
     def answer(self, promql: str) -> list[Sample]:
         self.asked += 1
         if promql in (FAILING, DROPPED):
             return []  # these pods log nothing
+        if "slipway_holdout_" in promql:
+            return self._hold_out(promql)
         if "slipway_request_duration_seconds_bucket" in promql:
             made = _series("latency", Counts(requests=7200.0), Behaviour(latency=self.before))
             return [self._sample({"le": labels["le"]}, value) for labels, value in made]
@@ -161,6 +168,21 @@ class Prometheus:
             found += [self._sample({"revision": revision}, value) for _, value in parts]
         return found
 
+    def _hold_out(self, promql: str) -> list[Sample]:
+        if "slipway_holdout_rules" in promql:
+            return [self._sample({"revision": r}, 3.0) for r, v in self.version_of.items() if v in self.able]
+        part = _contrast_names(self.rollout)[promql]
+        epoch = str(max((int(epoch) for _, _, epoch in self.counts), default=0))
+        found: list[Sample] = []
+        for revision, version in self.version_of.items():
+            for traffic, share in zip(("holdout", "live"), self.contrast.get(version, ()), strict=False):
+                values = {"clusters": 60.0, "n": 3000.0, "nn": 60 * 2500.0}
+                values |= {"y": 3000 * share, "yy": 60 * 2500 * share**2, "yn": 60 * 2500 * share}
+                labels = {"revision": revision, "traffic": traffic, "epoch": epoch}
+                labels |= {"class": "1"} if part.startswith("y") else {}
+                found.append(self._sample(labels, values[part]))
+        return found
+
     def _sample(self, labels: dict[str, str], value: float) -> Sample:
         return Sample({"rollout": self.rollout, **labels}, value)
 
@@ -174,6 +196,12 @@ def _questions(rollout: str) -> Mapping[str, str]:
 def _names(rollout: str, recent: str = "") -> Mapping[str, str]:
     windows = ("5m", "15m", "1h", "6h", "1d", "7d", "30d")
     return {text: name for within in windows for name, text in queries(within, [rollout], recent).items()}
+
+
+@lru_cache(8)
+def _contrast_names(rollout: str) -> Mapping[str, str]:
+    windows = ("5m", "15m", "1h", "6h", "1d", "7d", "30d")
+    return {text: name for within in windows for name, text in contrast_texts(within, [rollout]).items()}
 
 
 def _series(name: str, counts: Counts, how: Behaviour) -> Iterator[tuple[dict[str, str], float]]:
@@ -220,9 +248,9 @@ def _moments(name: str, counts: Counts, how: Behaviour) -> Iterator[tuple[dict[s
 
 @lru_cache(64)
 def share_of_pattern(pattern: str, at: int) -> float:
-    """Share of the 4,096 cells whose headers match."""
+    """Share of the 4,096 cells whose headers match, of entities that are not held out."""
     compiled = re.compile(pattern)
-    rest = "0" * 64
+    rest = "0" * 60 + "eee0"
     hits = sum(bool(compiled.fullmatch(rest[:at] + f"{cell:03x}" + rest[at + 3 :])) for cell in range(4096))
     return hits / 4096
 
@@ -236,6 +264,8 @@ def arms(route: Mapping[str, Any]) -> Iterator[tuple[str, float, str, str, bool]
             continue
         share = left
         if headers:
+            if _holds_out(rule["backendRefs"][0]):  # of both arms alike
+                continue
             number = int(_header(rule["backendRefs"][0], "x-slipway-assignment").split(".")[0])
             share = share_of_pattern(headers[0]["value"], 5 * number % 60)
         left -= share
@@ -248,6 +278,12 @@ def arms(route: Mapping[str, Any]) -> Iterator[tuple[str, float, str, str, bool]
             main = rule["backendRefs"][0]
             marks = (_header(main, "x-slipway-revision"), _header(main, "x-slipway-assignment"))
             yield (mirror["backendRef"]["name"], share * mirror["percent"] / 100, *marks, True)
+
+
+def _holds_out(ref: Mapping[str, Any]) -> bool:
+    """Whether a place gets requests of entities that are held out, which are no evidence of either arm."""
+    pairs = ref["filters"][0]["requestHeaderModifier"]["set"] if "filters" in ref else ()
+    return any(pair["name"] == "x-slipway-holdout" for pair in pairs)
 
 
 def _header(ref: Mapping[str, Any], name: str) -> str:

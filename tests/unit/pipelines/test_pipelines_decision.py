@@ -13,7 +13,7 @@ import pytest
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.features.calibration import calibrated
 from slipway.features.decision import Decision, read_decision
-from slipway_pipelines import record
+from slipway_pipelines import answering
 from slipway_pipelines.calibrate import fit_calibration
 from slipway_pipelines.criteria import parse
 from slipway_pipelines.estimators import build_estimator
@@ -180,7 +180,7 @@ def test_the_server_answers_as_training_judged(rows: pd.DataFrame, fitted: Any, 
     request = read_request(given)
     calibration = fit_calibration(method, fitted, rows.iloc[:900], COLUMNS, "1", True)
     model = replace(frozen(fitted, calibration=calibration, rules=request.rules), threshold=0.37)
-    document = record.decision(request, model).document()
+    document = answering.decision(request, model).document()
     assert read_decision(json.dumps(document)).calibration == calibration
     profile = {"classes": ["0", "1"], "positive": "1", "features": []}
     save(fitted, tmp_path / "model", COLUMNS, BINARY, profile, document)
@@ -198,4 +198,4 @@ def test_the_server_answers_as_training_judged(rows: pd.DataFrame, fitted: Any, 
 
 def test_a_layer_of_a_model_without_rules_and_calibration_is_its_threshold(tmp_path: Path, fitted: Any) -> None:
     request = read_request(environment(tmp_path / "x.csv", tmp_path / "told", "x"))
-    assert record.decision(request, frozen(fitted, rules=())) == Decision(threshold=0.5)
+    assert answering.decision(request, frozen(fitted, rules=())) == Decision(threshold=0.5)

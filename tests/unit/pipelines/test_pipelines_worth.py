@@ -16,7 +16,7 @@ from slipway_pipelines.columns import Columns
 from slipway_pipelines.columns_of_task import columns_of
 from slipway_pipelines.criteria import parse
 from slipway_pipelines.faults import DataFault
-from slipway_pipelines.metrics import METRICS, Rows, measured
+from slipway_pipelines.metrics import METRICS, Rows, metrics_of
 from slipway_pipelines.metrics.binary import sorted_by_score
 from slipway_pipelines.threshold import choose_threshold
 from slipway_pipelines.validate import validate
@@ -94,7 +94,7 @@ def test_worths_are_columns_or_numbers_and_a_feature_is_called_by_its_own_name()
     assert found[:, 0] == pytest.approx(pd.to_numeric(raw["amount"]).to_numpy())
     assert (found[:, 1:] == [-4.0, 0.0, 0.0]).all()
     assert worths(kept, COLUMNS) is None
-    assert "net_value" not in measured("BinaryClassification", with_worth=False)
+    assert "net_value" not in metrics_of("BinaryClassification", with_worth=False)
 
 
 def test_a_row_whose_worth_nobody_knows_is_told_by_column_and_count() -> None:

@@ -129,6 +129,7 @@ def test_a_row_says_who_asked_what_was_answered_and_by_what() -> None:
         "time": datetime(2026, 5, 1, 12, tzinfo=UTC), "traffic": "live",
         "version": "7", "epoch": 3, "entity": "e" * 64, "status": 200, "latency_seconds": 0.002,
         "answer": "1", "score": 0.75, "threshold": 0.5, "propensity": None, "key_card": "4711",
+        "holdout": None, "withheld": None,
         "feature_amount": None, "feature_country": None,
     }  # fmt: skip
 

@@ -15,7 +15,8 @@ _LONGEST_ID = 128
 
 class Entry(NamedTuple):
     """One request with what it was answered. `columns` holds a list of values per input, `keys` one per identifying
-    column that travels beside the features; `time` is in nanoseconds since 1970, `size` the body's bytes."""
+    column that travels beside the features; `time` is in nanoseconds since 1970, `size` the body's bytes. `answer` is
+    the model's; `told` are the labels that an entity got instead which is held out."""
 
     time: int
     request: str | None
@@ -29,6 +30,7 @@ class Entry(NamedTuple):
     answer: Answer | None
     rows: int
     size: int
+    told: Sequence[Any] | None = None
 
 
 def request_id(text: str | None) -> str | None:

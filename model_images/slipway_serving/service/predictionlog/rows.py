@@ -156,6 +156,7 @@ def _request_columns(version: str) -> list[LogColumn]:
         LogColumn("version", _TEXT, lambda rows: Array([version] * rows.count, _TEXT)),
         LogColumn("epoch", DataType.int64(), each(attrgetter("origin.epoch"), DataType.int64())),
         LogColumn("entity", _TEXT, each(attrgetter("entity"), _TEXT)),
+        LogColumn("holdout", DataType.int64(), each(attrgetter("origin.rotation"), DataType.int64())),
         LogColumn("status", DataType.int32(), each(attrgetter("status"), DataType.int32())),
         LogColumn("latency_seconds", DataType.float64(), each(attrgetter("seconds"), DataType.float64())),
     ]
@@ -163,8 +164,10 @@ def _request_columns(version: str) -> list[LogColumn]:
 
 def _answer_columns() -> list[LogColumn]:
     def answers(rows: Rows) -> Array:
-        labels = (entry.answer.labels if entry.answer else [None] * entry.rows for entry in rows.entries)
-        return Array(_texts(chain.from_iterable(labels)), _TEXT)
+        return Array(_texts(chain.from_iterable(map(_told, rows.entries))), _TEXT)
+
+    def withheld(rows: Rows) -> Array:
+        return Array(_texts(chain.from_iterable(map(_withheld, rows.entries))), _TEXT)
 
     def scores(rows: Rows) -> Array:
         return _nullable(np.concatenate(list(map(_scores, rows.entries)), dtype=np.float64), DataType.float64())
@@ -181,7 +184,20 @@ def _answer_columns() -> list[LogColumn]:
         LogColumn("score", DataType.float64(), scores),
         LogColumn("threshold", DataType.float64(), thresholds),
         LogColumn("propensity", DataType.float64(), unknown),  # nothing is explored
+        LogColumn("withheld", _TEXT, withheld),
     ]
+
+
+def _told(entry: Entry) -> Sequence[Any]:
+    """What was answered, per row."""
+    if entry.answer is None:
+        return [None] * entry.rows
+    return entry.answer.labels if entry.told is None else entry.told
+
+
+def _withheld(entry: Entry) -> Sequence[Any]:
+    """What the model would have answered an entity that is held out, per row."""
+    return [None] * entry.rows if entry.answer is None or entry.told is None else entry.answer.labels
 
 
 def _key(name: str, position: int, read: Callable[[Any], str | None]) -> LogColumn:

@@ -15,6 +15,7 @@ from slipway.api.v1alpha1.fingerprints import CarriedFingerprints
 from slipway.api.v1alpha1.rollout_alarm import PredictionShift
 from slipway.api.v1alpha1.rollout_benchmark import Benchmark, Proof
 from slipway.api.v1alpha1.rollout_commands import Held, RequestAnswers, SkippedStages
+from slipway.api.v1alpha1.rollout_holdout import Holdout
 from slipway.api.v1alpha1.rollout_hooks import Announcements
 from slipway.api.v1alpha1.rollout_ledger import Ledger
 from slipway.api.v1alpha1.rollout_pairs import BeforeMirror, Pairs
@@ -267,6 +268,9 @@ class ModelRolloutStatus(ConditionedStatus):
     )
     metrics_together: Annotated[tuple[Together, ...], MapBy(24)] = Field(
         (), description="How the model's metrics and those of the business moved together over past experiments."
+    )
+    holdout: Holdout | None = Field(
+        None, description="With traffic.globalHoldout: who is held out, and what their answers show."
     )
     ledger: Ledger | None = Field(None, description="The evidence ledger: each decision with its inputs.")
     announcements: Announcements | None = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,7 +19,7 @@ from slipway.api.v1alpha1.constraints import (
     later_values,
 )
 from slipway.api.v1alpha1.references import LocalReference, SecretReference, VolumeClaim
-from slipway.api.v1alpha1.scalars import Duration, Number, Share
+from slipway.api.v1alpha1.scalars import Duration, Number, Share, share_cel
 
 Hostname = Annotated[
     str,
@@ -115,6 +116,24 @@ class Traffic(Spec):
             "globalHoldout needs assignment, since it holds entities out",
             lambda traffic: traffic.global_holdout is None or traffic.assignment is not None,
         ),
+        Rule(
+            f"!has(self.globalHoldout) || ({share_cel('self.globalHoldout')} > 0.0 && "
+            f"{share_cel('self.globalHoldout')} <= 0.5)",
+            "globalHoldout must be more than 0% and at most 50%, such as 1%",
+            lambda traffic: traffic.global_holdout is None or 0 < traffic.global_holdout.fraction <= Decimal("0.5"),
+            field=".globalHoldout",
+        ),
+        Rule(
+            "!has(self.globalHoldout) || !has(self.gatewayAPI) || !has(self.gatewayAPI.httpRouteRef)",
+            "globalHoldout needs a route of the rollout's own, without gatewayAPI.httpRouteRef: other rules of it "
+            "could send held-out entities past it",
+            lambda traffic: (
+                traffic.global_holdout is None
+                or traffic.gateway_api is None
+                or traffic.gateway_api.http_route_ref is None
+            ),
+            field=".globalHoldout",
+        ),
     )
 
     type: Annotated[Literal["GatewayAPI", "Knative"], later_values("only GatewayAPI routes traffic", "Knative")] = (
@@ -130,8 +149,11 @@ class Traffic(Spec):
         "random, "
         "gates are guardrails only, and an ABTest stage is refused.",
     )
-    global_holdout: Annotated[Share | None, Later("no entity is held out")] = Field(
-        None, description="Share of entities that never get a model, to measure the value of having one."
+    global_holdout: Share | None = Field(
+        None,
+        description="Share of entities that get the task's rules instead of a model, such as 1%: shows whether the "
+        "model changes what it is asked (FeedbackSuspected), and what having one is worth. Others are held out after "
+        "90 days each.",
     )
     exploration: Annotated[Exploration | None, Later("nothing is explored")] = Field(
         None, description="Lets some decisions through against the model, to get labels."

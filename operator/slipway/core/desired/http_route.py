@@ -12,8 +12,15 @@ from typing import Any
 
 from slipway.api.v1alpha1.rollout_traffic import GatewayAPI, ParentReference
 from slipway.api.v1alpha1.scalars import Duration
-from slipway.core.desired.cells import cells_of, pattern
-from slipway.core.desired.names import ASSIGNMENT_HEADER, PREDICTOR_PORT, REVISION_HEADER, Identity, predictor_service
+from slipway.core.desired.cells import Cells, cells_of, pattern
+from slipway.core.desired.names import (
+    ASSIGNMENT_HEADER,
+    HOLDOUT_HEADER,
+    PREDICTOR_PORT,
+    REVISION_HEADER,
+    Identity,
+    predictor_service,
+)
 
 WEIGHTS = 1000
 """Weights of a split without assignment are thousandths."""
@@ -31,11 +38,20 @@ class Backend:
 
 
 @dataclass(frozen=True)
+class HoldOut:
+    """Who is held out: the cells of a rotation. Without cells nobody is, and the rule keeps its place."""
+
+    rotation: int
+    cells: Cells | None = None
+
+
+@dataclass(frozen=True)
 class Intent:
     """What the route is to do: `main` serves; the candidate gets `share` of the traffic, or copies of `mirror` of it.
 
     `number` assigns entities (revision number), `epoch` marks the evidence; `header` is empty for weights. `tester` is
-    who gets the requests with the header `qa` (name and value); without one `main` does.
+    who gets the requests with the header `qa` (name and value); without one `main` does. `hold_out` is None for a
+    rollout that has never held out.
     """
 
     main: Backend
@@ -47,6 +63,7 @@ class Intent:
     header: str = ""
     qa: tuple[str, str] | None = None
     tester: Backend | None = None
+    hold_out: HoldOut | None = None
 
     @property
     def expected_share(self) -> Decimal:
@@ -97,7 +114,8 @@ def _rules(intent: Intent) -> list[dict[str, Any]]:
 
     Envoy Gateway names an Envoy cluster by the place of its backendRef, and takes a cluster away a moment before the
     rule that sends requests to it: a place that vanishes costs the requests of that moment (docs/decisions/0005). That
-    of testers is the last one, so that a spec which leaves it out costs nobody else's.
+    of testers is the last one, so that a spec which leaves it out costs nobody else's; that of the hold-out stays once
+    it was there.
     """
     qa = [_testers(intent, *intent.qa)] if intent.qa is not None else []
     share, chosen = sharing(intent)
@@ -106,10 +124,22 @@ def _rules(intent: Intent) -> list[dict[str, Any]]:
     if intent.header:
         main, first = backend_reference(intent.main, intent), backend_reference(chosen, intent)
         assigned = _rule([first], headers=[assigned_match(intent, share)])
-        return [assigned, _rule([main], filters=filters), *qa]
+        return [assigned, _rule([main], filters=filters), *_held_out(intent), *qa]
     weight = thousandths(share)
     both = [backend_reference(intent.main, intent, WEIGHTS - weight), backend_reference(chosen, intent, weight)]
     return [_rule(both, filters=filters), *qa]
+
+
+def _held_out(intent: Intent) -> list[dict[str, Any]]:
+    """The rule of entities that are held out, of whom the rule of the assigned ones matches none: `main` is told of it,
+    and nothing of them is mirrored."""
+    if intent.hold_out is None:
+        return []
+    match = {"type": "Exact", "name": intent.header, "value": NOBODY}
+    if intent.hold_out.cells is not None:
+        match = {"type": "RegularExpression", "name": intent.header, "value": intent.hold_out.cells.pattern}
+    told = {"name": HOLDOUT_HEADER, "value": str(intent.hold_out.rotation)}
+    return [_rule([backend_reference(intent.main, intent, told=told)], headers=[match])]
 
 
 def _testers(intent: Intent, name: str, value: str) -> dict[str, Any]:
@@ -129,7 +159,7 @@ def _untold(backend: Backend) -> dict[str, Any]:
     a client may have sent them."""
     modifier = {
         "type": "RequestHeaderModifier",
-        "requestHeaderModifier": {"remove": [REVISION_HEADER, ASSIGNMENT_HEADER]},
+        "requestHeaderModifier": {"remove": [REVISION_HEADER, ASSIGNMENT_HEADER, HOLDOUT_HEADER]},
     }
     return {**_reference(backend), "weight": 1, "filters": [modifier]}
 
@@ -144,7 +174,8 @@ def assigned_match(intent: Intent, share: Decimal) -> dict[str, str]:
     """The match of the entities that get the candidate; of a value that no digest has while there is none."""
     if share <= 0:
         return {"type": "Exact", "name": intent.header, "value": NOBODY}
-    value = pattern(intent.number, cells_of(share))
+    held = intent.hold_out.cells if intent.hold_out is not None else None
+    value = pattern(intent.number, cells_of(share), held)
     return {"type": "RegularExpression", "name": intent.header, "value": value}
 
 
@@ -172,13 +203,17 @@ def _reference(backend: Backend) -> dict[str, Any]:
     return {"group": "", "kind": "Service", "name": name, "port": PREDICTOR_PORT}
 
 
-def backend_reference(backend: Backend, intent: Intent, weight: int = 1) -> dict[str, Any]:
-    """One place of a rule: the variant, and the headers that tell it and the client what was chosen."""
+def backend_reference(
+    backend: Backend, intent: Intent, weight: int = 1, told: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """One place of a rule: the variant, and the headers that tell it and the client what was chosen. `told` is one that
+    says that the entity is held out; without it what a client says of that is taken away."""
     headers = [
         {"name": REVISION_HEADER, "value": backend.revision},
         {"name": ASSIGNMENT_HEADER, "value": f"{intent.number}.{intent.epoch}"},
     ]
-    modifier = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": headers}}
+    changes: dict[str, Any] = {"set": [*headers, told]} if told else {"set": headers, "remove": [HOLDOUT_HEADER]}
+    modifier = {"type": "RequestHeaderModifier", "requestHeaderModifier": changes}
     return {**_reference(backend), "weight": weight, "filters": [modifier]}
 
 

@@ -21,6 +21,7 @@ PAIRS_LABEL = f"{GROUP}/pairs"
 FINALIZER = f"{GROUP}/traffic"
 REVISION_HEADER = "x-slipway-revision"
 ASSIGNMENT_HEADER = "x-slipway-assignment"
+HOLDOUT_HEADER = "x-slipway-holdout"
 PREDICTOR_PORT = 80
 
 GENERATIONS = 9

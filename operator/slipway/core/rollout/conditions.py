@@ -16,6 +16,7 @@ from slipway.core.rollout.alarming import CONDITION as SHIFT
 from slipway.core.rollout.alarming import prediction_shift, waits_for_a_person
 from slipway.core.rollout.announcing import told
 from slipway.core.rollout.barriers import advance_allowed, stopped
+from slipway.core.rollout.holding_out import ACTIVE, SUSPECTED, holdout_conditions
 from slipway.core.rollout.logged import predictions_logged
 from slipway.core.rollout.presence import complaint, endpoints, live_service, size
 from slipway.core.rollout.redefined import feature_definition_changed
@@ -31,6 +32,7 @@ ORDER = (
     "ModelResolved", "ReferencesResolved", "Certified", "ImageBuilt",
     "ModelProven", "BatchScored", "SplitAgrees", "EvidenceAvailable", SHIFT, "PredictionsLogged", "PairsCompared",
     "InitialRevisionGated", ADOPTED, "Announced", "InactiveFields", "ShortStages", "ExperimentValid", UNDERPOWERED,
+    ACTIVE, SUSPECTED,
 )  # fmt: skip
 Statement = tuple[str, str, str]
 _CONDITION_OF_FAILURE = {"build": "ImageBuilt", "prove": "ModelProven"}
@@ -114,7 +116,7 @@ def _derived(turn: Turn, route: RouteView) -> dict[str, Statement]:
     stated |= {said.type: (said.status, said.reason, said.message) for said in inactive(turn.snapshot.inactive)}
     stated |= _of_first_revision(turn) | _of_adopted(turn)
     stated |= of_experiment(turn)
-    stated |= predictions_logged(turn)
+    stated |= predictions_logged(turn) | holdout_conditions(turn)
     stated |= advance_allowed(turn) | feature_definition_changed(turn) | told(turn)
     stated |= prediction_shift(turn) | waits_for_a_person(turn)
     short = [s.name for s in turn.spec.stages if s.type in TRAFFIC_STAGES and is_short(s)]

@@ -17,6 +17,7 @@ from slipway.core.rollout.conditions import conclude, conditions_of
 from slipway.core.rollout.deletion import delete_everything, going, let_everything_go, orphaned, withdraw
 from slipway.core.rollout.effects import effects
 from slipway.core.rollout.guard import keep_watch, watch_stable
+from slipway.core.rollout.holding_out import hold_out, watch_feedback
 from slipway.core.rollout.persisted import dump, position
 from slipway.core.rollout.proving import proving
 from slipway.core.rollout.recording import acted, look_again, record
@@ -49,7 +50,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
 def _plan(before: Turn, after: Turn, route: RouteView) -> Plan:
     """A transition is written before anything is done about it; the next decision, at once, acts on it."""
     after = after if after.snapshot.deleting else after.at_latest(RESYNC_SECONDS)
-    after = announce(after)
+    after = announce(watch_feedback(after))
     status = record(after, conclude(after, route))
     if position(status) != position(before.status):
         return Plan(status=dump(status), notices=after.notices, requeue_after=0)
@@ -62,6 +63,9 @@ def _transition(turn: Turn, route: RouteView) -> Turn:
     if turn.status.epoch != turn.snapshot.status.epoch:
         return turn
     before = turn.status
+    turn = hold_out(turn)
+    if position(turn.status) != position(before):
+        return turn
     turn = replace_deleted(turn, route)
     if position(turn.status) != position(before):
         return turn

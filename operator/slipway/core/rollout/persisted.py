@@ -15,7 +15,9 @@ def position(status: ModelRolloutStatus) -> Any:
     variants = [(v.name, v.role, names_of(v), v.weight, v.mirror, v.template, v.number) for v in status.variants]
     decided = (status.ledger.sequence, status.ledger.missed) if status.ledger else None
     announced = status.announcements.sequence if status.announcements else 0
-    return status.target, where, variants, status.epoch, decided, announced
+    held = status.holdout
+    held_out = (held.cells, held.first, held.rotation, held.able) if held is not None else None
+    return status.target, where, variants, status.epoch, decided, announced, held_out
 
 
 def _asked(stage: StageProgress) -> Any:

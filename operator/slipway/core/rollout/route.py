@@ -12,7 +12,8 @@ from slipway.api.v1alpha1.rollout_traffic import QaHeader
 from slipway.api.v1alpha1.scalars import Share
 from slipway.core.agreement import route_agrees
 from slipway.core.desired.adopted_route import adopted_route
-from slipway.core.desired.http_route import Backend, Intent, http_route
+from slipway.core.desired.cells import Cells
+from slipway.core.desired.http_route import Backend, HoldOut, Intent, http_route
 from slipway.core.desired.names import ROLLOUT_LABEL, predictor_service
 from slipway.core.kstatus import is_true
 from slipway.core.rollout.snapshot import Object, Snapshot, leaving, variant
@@ -27,9 +28,20 @@ def fraction(text: str) -> Decimal:
 def intent(status: ModelRolloutStatus, header: str, qa: QaHeader | None = None) -> Intent | None:
     """What the status asks of the route; None while there is nothing to serve."""
     asked = _split(status, header)
+    if asked is not None and header:
+        asked = replace(asked, hold_out=_hold_out(status, asked.main.revision))
     if asked is None or qa is None:
         return asked
     return replace(asked, qa=(qa.name.lower(), qa.value), tester=_tester(status))
+
+
+def _hold_out(status: ModelRolloutStatus, revision: str) -> HoldOut | None:
+    """Who is held out from the revision that serves: nobody where its pods have no rules for them."""
+    known = status.holdout
+    if known is None:
+        return None
+    able = known.cells > 0 and revision in known.able
+    return HoldOut(known.rotation, Cells(known.first, known.cells) if able else None)
 
 
 def _tester(status: ModelRolloutStatus) -> Backend | None:
