@@ -35,10 +35,12 @@ _CLASSIFIER_NAMES = {
     "Linear": "LogisticRegression", "RandomForest": "RandomForestClassifier", "NaiveBayes": "GaussianNB",
     "GradientBoosting": "HistGradientBoostingClassifier", "NearestNeighbours": "KNeighborsClassifier",
     "NeuralNetwork": "MLPClassifier", "StochasticGradient": "SGDClassifier",
+    "Rules": "DummyClassifier",
 }  # fmt: skip
 _REGRESSOR_NAMES = {
     "Linear": "Ridge", "RandomForest": "RandomForestRegressor", "GradientBoosting": "HistGradientBoostingRegressor",
     "NearestNeighbours": "KNeighborsRegressor", "NeuralNetwork": "MLPRegressor", "StochasticGradient": "SGDRegressor",
+    "Rules": "DummyRegressor",
 }  # fmt: skip
 # What stands instead of scikit-learn's defaults: a hinge loss has no probabilities, and its schedule takes such large
 # steps that the order of the last rows decides (docs/decisions/0038-incremental.md).

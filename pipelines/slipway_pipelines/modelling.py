@@ -58,8 +58,9 @@ def modelled(context: Context, prepared: Prepared) -> dict[str, Any]:
         if request.spec.reproduces is None:
             context.tracking.check_openings(request, sketch(parts.test, request.columns))
         rules, justified = _rules(request, parts)
-    stops = request.task.rules is not None and request.task.rules.if_sufficient == "Stop"
-    if justified.rules_suffice and stops:
+    if rules is not None and request.of_rules:
+        context.estimator.set_params(strategy="constant", constant=rules.otherwise)
+    elif justified.rules_suffice and request.task.rules is not None and request.task.rules.if_sufficient == "Stop":
         return _stopped(context, prepared, justified)
     with steps.step("tune"):
         chosen = choose(context, record.experiment(request), prepared)

@@ -107,6 +107,11 @@ class TrainingRequest:
         return self.spec.trainer.built_in.estimator if self.spec.trainer.built_in is not None else None
 
     @property
+    def of_rules(self) -> bool:
+        """Whether nothing is learnt: the rules alone are evaluated and served."""
+        return _of_rules(self.spec)
+
+    @property
     def entrypoint(self) -> str | None:
         """Module and function of the user's; None where an estimator is built in."""
         return self.spec.trainer.function.entrypoint if self.spec.trainer.function is not None else None
@@ -138,12 +143,20 @@ def read_request(environment: Mapping[str, str]) -> TrainingRequest:
         message = f"metrics.primary is {task.metrics.primary!r}; this version measures {', '.join(_names(task))}"
         raise DataFault("MetricUnsupported", message)
     columns, seeds = columns_of(task, spec), Seeds.derived(spec.seed)
+    rules = read_rules(task, columns)
+    if _of_rules(spec) and not serving_rules(task, rules):
+        message = "estimator Rules serves the task's rules alone: the task needs spec.rules with serve: Hybrid"
+        raise DataFault("RulesMissing", message)
     return TrainingRequest(
         name, namespace, uid, task, spec,
         tuple(read_source(one, place, environment) for place, one in enumerate(spec.data.sources)),
         _labels(task, environment), environment.get(CONTRACT, ""), columns, _criteria(task),
-        read_rules(task, columns), seeds, task_uid, _slices(task), pods, pod, image,
+        rules, seeds, task_uid, _slices(task), pods, pod, image,
     )  # fmt: skip
+
+
+def _of_rules(spec: TrainingRunSpec) -> bool:
+    return spec.trainer.built_in is not None and spec.trainer.built_in.estimator == "Rules"
 
 
 def _names(task: ModelTaskSpec) -> tuple[str, ...]:

@@ -48,6 +48,10 @@ RUNS: Mapping[str, Mapping[str, Any]] = {
     "t-searched": {"taskRef": {"name": "t-judged"}, "tuning": GRID, "folds": 3},
     "t-unprovable": {"taskRef": {"name": "t-wish"}},
     "t-ruled": {"taskRef": {"name": "t-ruled"}},
+    "t-heuristic": {
+        "taskRef": {"name": "t-ruled"},
+        "trainer": {"type": "BuiltIn", "builtIn": {"estimator": "Rules"}},
+    },
     "t-shared": {
         "taskRef": {"name": "t-shared"},
         "tuning": {"algorithm": "Random", "trials": 7, "parallelism": 2},

@@ -30,8 +30,11 @@ def check_together(manifests: Sequence[Manifest]) -> Iterator[tuple[int, Finding
                 yield index, finding
             if each["spec"].get("mode") == "Incremental":
                 yield from ((index, found) for found in _continued(each, ("spec", "runTemplate", "spec"), tasks))
-        elif _is(each, "TrainingRun") and each["spec"].get("incremental"):
-            yield from ((index, found) for found in _continued(each, ("spec",), tasks))
+            yield from ((index, found) for found in _of_rules(each, ("spec", "runTemplate", "spec"), tasks))
+        elif _is(each, "TrainingRun"):
+            if each["spec"].get("incremental"):
+                yield from ((index, found) for found in _continued(each, ("spec",), tasks))
+            yield from ((index, found) for found in _of_rules(each, ("spec",), tasks))
 
 
 def _is(manifest: Manifest, kind: str) -> bool:
@@ -149,6 +152,20 @@ def _continued(
         yield error((*location, "incremental") if len(location) == 1 else ("spec", "mode"), message)
     if _at(spec, "trainer", "builtIn", "estimator") == "NaiveBayes" and task.get("type") == "Regression":
         message = "NaiveBayes has no numbers to answer: StochasticGradient and NeuralNetwork can be continued"
+        yield error((*location, "trainer", "builtIn", "estimator"), message)
+
+
+def _of_rules(
+    manifest: Manifest, location: tuple[str, ...], tasks: Mapping[tuple[str, str], Manifest]
+) -> Iterator[Finding]:
+    """A run of the rules alone needs rules that are served."""
+    spec = _at(manifest, *location)
+    name = _at(spec, "taskRef", "name")
+    task = tasks.get((_key(manifest)[0], str(name)))
+    if task is None or _at(spec, "trainer", "builtIn", "estimator") != "Rules":
+        return
+    if not _at(task, "rules", "when") or _at(task, "rules", "serve") == "ModelOnly":
+        message = f"Rules serves the rules of the task alone: ModelTask {name!r} needs spec.rules with serve: Hybrid"
         yield error((*location, "trainer", "builtIn", "estimator"), message)
 
 

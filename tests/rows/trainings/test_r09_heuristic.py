@@ -18,6 +18,19 @@ def test_r09_rules_that_suffice_stop_the_training(trained: Trained) -> None:
     assert "train" not in {step["name"] for step in run["status"]["steps"]}
 
 
+def test_r09_the_rules_alone_can_be_the_first_version_that_is_served(trained: Trained) -> None:
+    run = trained.ended("t-heuristic")
+    assert run["status"]["phase"] == "Succeeded"
+    assert condition(run, "CriteriaMet")["status"] == "True"
+    version = trained.client().get_model_version("training-t-heuristic", run["status"]["version"])
+    assert version.tags["slipway.evaluation"] == "passed"
+    measured = trained.tracked("t-heuristic").data.metrics
+    positives = sum(row.label == "1" for row in data.rows() if row.split == "test")
+    tested = sum(row.split == "test" for row in data.rows())
+    assert measured["test.recall"] == 1, "its rule answers every row"
+    assert measured["test.precision"] == pytest.approx(positives / tested)
+
+
 def test_r09_rules_that_do_not_suffice_justify_a_model_and_are_measured_beside_it(trained: Trained) -> None:
     assert condition(trained.ended("t-searched"), "MLJustified")["status"] == "True"
     measured = trained.tracked("t-searched").data.metrics

@@ -21,6 +21,7 @@ from tests.loopback import free_port
 from tests.mlflow_server import mlflow_server
 from tests.unit.pipelines.made import COLUMNS, environment, table, task
 
+RULES = {"type": "BuiltIn", "builtIn": {"estimator": "Rules"}}
 pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 
@@ -226,6 +227,7 @@ def test_an_mlflow_that_is_away_ends_with_75(data: Path, tmp_path: Path, monkeyp
         ({"spec": {"parameters": {"Q": "1"}}}, "no parameter 'Q'"),
         ({"task": {"criteria": [{"name": "c", "expression": "net_value >= rules.net_value"}]}}, "value is required"),
         ({"task": {"metrics": {"primary": "net_value"}}}, "value is required"),
+        ({"spec": {"trainer": RULES}}, "the task needs spec.rules with serve: Hybrid"),
         ({"task": {"slices": {"columns": ["country"], "worst": "lift >= 2"}}}, "criterion 'worst-slice'"),
     ],
 )
@@ -236,6 +238,21 @@ def test_what_cannot_be_done_is_said_before_any_data_is_read(
     assert code == 1
     assert named in told["error"]["message"]
     assert told["error"]["step"] == "start"
+
+
+def test_rules_alone_are_judged_and_served_as_they_are(tracking: str, data: Path, tmp_path: Path) -> None:
+    when = [{"name": "dear", "if": "amount > 130", "predict": "1"}]
+    criteria = [{"name": "catch", "expression": "recall >= 0.3"}]
+    other = {"trainer": RULES, "register": {"model": "rules-alone"}}
+    given = environment(
+        data, tmp_path / "told", tracking, "u-20", task={"rules": {"when": when}, "criteria": criteria}, spec=other
+    )
+    code, told = attempt(given)
+    assert (code, told["evaluation"], told["version"]) == (0, "passed", "1"), told
+    assert told["justified"]["reason"] == "RulesSuffice"
+    measured = client(tracking).get_run(told["runId"]).data.metrics
+    for name in ("recall", "precision"):
+        assert measured[f"validation.{name}"] == pytest.approx(measured[f"rules.validation.{name}"])
 
 
 def test_a_second_look_at_the_same_test_rows_fails_before_any_fit_and_names_the_first(

@@ -13,7 +13,7 @@ from slipway.api.v1alpha1.scalars import Number
 
 Estimator = Literal[
     "Linear", "StochasticGradient", "RandomForest", "GradientBoosting", "NeuralNetwork", "NaiveBayes",
-    "NearestNeighbours", "IsolationForest",
+    "NearestNeighbours", "IsolationForest", "Rules",
 ]  # fmt: skip
 
 
@@ -27,7 +27,8 @@ class BuiltInTrainer(Spec):
         description="Linear (logistic or ridge regression, by the task's type), StochasticGradient (a linear model "
         "that can be continued with new rows), RandomForest, GradientBoosting "
         "(histogram), NeuralNetwork (a multilayer perceptron), "
-        "NaiveBayes, NearestNeighbours, IsolationForest (for AnomalyDetection).",
+        "NaiveBayes, NearestNeighbours, IsolationForest (for AnomalyDetection), "
+        "Rules (no model: the task's rules alone, evaluated and served as a first version).",
     )
 
 
