@@ -117,7 +117,7 @@ class Contrast:
         classes, sizes = counted.classes(requests, self._classes)
         clusters = np.array([one.origin.cluster for one in requests], np.intp)
         blocks = np.repeat(clusters * BLOCKS // 256, sizes)
-        np.add.at(counts, (0, blocks, classes), 1)
+        np.add.at(counts[0], (blocks, classes), 1)
         if len(self._starts):
             places = self._sliced(counted.joined(requests)) + self._starts
             np.add.at(counts, (places, blocks[:, None], classes[:, None]), 1)
