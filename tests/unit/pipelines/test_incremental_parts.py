@@ -202,9 +202,9 @@ def test_rows_that_were_looked_at_before_are_learnt_and_judge_nothing() -> None:
 
 
 def test_what_an_estimator_refuses_is_told_in_words() -> None:
-    base, rows = fitted(), new_rows()
+    base, rows = fitted("NeuralNetwork"), new_rows()
     base.pipeline[-1].set_params(early_stopping=True)
-    with pytest.raises(DataFault, match="SGDClassifier refuses the data"):
+    with pytest.raises(DataFault, match="MLPClassifier refuses the data"):
         predict_then_learn(base, [rows], None, 0.0)
 
 
