@@ -171,7 +171,12 @@ def test_a_proposal_depends_on_the_finished_trials_alone() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "Linear", "StochasticGradient", "RandomForest", "GradientBoosting", "NeuralNetwork", "NaiveBayes",
+        "Linear",
+        "StochasticGradient",
+        "RandomForest",
+        "GradientBoosting",
+        "NeuralNetwork",
+        "NaiveBayes",
         "NearestNeighbours",
     ],
 )
