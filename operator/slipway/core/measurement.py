@@ -17,7 +17,7 @@ from slipway.api.v1alpha1.rollout_traffic import PredictionLog
 from slipway.core.desired.names import short_hash
 from slipway.core.desired.performance_job import PerformanceRun
 from slipway.core.job_words import failure, finished, own_pods, unheard, words_of
-from slipway.core.performance import absence_counts, matured_after
+from slipway.core.performance import absence_counts
 from slipway.core.plan import Unavailable
 from slipway.core.prediction_log import stored_after
 from slipway.statistics.proportions import SEPARATING_TRIALS
@@ -112,7 +112,7 @@ def age_of(labelled: Labelled) -> timedelta:
     task, log = labelled.task, labelled.log
     if task is None or log is None:
         return timedelta()
-    return max(matured_after(task.label), timedelta(seconds=stored_after(log)))
+    return max(task.label.matured_after, timedelta(seconds=stored_after(log)))
 
 
 def question_of(labelled: Labelled, *asked: Any) -> str:

@@ -212,16 +212,6 @@ def absence_counts(label: Label) -> bool:
     return label.maturity is not None and label.maturity.absence_means_negative_after is not None
 
 
-def matured_after(label: Label) -> timedelta:
-    """The age from which events are judged. Where silence is negative, not before it is: until then only positives
-    would have a label."""
-    if label.maturity is None:
-        return timedelta()
-    silence = label.maturity.absence_means_negative_after
-    p95: timedelta = label.maturity.p95.timedelta
-    return max(p95, silence.timedelta) if silence is not None else p95
-
-
 def _few_clusters(counts: Counts) -> str:
     if counts.moments.clusters < MINIMUM_CLUSTERS:
         few = f"{counts.moments.clusters:.0f} {counts.unit}"
@@ -242,6 +232,6 @@ def _expected(metric: str, reach: Reach, label: Label, counts: Counts, asked: da
     if held < SEPARATING_TRIALS:
         return None, f"and {reach.name} holds {held:.0f} at the present pace: {reach.remedy}"
     coming = SEPARATING_TRIALS - counts.trials - counts.pending
-    mature = matured_after(label) if counts.pending or metric != "recall" else timedelta()
+    mature = label.matured_after if counts.pending or metric != "recall" else timedelta()
     at = (asked + timedelta(seconds=max(0.0, coming) / counts.pace) + mature).replace(microsecond=0)
     return at, f"expected by {at:%Y-%m-%dT%H:%M:%SZ} at the present pace"

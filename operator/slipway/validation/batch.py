@@ -77,8 +77,8 @@ def without_requests(rollout: ModelRolloutSpec) -> Iterator[Finding]:
     if rollout.promotion.probation is not None:
         yield error(
             ("spec", "promotion", "probation"),
-            "a probation judges logged requests, and a task with serving.mode Batch gets none: take it out; criteria of "
-            "the task are proved by its TrainingRuns",
+            "a probation judges logged requests, and a task with serving.mode Batch gets none: take it out; criteria "
+            "of the task are proved by its TrainingRuns",
         )
     if rollout.gates:
         yield error(

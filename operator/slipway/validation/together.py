@@ -7,8 +7,10 @@ from typing import Any
 
 from slipway.api.v1alpha1.abtest import DECIDING
 from slipway.api.v1alpha1.gates import bare_metric
-from slipway.api.v1alpha1.metrics import PAIRED, QUALITY, SERVING, quality_names
+from slipway.api.v1alpha1.metrics import MATURED_BY_TYPE, PAIRED, QUALITY, SERVING, quality_names
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.modeltask import ModelTaskSpec
+from slipway.api.v1alpha1.scalars import Duration
 from slipway.validation.batch import without_requests
 from slipway.validation.findings import Finding, Location, error, warning
 from slipway.validation.manifest import check_spec
@@ -111,12 +113,13 @@ def _probation(spec: ModelRolloutSpec, task: Manifest) -> Iterator[Finding]:
         yield error(place, f"ModelTask {name!r} does not say where labels come from: set its spec.label.source")
     elif source.sql is None and not contract.id:
         yield error(place, f"labels from files are joined by the event's id: set spec.id of ModelTask {name!r}")
-    takes = matured_after(contract.label)
+    takes = contract.label.matured_after
     if takes >= keep.at_most.timedelta:
         yield error(
             ("spec", "promotion", "keepPrevious", "atMost"),
             f"{keep.at_most} is over before a label has matured: ModelTask {name!r} gives them"
-            f" {Duration.of(takes.total_seconds())} (label.maturity), so that no probation would see one; make it longer",
+            f" {Duration.of(takes.total_seconds())} (label.maturity), so that no probation would see one; make it"
+            " longer",
         )
 
 

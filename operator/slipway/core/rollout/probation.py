@@ -9,7 +9,6 @@ from slipway.api.v1alpha1.gates import Limit
 from slipway.api.v1alpha1.rollout_probation import Probation
 from slipway.api.v1alpha1.rollout_status import GateResult, Variant
 from slipway.api.v1alpha1.scalars import Duration
-from slipway.core.performance import matured_after
 from slipway.core.rollout.campaign import REPLACED, revert
 from slipway.core.rollout.presence import answers, complaint
 from slipway.core.rollout.probation_look import NAME, illness, looked, question, unlookable
@@ -58,13 +57,14 @@ def undercut(turn: Turn) -> str:
     task, keep = turn.snapshot.contract, turn.spec.promotion.keep_previous
     if turn.spec.promotion.probation is None or task is None:
         return ""
-    age = matured_after(task.label)
+    age = task.label.matured_after
     if age < keep.at_most.timedelta:
         return ""
     takes = Duration.of(age.total_seconds())
     return (
         f"spec.promotion.keepPrevious.atMost is {keep.at_most}, and labels take {takes} (label.maturity of ModelTask "
-        f"{turn.spec.task_ref.name}): no probation would see one; make atMost longer, or take spec.promotion.probation out"
+        f"{turn.spec.task_ref.name}): no probation would see one; make atMost longer, or take spec.promotion.probation "
+        "out"
     )
 
 
