@@ -47,29 +47,32 @@ def test_what_has_all_it_needs_is_no_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of_task", "spec", "says"),
+    ("of_task", "promotion", "says"),
     [
-        (task(), {"promotion": promotes()}, "spec.promotion.probation: judges logged predictions: set spec.predictionLog"),
-        (task(label={"source": None}), {}, "spec.promotion.probation: ModelTask 'card-fraud' does not say where labels"),
-        (task(id=None), {}, "labels from files are joined by the event's id: set spec.id of ModelTask 'card-fraud'"),
-        (task(), {"promotion": promotes(metric="mae", bound="3")}, "probation.metric: labels give no mae of a Binary"),
+        (task(label={"source": None}), promotes(), "promotion.probation: ModelTask 'card-fraud' does not say where"),
+        (task(id=None), promotes(), "labels from files are joined by the event's id: set spec.id of ModelTask"),
+        (task(), promotes(metric="mae", bound="3"), "promotion.probation.metric: labels give no mae of a Binary"),
         (
             task(),
-            {"promotion": promotes({"atLeast": "7d", "atMost": "60d"})},
+            promotes({"atLeast": "7d", "atMost": "60d"}),
             "spec.promotion.keepPrevious.atMost: 60d is over before a label has matured",
         ),
         (
             task(label={"maturity": {**MATURITY, "absenceMeansNegativeAfter": "121d"}}),
-            {},
+            promotes(),
             "gives them 121d (label.maturity)",
         ),
     ],
-)  # fmt: skip
-def test_what_it_lacks_is_an_error_at_its_field(of_task: Manifest, spec: dict[str, Any], says: str) -> None:
-    log = {} if spec == {"promotion": promotes()} else {"predictionLog": LOG}
-    found = together(of_task, **{"promotion": promotes(), **log, **spec})
-    assert len(found) == 1
-    assert says in found[0]
+    ids=["source", "id", "metric", "too short", "silence"],
+)
+def test_what_it_lacks_is_an_error_at_its_field(of_task: Manifest, promotion: dict[str, Any], says: str) -> None:
+    (found,) = together(of_task, predictionLog=LOG, promotion=promotion)
+    assert says in found
+
+
+def test_without_a_log_nothing_can_be_judged() -> None:
+    (found,) = together(task(), promotion=promotes())
+    assert "spec.promotion.probation: judges logged predictions: set spec.predictionLog" in found
 
 
 @pytest.mark.parametrize(

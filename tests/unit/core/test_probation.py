@@ -169,7 +169,10 @@ def test_while_it_waits_nothing_is_written_between_looks() -> None:
 
 
 def test_only_live_predictions_since_the_promotion_are_asked_for_by_a_job_without_a_token() -> None:
-    sim = on_probation(FEW).run(200, lambda s: len(s.looked) > 1)
+    sim = before()
+    labelled(sim, maturity={"p95": "4m", "completeness": "90%"})
+    sim.matured = FEW
+    pin(sim, "2").run(400, serves("2")).run(400, lambda s: len(s.looked) > 1)
     first, second = (asked(job) for job in sim.looked[:2])
     promoted = sim.variants()["previous"]["since"]
     for each in (first, second):

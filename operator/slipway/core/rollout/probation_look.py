@@ -30,6 +30,7 @@ from slipway.core.measurement import (
 from slipway.core.performance import Counts, Reach
 from slipway.core.plan import Action, Create, Delete, Unavailable
 from slipway.core.pod_trouble import trouble
+from slipway.core.prediction_log import stored_after
 from slipway.core.probation import on_bound
 from slipway.core.rollout.pairing import logs_to
 from slipway.core.rollout.snapshot import key_of, leaving
@@ -90,15 +91,18 @@ def looked(turn: Turn, limit: Limit, known: Probation) -> Turn:
 
 
 def due_in(turn: Turn, known: Probation) -> float:
-    """Seconds until the next look: a twelfth of the time that has matured, or of what labels take. The first comes
-    early, to find what is wrong with log and labels; then none before something can have matured."""
-    since, age = known.since or turn.now, age_of(labelled_of(turn))
-    before = known.asked_at or since
+    """Seconds until the next look: a twelfth of the time that has matured, or of what labels take. The first comes once
+    there is a log, to find what is wrong with that and with the labels; then none before something can have matured."""
+    labelled, since, before = labelled_of(turn), known.since or turn.now, known.asked_at
+    if before is None:
+        stored = stored_after(labelled.log) if labelled.log is not None else 0.0
+        return stored + between(timedelta()) - (turn.now - since).total_seconds()
+    age = age_of(labelled)
     every = between(max(before - since - age, age))
     wait = pause(known, every) - (turn.now - before).total_seconds()
     if known.measured_at is None or before >= since + age:
-        return float(wait)
-    return float(max(wait, (since + age - turn.now).total_seconds() + every))
+        return wait
+    return max(wait, (since + age - turn.now).total_seconds() + every)
 
 
 def _heard(turn: Turn, limit: Limit, known: Probation) -> Probation:
