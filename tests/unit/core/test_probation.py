@@ -109,7 +109,7 @@ def test_a_selective_task_without_exploration_is_told_and_decides_nothing() -> N
     labelled(sim, observation="Selective")
     sim.matured = BAD_LABELS
     pin(sim, "2").run(400, serves("2"))
-    sim.run(60, lambda s: condition(s)[1] == "Biased")
+    sim.run(200, lambda s: condition(s)[1] == "Biased")
     assert ended(sim)[:2] == ("2", "Promoted")
 
 
@@ -163,7 +163,7 @@ def test_a_log_that_came_after_the_revision_is_told() -> None:
 
 
 def test_while_it_waits_nothing_is_written_between_looks() -> None:
-    sim = on_probation(None).run(60)
+    sim = on_probation(None).run(130)
     writes = sim.writes
     assert sim.run(120).writes == writes
 
@@ -189,7 +189,7 @@ def test_only_live_predictions_since_the_promotion_are_asked_for_by_a_job_withou
 
 
 def test_a_pod_that_does_not_start_is_told_by_what_is_missing() -> None:
-    sim = on_probation(None).run(60, lambda s: bool(s.looked))
+    sim = on_probation(None).run(200, lambda s: bool(s.looked))
     waits = {"reason": "CreateContainerConfigError", "message": 'secret "warehouse" not found'}
     sim.pod_of(sim.looked[0], {"phase": "Pending", "containerStatuses": [{"state": {"waiting": waits}}]})
     sim.run(10)
@@ -226,7 +226,7 @@ def test_the_next_promotion_begins_one_of_its_own() -> None:
 
 
 def test_who_goes_back_by_hand_ends_it() -> None:
-    sim = on_probation(None).run(5)
+    sim = on_probation(None).run(200, lambda s: bool(s.looked))
     pin(sim, "1").run(60, serves("1")).run(5)
     assert known(sim) == {}
     assert condition(sim) == ("False", "NoPrevious")

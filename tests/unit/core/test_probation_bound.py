@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,9 +25,7 @@ FLOOR = Limit.model_validate({"metric": "precision", "op": ">=", "bound": "75%"}
 CEILING = Limit.model_validate({"metric": "mae", "op": "<=", "bound": "0.4"})
 
 
-def counts(right: int, trials: int, **said: float) -> Counts:
-    import json
-
+def counts(right: int, trials: int, **said: Any) -> Counts:
     return read_counts({**json.loads(Said(right=right, trials=trials).words())["performance"], **said})
 
 
