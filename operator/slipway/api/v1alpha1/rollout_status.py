@@ -19,6 +19,7 @@ from slipway.api.v1alpha1.rollout_holdout import Holdout
 from slipway.api.v1alpha1.rollout_hooks import Announcements
 from slipway.api.v1alpha1.rollout_ledger import Ledger
 from slipway.api.v1alpha1.rollout_pairs import BeforeMirror, Pairs
+from slipway.api.v1alpha1.rollout_probation import Probation
 
 RETIRING = 16
 """Most InferenceServices that wait for their last requests at once."""
@@ -263,6 +264,9 @@ class ModelRolloutStatus(ConditionedStatus):
         None, description="The fast alarm: a class whose share of the live answers has jumped; absent: none has."
     )
     ab_test: ABTestResult | None = Field(None, description="The experiment of what is being rolled out.")
+    probation: Probation | None = Field(
+        None, description="How the version that was promoted last does by its own labels."
+    )
     side_by_side: Annotated[tuple[Delta, ...], MapBy(24)] = Field(
         (), description="In stages with live traffic: what the model answers beside what the business counts."
     )

@@ -17,12 +17,18 @@ def position(status: ModelRolloutStatus) -> Any:
     announced = status.announcements.sequence if status.announcements else 0
     held = status.holdout
     held_out = (held.cells, held.first, held.rotation, held.able) if held is not None else None
-    return status.target, where, variants, status.epoch, decided, announced, held_out
+    return status.target, where, variants, status.epoch, decided, announced, held_out, _of_probation(status)
 
 
 def _asked(stage: StageProgress) -> Any:
     """The comparison of pairs that a Job is made for."""
     return (stage.pairs.run, stage.pairs.running) if stage.pairs is not None else None
+
+
+def _of_probation(status: ModelRolloutStatus) -> Any:
+    """The measurement on matured labels that a Job is made for, and what it came to."""
+    known = status.probation
+    return (known.question, known.run, known.running, known.verdict) if known is not None else None
 
 
 def dump(status: ModelRolloutStatus) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from slipway.api.v1alpha1.fingerprints import Fingerprints
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec
 from slipway.api.v1alpha1.task_label import Latency
@@ -83,9 +84,9 @@ class Snapshot:
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
     even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
-    is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
-    `definitions` are those of the task's features as they are now, None where the task cannot be read;
-    `definition_texts` those of models, by digest, where they are others.
+    is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed. `contract`
+    is all of a task of requests, None where there is none. `definitions` are those of the task's features as they are
+    now, None where the task cannot be read; `definition_texts` those of models, by digest, where they are others.
     `live_classes` is what the fast alarm looks at, None where it does not.
     `contents` is the keyed digest of what the predictor names of Secrets and ConfigMaps.
     `rules` is whether the task has rules; `able` are revisions whose pods can hold out, and `contrast` what
@@ -113,6 +114,7 @@ class Snapshot:
     latency: Latency | None = None
     metrics: TaskMetrics = field(default_factory=TaskMetrics)
     paired: PairedTask = field(default_factory=PairedTask)
+    contract: ModelTaskSpec | None = None
     definitions: Definitions | None = None
     definition_texts: Texts = field(default_factory=dict)
     inactive: tuple[str, ...] = ()
