@@ -141,6 +141,7 @@ def _one_run(release: Release) -> None:
     [
         ({"metric": "roc_auc"}, "metric must be one that matured labels give: precision, recall, accuracy, mae"),
         ({"bound": "100ms"}, "bound must be a number such as 3 or a share such as 75%"),
+        ({"bound": "75"}, "bound must be a share from 0% to 100%"),
     ],
 )
 def test_what_labels_cannot_give_is_refused_by_the_api_server(

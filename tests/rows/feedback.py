@@ -14,13 +14,23 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from tests.cluster import addresses
-from tests.demo import traffic
+from tests.demo import kube, traffic
 from tests.demo.data import Row
+from tests.demo.kube import Object
 from tests.loopback import answering
+from tests.rows.fixtures import EXAMPLES
 
 POSITIVE, NEGATIVE = "1", "0"
 _PER_TWENTY = 20
 _PAUSE = 0.05  # seconds between requests
+
+
+def late_task(name: str, namespace: str, labels: str, p95: str) -> Object:
+    """The quickstart's contract, whose labels come later."""
+    (found,) = kube.manifests(EXAMPLES / "task.yaml", {})
+    label = {**found["spec"]["label"], "maturity": {"p95": p95, "completeness": "90%"}, "source": {"uri": labels}}
+    spec = {**found["spec"], "timestamp": "asked_at", "label": label}
+    return {**found, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
 @dataclass(frozen=True)

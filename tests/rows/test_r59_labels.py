@@ -17,8 +17,8 @@ from tests.cluster.places import Places, given_kubeconfig
 from tests.demo import kube
 from tests.demo.data import Row
 from tests.demo.kube import Cluster, Object, condition
-from tests.rows.feedback import Customers
-from tests.rows.fixtures import EXAMPLES, run_spec
+from tests.rows.feedback import Customers, late_task
+from tests.rows.fixtures import run_spec
 from tests.rows.lake import lake
 from tests.rows.service import GROUP, Service, canary
 from tests.stores.s3 import S3Server
@@ -58,14 +58,6 @@ def policies(cluster: Cluster, namespace: str) -> Iterator[Callable[[str], None]
         cluster.delete("RetrainPolicy", name, namespace)
 
 
-def task(name: str, namespace: str, labels: str, p95: str) -> Object:
-    """The quickstart's contract, whose labels come later."""
-    (found,) = kube.manifests(EXAMPLES / "task.yaml", {})
-    label = {**found["spec"]["label"], "maturity": {"p95": p95, "completeness": "90%"}, "source": {"uri": labels}}
-    spec = {**found["spec"], "timestamp": "asked_at", "label": label}
-    return {**found, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
-
-
 def logged(service: Service, version: str) -> None:
     """The service, whose predictions are in the store within seconds."""
     log = {"uri": f"s3://lake/{service.name}/", "secretRef": {"name": "r59-lake"}, "rotate": {"every": "1s"}}
@@ -76,7 +68,7 @@ def logged(service: Service, version: str) -> None:
 def asked(service: Service, version: str, customers: Customers, p95: str) -> Iterator[None]:
     """Customers ask the service, whose task hears from them within `p95` what was true."""
     with customers.telling() as labels:
-        service.cluster.apply(task(service.name, service.namespace, labels, p95))
+        service.cluster.apply(late_task(service.name, service.namespace, labels, p95))
         logged(service, version)
         with customers.asking():
             yield

@@ -119,6 +119,10 @@ def _kept(status: ModelRolloutStatus) -> str:
     previous = _variant(status, "previous")
     if previous is None:
         return ""
+    probation = status.probation
+    if probation is not None and probation.verdict == "Wait" and probation.ends is not None:
+        waits = f"while version {probation.version} is on probation, until {instant(probation.ends)} at the latest"
+        return f"; version {previous.version} is kept warm {waits}"
     until = f" until {instant(previous.keep_until)}" if previous.keep_until else ""
     return f"; version {previous.version} is kept warm{until}"
 
@@ -145,6 +149,9 @@ def _why(metadata: Mapping[str, Any], status: ModelRolloutStatus) -> Iterator[st
         found = conditions.get(kind)
         if found is not None and (found.status == "False" or (found.status == "Unknown" and kind in _MUST_BE_KNOWN)):
             yield f"{kind} is {found.status}: {found.message}"
+    probation = conditions.get("OnProbation")
+    if probation is not None and probation.reason != "NoPrevious":
+        yield _sentence(probation.message)
     if status.queued is not None:
         yield f"Version {status.queued.version} waits until this one has ended."
     last = status.history[0] if status.history else None

@@ -13,9 +13,9 @@ from slipway.api.v1alpha1.rollout_traffic import PredictionLog
 from slipway.controllers.reading import read_spec
 from slipway.core.desired.names import JOB_LABEL
 from slipway.core.desired.retrained_run import POLICY_LABEL
+from slipway.core.measurement import Labelled
 from slipway.core.plan import ObjectKey
 from slipway.core.references import task_name
-from slipway.core.retrain.snapshot import Labelled
 from slipway.runtime.world import Object, World
 
 

@@ -45,7 +45,8 @@ class RolloutController:
         task, model = task_of(name, snapshot.namespace, world), await _model(spec, snapshot.namespace, world)
         snapshot = replace(snapshot, task=task.exists, positive=task.positive, latency=task.latency, model=model)
         snapshot = replace(snapshot, contents=await contents(snapshot, world))
-        snapshot = with_definitions(replace(snapshot, paired=task.paired), task.definitions, world)
+        snapshot = replace(snapshot, paired=task.paired, contract=task.contract)
+        snapshot = with_definitions(snapshot, task.definitions, world)
         snapshot = replace(batch(snapshot, name, world), metrics=metrics_of(spec, task, world))
         run = to_ask(snapshot.status.ledger)
         snapshot = replace(snapshot, archived=await world.run_tags(run)) if run else snapshot

@@ -119,7 +119,8 @@ def _ready_addresses(slices: Iterable[Object]) -> Iterable[str]:
 @dataclass(frozen=True)
 class TaskFacts:
     """What a rollout takes from its ModelTask: whether it exists, the class that it calls positive, how fast an answer
-    must be, its type, its business metrics, how its answers are compared, what its features mean."""
+    must be, its type, its business metrics, how its answers are compared, what its features mean; and, of a task of
+    requests, all of it."""
 
     exists: bool
     positive: str = "1"
@@ -128,6 +129,7 @@ class TaskFacts:
     business: tuple[BusinessMetric, ...] = ()
     paired: PairedTask = field(default_factory=PairedTask)
     definitions: Definitions | None = None
+    contract: ModelTaskSpec | None = None
 
 
 def task_of(name: str, namespace: str, world: World) -> TaskFacts:
@@ -142,7 +144,7 @@ def task_of(name: str, namespace: str, world: World) -> TaskFacts:
         return TaskFacts(True, positive, definitions=_definitions(spec))
     typed = ModelTaskSpec.model_validate(spec)
     latency, business = typed.serving.latency, typed.business_metrics
-    return TaskFacts(True, positive, latency, typed.type, business, paired_task(typed), definitions(typed))
+    return TaskFacts(True, positive, latency, typed.type, business, paired_task(typed), definitions(typed), typed)
 
 
 def _definitions(spec: Object) -> Definitions | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from slipway.api.v1alpha1.retrain_triggers import PerformanceTrigger
 from slipway.api.v1alpha1.task_label import Label
@@ -15,12 +15,11 @@ from slipway.core.measures import Unit
 from slipway.core.relations import RELATIONS
 from slipway.statistics.pairs import Paired, mean_distance
 from slipway.statistics.pairs import interval as mean_interval
-from slipway.statistics.proportions import SEPARATING_TRIALS, clustered_share
+from slipway.statistics.proportions import SEPARATING_TRIALS, Multiple, clustered_share, share_within
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Interval, Moments
 from slipway.statistics.sequences import few_clusters
 from slipway.statistics.tails import MINIMUM_BLOCKS
 
-Verdict = Literal["Confirmed", "Suspected", "Clear", "InsufficientData", "Biased", "DataQualityHold"]
 TRIALS: Mapping[str, str] = {
     "precision": "matured predicted positives", "recall": "matured positives", "accuracy": "matured events",
     "mae": "matured events",
@@ -54,14 +53,44 @@ class Counts:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on one measurement, with the metric and its interval where they are known."""
+    """The verdict on one measurement, with the metric and its interval where they are known.
 
-    verdict: Verdict
+    InsufficientData, Biased and DataQualityHold say that there is none yet, whoever asks; a trigger's are Confirmed,
+    Suspected and Clear, a probation's Pass, Breach and Wait.
+    """
+
+    verdict: str
     message: str
     value: str = ""
     low: str = ""
     high: str = ""
     expected: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The time whose predictions may come to count, in seconds: what it is called, and what makes it longer."""
+
+    seconds: float
+    name: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric that enough matured labels give, with the ends of its interval and what it is counted over."""
+
+    metric: str
+    value: float
+    ends: Interval
+    trials: int
+
+    def judgement(self, verdict: str, says: str) -> Judgement:
+        """The figure as people read it, with what a verdict says of it."""
+        unit = metric_unit(self.metric)
+        value, low, high = shown(self.value, unit), shown(self.ends.low, unit), shown(self.ends.high, unit)
+        words = f"{self.metric} {value} ({low} to {high}) over {self.trials} {TRIALS[self.metric]} {says}"
+        return Judgement(verdict, words, value, low, high)
 
 
 def read_counts(said: Mapping[str, Any]) -> Counts:
@@ -85,62 +114,68 @@ def read_counts(said: Mapping[str, Any]) -> Counts:
 
 
 def judged(trigger: PerformanceTrigger, label: Label, counts: Counts, asked: datetime) -> Judgement:
-    """The verdict. A broken source of labels comes first, since every figure is made from it; then what the figure is
-    worth; then the bound, which the end of the interval must pass and not only the value."""
-    value = _value(trigger, counts)
+    """The verdict of a trigger on one measurement: the end of the interval must pass the bound, not only the value."""
+    reach = Reach(trigger.window.seconds, f"window {trigger.window}", "make it longer")
+    found = figure(trigger.metric, label, counts, asked, reach, lambda _: _Z)
+    return found if isinstance(found, Judgement) else _against_bound(trigger, found)
+
+
+def figure(
+    metric: str, label: Label, counts: Counts, asked: datetime, reach: Reach, multiple: Multiple
+) -> Judgement | Figure:
+    """The metric with its interval, or why there is none that means anything. A broken source of labels comes first,
+    since every figure is made from it; then what the figure is worth."""
+    value = _value(metric, counts)
     selective = label.observation == "Selective"
     damage = "" if selective else _silence(label, counts) or _shortfall(label, counts)
     if damage:
         return Judgement("DataQualityHold", damage, value)
     if selective and not counts.explored:
         hidden = "acting on a prediction hides its label (label.observation: Selective), and no prediction was explored"
-        shows = "" if trigger.metric == "recall" else value  # nobody knows the positives that were acted on
-        message = f"{hidden} with a logged propensity: {trigger.metric} is that of predictions nobody acted on"
+        shows = "" if metric == "recall" else value  # nobody knows the positives that were acted on
+        message = f"{hidden} with a logged propensity: {metric} is that of predictions nobody acted on"
         return Judgement("Biased", message, shows)
     if selective:  # only these count
         counts = replace(counts, trials=counts.explored)
     if counts.trials < SEPARATING_TRIALS:
-        at, when = _expected(trigger, label, counts, asked)
-        message = f"{counts.trials} of the {SEPARATING_TRIALS} {TRIALS[trigger.metric]} that {trigger.metric} needs"
+        at, when = _expected(metric, reach, label, counts, asked)
+        message = f"{counts.trials} of the {SEPARATING_TRIALS} {TRIALS[metric]} that {metric} needs"
         missing = f"{message}; {SEPARATING_TRIALS - counts.trials} are missing, {when}"
         return Judgement("InsufficientData", missing, value, expected=at)
-    found = _interval(trigger, counts)
+    found = _interval(metric, counts, multiple)
     if found is None:
         return Judgement("InsufficientData", _few_clusters(counts), value)
-    return _against_bound(trigger, counts, found)
+    return Figure(metric, counts.moments.y / counts.moments.n, found, counts.trials)
 
 
-def _value(trigger: PerformanceTrigger, counts: Counts) -> str:
+def _value(metric: str, counts: Counts) -> str:
     m = counts.moments
-    return shown(m.y / m.n if m.n > 0 else None, metric_unit(trigger))
+    return shown(m.y / m.n if m.n > 0 else None, metric_unit(metric))
 
 
-def metric_unit(trigger: PerformanceTrigger) -> Unit:
+def metric_unit(metric: str) -> Unit:
     """What people read the metric in."""
-    return "number" if trigger.metric == "mae" else "share"
+    return "number" if metric == "mae" else "share"
 
 
-def _interval(trigger: PerformanceTrigger, counts: Counts) -> Interval | None:
-    if trigger.metric != "mae":
-        return clustered_share(counts.moments, counts.effect)
+def _interval(metric: str, counts: Counts, multiple: Multiple) -> Interval | None:
+    if metric != "mae":
+        return share_within(counts.moments, counts.effect, multiple)
     mean = mean_distance(Paired(counts.moments, counts.effect), counts.spread)
-    return mean_interval(mean, few_clusters(_Z, counts.moments.clusters)) if mean is not None else None
+    if mean is None:
+        return None
+    return mean_interval(mean, few_clusters(multiple(counts.trials / counts.effect), counts.moments.clusters))
 
 
-def _against_bound(trigger: PerformanceTrigger, counts: Counts, found: Interval) -> Judgement:
+def _against_bound(trigger: PerformanceTrigger, found: Figure) -> Judgement:
     """`op` is how the metric relates to the bound when it triggers: of `<` the upper end decides, of `>` the lower."""
     holds, bound = RELATIONS[trigger.op], float(trigger.bound.value)
-    end = found.high if trigger.op.startswith("<") else found.low
-    value = counts.moments.y / counts.moments.n
-    unit = metric_unit(trigger)
-    low, high = shown(found.low, unit), shown(found.high, unit)
-    figure = f"{trigger.metric} {shown(value, unit)} ({low} to {high}) over {counts.trials} {TRIALS[trigger.metric]}"
+    end = found.ends.high if trigger.op.startswith("<") else found.ends.low
     if holds(end, bound):
-        return Judgement("Confirmed", f"{figure} is {trigger.op} {trigger.bound}", shown(value, unit), low, high)
-    if holds(value, bound):
-        message = f"{figure} is not yet surely {trigger.op} {trigger.bound}"
-        return Judgement("Suspected", message, shown(value, unit), low, high)
-    return Judgement("Clear", f"{figure} is not {trigger.op} {trigger.bound}", shown(value, unit), low, high)
+        return found.judgement("Confirmed", f"is {trigger.op} {trigger.bound}")
+    if holds(found.value, bound):
+        return found.judgement("Suspected", f"is not yet surely {trigger.op} {trigger.bound}")
+    return found.judgement("Clear", f"is not {trigger.op} {trigger.bound}")
 
 
 def _silence(label: Label, counts: Counts) -> str:
@@ -177,16 +212,6 @@ def absence_counts(label: Label) -> bool:
     return label.maturity is not None and label.maturity.absence_means_negative_after is not None
 
 
-def matured_after(label: Label) -> timedelta:
-    """The age from which events are judged. Where silence is negative, not before it is: until then only positives
-    would have a label."""
-    if label.maturity is None:
-        return timedelta()
-    silence = label.maturity.absence_means_negative_after
-    p95: timedelta = label.maturity.p95.timedelta
-    return max(p95, silence.timedelta) if silence is not None else p95
-
-
 def _few_clusters(counts: Counts) -> str:
     if counts.moments.clusters < MINIMUM_CLUSTERS:
         few = f"{counts.moments.clusters:.0f} {counts.unit}"
@@ -197,18 +222,16 @@ def _few_clusters(counts: Counts) -> str:
     )
 
 
-def _expected(
-    trigger: PerformanceTrigger, label: Label, counts: Counts, asked: datetime
-) -> tuple[datetime | None, str]:
+def _expected(metric: str, reach: Reach, label: Label, counts: Counts, asked: datetime) -> tuple[datetime | None, str]:
     """When there will be enough, from the ages of those that wait and then at the pace so far; and in words."""
     if counts.ripe is not None:
         return counts.ripe, f"expected by {counts.ripe:%Y-%m-%dT%H:%M:%SZ}"
     if counts.pace <= 0:
         return None, "and none are on their way"
-    held = counts.pace * trigger.window.seconds
+    held = counts.pace * reach.seconds
     if held < SEPARATING_TRIALS:
-        return None, f"and window {trigger.window} holds {held:.0f} at the present pace: make it longer"
+        return None, f"and {reach.name} holds {held:.0f} at the present pace: {reach.remedy}"
     coming = SEPARATING_TRIALS - counts.trials - counts.pending
-    mature = matured_after(label) if counts.pending or trigger.metric != "recall" else timedelta()
+    mature = label.matured_after if counts.pending or metric != "recall" else timedelta()
     at = (asked + timedelta(seconds=max(0.0, coming) / counts.pace) + mature).replace(microsecond=0)
     return at, f"expected by {at:%Y-%m-%dT%H:%M:%SZ} at the present pace"

@@ -8,11 +8,15 @@ the share has moved far, which is where a fall must be found. Here the design ef
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from scipy.special import ndtri
 
 from slipway.statistics.ratios import MINIMUM_CLUSTERS, Interval, Moments
 from slipway.statistics.sequences import few_clusters
+
+Multiple = Callable[[float], float]
+"""How many standard errors an interval reaches, by the trials behind it."""
 
 SIGNIFICANCE = 0.001
 """Error probability of each end of an interval."""
@@ -29,12 +33,22 @@ def clustered_share(m: Moments, effect: float = 1.0, significance: float = SIGNI
         m: sums over clusters of y events among n trials.
         effect: times the variance between these clusters really has; infinite where that is not known.
     """
+    z = -float(ndtri(significance))
+    return share_within(m, effect, lambda _: z)
+
+
+def share_within(m: Moments, effect: float, multiple: Multiple) -> Interval | None:
+    """The same at another multiple of the standard error, such as that of a confidence sequence: it is told how many
+    independent trials these are worth. The score test takes the standard error at the share that it tries, so that a
+    sequence of such intervals is the boundary of a sum whose variance is known."""
     if m.clusters < MINIMUM_CLUSTERS or not 0 <= m.y <= m.n or m.n <= 0 or not math.isfinite(effect):
         return None
     share, trials = m.y / m.n, m.n / (effect * design_effect(m))
-    z = -float(ndtri(significance))
+    z = multiple(trials)
     if m.nn > m.n * (1 + 1e-9):  # the effect is an estimate, from so many clusters
         z = few_clusters(z, m.clusters)
+    if not math.isfinite(z):
+        return Interval(0.0, 1.0)
     centre, scale = share + z * z / (2 * trials), 1 + z * z / trials
     spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     return Interval(max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale))

@@ -74,6 +74,12 @@ def without_requests(rollout: ModelRolloutSpec) -> Iterator[Finding]:
             ("spec", "predictionLog"),
             "a task with serving.mode Batch gets no requests to log: take it out; the output of each run is kept",
         )
+    if rollout.promotion.probation is not None:
+        yield error(
+            ("spec", "promotion", "probation"),
+            "a probation judges logged requests, and a task with serving.mode Batch gets none: take it out; criteria "
+            "of the task are proved by its TrainingRuns",
+        )
     if rollout.gates:
         yield error(
             ("spec", "gates"),

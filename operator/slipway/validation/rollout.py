@@ -33,6 +33,7 @@ def check_rollout(spec: ModelRolloutSpec) -> Iterator[Finding]:
     yield from _environment(spec)
     yield from _freezes(spec)
     yield from _skipped(spec)
+    yield from _probation(spec)
 
 
 def all_gates(spec: ModelRolloutSpec) -> Iterator[tuple[Location, Gate]]:
@@ -162,6 +163,24 @@ def _skipped(spec: ModelRolloutSpec) -> Iterator[Finding]:
     for cause in get_args(Cause):
         if spec.stages and all(stage.skip is not None or cause not in stage.when for stage in spec.stages):
             yield warning(("spec", "stages"), f"a model of cause {cause} passes no stage: all traffic comes at once")
+
+
+def _probation(spec: ModelRolloutSpec) -> Iterator[Finding]:
+    """Warnings: a rollout that serves is not left unguarded because of what comes after its promotion."""
+    limit, log = spec.promotion.probation, spec.prediction_log
+    if limit is None or spec.traffic is None:
+        return
+    if log is None:
+        yield warning(
+            ("spec", "promotion", "probation"),
+            "judges logged predictions, and there are none: set spec.predictionLog, or take the probation out",
+        )
+    elif log.retention is not None and log.retention < spec.promotion.keep_previous.at_most:
+        yield warning(
+            ("spec", "predictionLog", "retention"),
+            f"{log.retention} is shorter than promotion.keepPrevious.atMost ({spec.promotion.keep_previous.at_most}):"
+            " the probation would lose what it has counted",
+        )
 
 
 def _environment(spec: ModelRolloutSpec) -> Iterator[Finding]:

@@ -7,8 +7,10 @@ from typing import Any
 
 from slipway.api.v1alpha1.abtest import DECIDING
 from slipway.api.v1alpha1.gates import bare_metric
-from slipway.api.v1alpha1.metrics import PAIRED, QUALITY, SERVING, quality_names
+from slipway.api.v1alpha1.metrics import MATURED_BY_TYPE, PAIRED, QUALITY, SERVING, quality_names
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.modeltask import ModelTaskSpec
+from slipway.api.v1alpha1.scalars import Duration
 from slipway.validation.batch import without_requests
 from slipway.validation.findings import Finding, Location, error, warning
 from slipway.validation.manifest import check_spec
@@ -57,6 +59,8 @@ def _rollout(manifest: Manifest, tasks: Mapping[tuple[str, str], Manifest]) -> I
     elif model.traffic is None:
         yield error(("spec", "traffic"), f"is required: ModelTask {model.task_ref.name!r} has serving.mode Inline")
     yield from _experiments(model, task)
+    if _at(task, "serving", "mode") != "Batch":
+        yield from _probation(model, task)
     kind = str(task["type"])
     legal = QUALITY[kind]
     for location, metric in _metrics(model):
@@ -87,12 +91,42 @@ def _experiments(spec: ModelRolloutSpec, task: Manifest) -> Iterator[Finding]:
             yield error(location, f"mean_score is that of a BinaryClassification; the task is a {task['type']}")
 
 
+def _probation(spec: ModelRolloutSpec, task: Manifest) -> Iterator[Finding]:
+    """What its labels must give, so that it can end by them."""
+    limit, name = spec.promotion.probation, spec.task_ref.name
+    if limit is None:
+        return
+    place = ("spec", "promotion", "probation")
+    if spec.prediction_log is None:
+        yield error(place, "judges logged predictions: set spec.predictionLog")
+    legal = MATURED_BY_TYPE.get(str(task["type"]), ())
+    if limit.metric not in legal:
+        named = f"legal: {', '.join(legal)}" if legal else "there is none for such a task yet"
+        yield error(
+            (*place, "metric"), f"labels give no {limit.metric} of a {task['type']} (ModelTask {name!r}); {named}"
+        )
+    contract, _ = check_spec("ModelTask", task)
+    if not isinstance(contract, ModelTaskSpec):
+        return
+    source, keep = contract.label.source, spec.promotion.keep_previous
+    if source is None:
+        yield error(place, f"ModelTask {name!r} does not say where labels come from: set its spec.label.source")
+    elif source.sql is None and not contract.id:
+        yield error(place, f"labels from files are joined by the event's id: set spec.id of ModelTask {name!r}")
+    takes = contract.label.matured_after
+    if takes >= keep.at_most.timedelta:
+        yield error(
+            ("spec", "promotion", "keepPrevious", "atMost"),
+            f"{keep.at_most} is over before a label has matured: ModelTask {name!r} gives them"
+            f" {Duration.of(takes.total_seconds())} (label.maturity), so that no probation would see one; make it"
+            " longer",
+        )
+
+
 def _metrics(spec: ModelRolloutSpec) -> Iterator[tuple[Location, str]]:
     for location, gate in all_gates(spec):
         if gate.metric is not None:
             yield (*location, "metric"), gate.metric
-    if spec.promotion.probation is not None:
-        yield ("spec", "promotion", "probation", "metric"), spec.promotion.probation.metric
 
 
 def _policy(manifest: Manifest, rollouts: Mapping[tuple[str, str], Manifest]) -> Iterator[Finding]:

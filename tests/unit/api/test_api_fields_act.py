@@ -44,7 +44,7 @@ def test_every_field_of_every_kind_is_acted_on_or_says_that_it_is_not(reads: fro
         "RetrainPolicy.triggers.drift.season",
         "ModelTask.value.unit",
         "ModelRollout.traffic.exploration.policy",
-        "ModelRollout.promotion.probation.bound",
+        "ModelRollout.rollback.window.revisions",
     ],
 )
 def test_without_the_marks_the_walk_names_what_nobody_reads(

@@ -58,7 +58,6 @@ def test_the_full_rollout_names_each_field() -> None:
         "spec.stages[replay].type",
         "spec.stages[ab].abTest.metric",
         "spec.stages[ab].abTest.prePeriod",
-        "spec.promotion.probation",
         "spec.rollback.window",
         "spec.alarm",
     ]

@@ -13,6 +13,7 @@ from tests.unit.core.api_server import Object
 from tests.unit.core.kserve_model import KServe
 from tests.unit.core.pair_words import Told, pair_words
 from tests.unit.core.traffic_model import Behaviour
+from tests.unit.drift.labelled_world import Said
 
 TASK_SPEC = {
     "goal": "Lose less money to card fraud",
@@ -29,7 +30,7 @@ TASK_SPEC = {
 class Jobs(KServe):
     """`timed` counts the benchmarks by version; while `node_up` is False no proof comes to an end; `missing` is what a
     builder's pod waits for. `told` is what comparisons of pairs find; None: they never end. `compared` are those
-    that were made."""
+    that were made. `matured` and `looked` are the same of measurements on matured labels."""
 
     def __init__(self, versions: dict[str, Behaviour]) -> None:
         super().__init__(versions)
@@ -38,6 +39,8 @@ class Jobs(KServe):
         self.timed: Counter[str] = Counter()
         self.told: Told | str | None = Told()
         self.compared: list[Object] = []
+        self.matured: Said | str | None = None
+        self.looked: list[Object] = []
 
     def _build(self, job: Object) -> None:
         if self.missing:
@@ -73,6 +76,16 @@ class Jobs(KServe):
             self.finish(job, "Failed", {"error": {"reason": self.told, "message": "the store says no"}})
         else:
             self.finish(job, "Complete", {"pairs": pair_words(self.told)})
+
+    def _look(self, job: Object) -> None:
+        if job["metadata"]["name"] not in [each["metadata"]["name"] for each in self.looked]:
+            self.looked.append(job)
+        if job.get("status") or self.matured is None or self._age(job) < 2:
+            return
+        if isinstance(self.matured, str):
+            self.finish(job, "Failed", {"error": {"reason": self.matured, "message": "the database says no"}})
+        else:
+            self.finish(job, "Complete", json.loads(self.matured.words()))
 
     def _timing(self, version: str, how: Behaviour) -> Object:
         p99 = list(how.timings[min(self.timed[version], len(how.timings) - 1)])

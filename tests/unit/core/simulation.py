@@ -15,6 +15,7 @@ from typing import Any
 
 from slipway.controllers.rollout import RolloutController
 from slipway.core.desired.names import PAIRS_LABEL, PROOF_LABEL
+from slipway.core.desired.performance_job import PERFORMANCE_LABEL
 from slipway.core.ledger.archive import tags
 from slipway.core.plan import (
     Apply,
@@ -238,6 +239,8 @@ class Simulation(Jobs):
                 self._prove(obj)
             elif key.kind == "Job" and PAIRS_LABEL in obj["metadata"]["labels"]:
                 self._compare(obj)
+            elif key.kind == "Job" and PERFORMANCE_LABEL in obj["metadata"]["labels"]:
+                self._look(obj)
             elif key.kind == "Job":
                 self._build(obj)
         self._garbage()

@@ -10,7 +10,7 @@ from typing import Any
 from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.retrain_performance import Performance
 from slipway.api.v1alpha1.rollout_traffic import PredictionLog
-from slipway.core.retrain.snapshot import Labelled
+from slipway.core.measurement import Labelled
 
 from tests.unit.drift.policy_world import RAW, START, World
 

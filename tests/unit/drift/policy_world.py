@@ -11,9 +11,10 @@ from slipway.api.v1alpha1.retrain_status import FeatureDrift, RetrainPolicyStatu
 from slipway.api.v1alpha1.retrainpolicy import RetrainPolicySpec
 from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec
 from slipway.core.drift import Look
+from slipway.core.measurement import Labelled
 from slipway.core.plan import Create, Delete, Notice, Plan, Unavailable
 from slipway.core.retrain.decide import decide
-from slipway.core.retrain.snapshot import Ended, Labelled, RetrainSnapshot, Served
+from slipway.core.retrain.snapshot import Ended, RetrainSnapshot, Served
 from slipway.core.rollout.snapshot import Request
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -102,6 +102,18 @@ def test_no_label_at_all_is_an_answer_and_no_fault(log: Path) -> None:
     assert (found["rows"], found["labelled"], found["trials"]) == (20, 0, 0)
 
 
+@pytest.mark.parametrize("metric", ["precision", "recall"])
+def test_a_span_in_which_nothing_can_have_matured_is_an_answer_of_nothing(log: Path, metric: str) -> None:
+    """The first look of a probation finds what is wrong with log and labels, before any label counts."""
+    write(log, many(20, ago=1.0))
+    uri = write_labels(log.with_name("labels.csv"), [(f"p{n}", 1) for n in range(20)], ("payment", "fraud"))
+    begun = (NOW - timedelta(hours=2)).isoformat()
+    found = measure(log, uri, metric=metric, since=begun, until=begun)["performance"]
+    assert (found["rows"], found["trials"], found["cohorts"]) == (0, 0, [])
+    assert sum(one[1] for one in found["ages"]) == 20
+    assert found["pending"] == (20 if metric == "precision" else 0)
+
+
 def test_clusters_are_entities_of_the_header_else_of_the_task_else_events(log: Path) -> None:
     labels = [(f"p{n}", int(n % 2)) for n in range(40)]
     by_header = told(log, [Predicted(n, entity=f"e{n % 4}") for n in range(40)], labels)

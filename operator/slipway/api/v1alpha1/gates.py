@@ -9,7 +9,7 @@ from pydantic import Field
 
 from slipway.api.v1alpha1.base import Rule, Spec, exactly_one
 from slipway.api.v1alpha1.constraints import Later, Line, MapBy, Name, Text
-from slipway.api.v1alpha1.metrics import LATENCIES, PAIRED, SERVING, SHARES, cel_list, quality_names
+from slipway.api.v1alpha1.metrics import LATENCIES, MATURED, PAIRED, SERVING, SHARES, cel_list, quality_names
 from slipway.api.v1alpha1.references import LocalReference
 from slipway.api.v1alpha1.scalars import Bound, Duration, Number
 
@@ -66,9 +66,9 @@ _UNIT = Rule(
     "bound and differenceToStable take a time such as 100ms only with a latency metric, and a percentage only without",
     _unit_fits,
 )
+_IS_SHARE = r"self.bound.matches(r'^([0-9]{1,2}(\.[0-9]+)?%|100(\.0+)?%|0(\.[0-9]+)?|1(\.0+)?)$')"
 _SHARE = Rule(
-    f"!has(self.metric) || !has(self.bound) || !(self.metric in {cel_list(SHARES)}) || "
-    r"self.bound.matches(r'^([0-9]{1,2}(\.[0-9]+)?%|100(\.0+)?%|0(\.[0-9]+)?|1(\.0+)?)$')",
+    f"!has(self.metric) || !has(self.bound) || !(self.metric in {cel_list(SHARES)}) || {_IS_SHARE}",
     f"bound must be a share from 0% to 100% (or 0 to 1) with the metrics {', '.join(SHARES)}",
     lambda gate: gate.metric not in SHARES or gate.bound is None or 0 <= gate.bound.value <= 1,
 )
@@ -101,11 +101,29 @@ class OnUnknown(Spec):
 
 
 class Limit(Spec):
-    """A metric of the task and the bound that it must keep, for quality that is judged by labels."""
+    """A metric that matured labels give, and its bound."""
 
-    metric: MetricName = Field(description="A metric of the task, such as precision.")
-    op: Operator = Field(description="How the metric must relate to the bound: <=, >=, < or >.")
-    bound: Bound = Field(description="The limit, such as 0.75.")
+    laws = (
+        Rule(
+            f"self.metric in {cel_list(MATURED)}",
+            f"metric must be one that matured labels give: {', '.join(MATURED)}",
+            lambda limit: limit.metric in MATURED,
+        ),
+        Rule(
+            "!self.bound.endsWith('s') && !self.bound.endsWith('m')",
+            "bound must be a number such as 3 or a share such as 75%: no such metric is a time",
+            lambda limit: limit.bound.text[-1] not in "sm",
+        ),
+        Rule(
+            f"self.metric == 'mae' || self.bound.endsWith('s') || self.bound.endsWith('m') || {_IS_SHARE}",
+            "bound must be a share from 0% to 100% (or 0 to 1) with the metrics precision, recall, accuracy",
+            lambda limit: limit.metric == "mae" or limit.bound.text[-1] in "sm" or 0 <= limit.bound.value <= 1,
+        ),
+    )
+
+    metric: MetricName = Field(description="precision, recall, accuracy, or mae of numbers.")
+    op: Operator = Field(description="How the metric relates to the bound: <=, >=, < or >.")
+    bound: Bound = Field(description="The bound, such as 0.75 or 75%.")
 
 
 class Gate(Spec):

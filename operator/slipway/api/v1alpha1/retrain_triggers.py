@@ -9,7 +9,6 @@ from pydantic import Field
 from slipway.api.v1alpha1.base import Rule, Spec, at_least_one, union
 from slipway.api.v1alpha1.constraints import FeatureName, Later, MapBy, Name, SetOf
 from slipway.api.v1alpha1.gates import Limit, Operator
-from slipway.api.v1alpha1.metrics import MATURED, cel_list
 from slipway.api.v1alpha1.references import LocalReference
 from slipway.api.v1alpha1.scalars import Bound, Duration, Number
 
@@ -64,19 +63,6 @@ class MetricTrigger(Spec):
 
 class PerformanceTrigger(Limit):
     """A metric on matured labels that passes a bound, surely: by the end of its interval, not by its value."""
-
-    laws = (
-        Rule(
-            f"self.metric in {cel_list(MATURED)}",
-            f"metric must be one that matured labels give: {', '.join(MATURED)}",
-            lambda limit: limit.metric in MATURED,
-        ),
-        Rule(
-            "!self.bound.endsWith('s') && !self.bound.endsWith('m')",
-            "bound must be a number such as 3 or a share such as 75%: no such metric is a time",
-            lambda limit: limit.bound.text[-1] not in "sm",
-        ),
-    )
 
     window: Duration = Field(
         Duration("7d"), description="Length of the time whose predictions are judged, once they have matured."

@@ -19,7 +19,10 @@ class Adopt(Spec):
     inference_service_ref: LocalReference = Field(description="The InferenceService, in the same namespace.")
 
 
-_KEPT = "the previous variant is kept for atLeast, and for longer only while nobody can ask whether the gates hold"
+_KEPT = (
+    "the previous variant is kept for atLeast, and for longer only while its successor is on probation or nobody can "
+    "ask whether the gates hold: a retraining cycle is not waited for"
+)
 
 
 class KeepPrevious(Spec):
@@ -45,8 +48,10 @@ class Promotion(Spec):
     keep_previous: KeepPrevious = Field(
         KeepPrevious(), description="How long the previous variant stays warm for a way back."
     )
-    probation: Annotated[Limit | None, Later("labels are not joined")] = Field(
-        None, description="A limit that the promoted model's own labels must confirm before the previous variant goes."
+    probation: Limit | None = Field(
+        None,
+        description="A limit that the promoted model's own labels must confirm before the previous variant goes. They "
+        "come from label.source of the ModelTask, its predictions from predictionLog.",
     )
 
 

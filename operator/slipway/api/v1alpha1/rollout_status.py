@@ -17,6 +17,7 @@ from slipway.api.v1alpha1.rollout_commands import Held, RequestAnswers, SkippedS
 from slipway.api.v1alpha1.rollout_hooks import Announcements
 from slipway.api.v1alpha1.rollout_ledger import Ledger
 from slipway.api.v1alpha1.rollout_pairs import BeforeMirror, Pairs
+from slipway.api.v1alpha1.rollout_probation import Probation
 
 RETIRING = 16
 """Most InferenceServices that wait for their last requests at once."""
@@ -258,6 +259,9 @@ class ModelRolloutStatus(ConditionedStatus):
         (), description="While another version is rolled out: of the gates that still guard the promoted one."
     )
     ab_test: ABTestResult | None = Field(None, description="The experiment of what is being rolled out.")
+    probation: Probation | None = Field(
+        None, description="How the version that was promoted last does by its own labels."
+    )
     side_by_side: Annotated[tuple[Delta, ...], MapBy(24)] = Field(
         (), description="In stages with live traffic: what the model answers beside what the business counts."
     )

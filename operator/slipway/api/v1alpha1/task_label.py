@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -62,6 +63,16 @@ class Label(Spec):
     source: LabelSource | None = Field(
         None, description="Where labels come from. Absent: they stand in the training data."
     )
+
+    @property
+    def matured_after(self) -> timedelta:
+        """The age from which events are judged. Where silence is negative, not before it is: until then only positives
+        would have a label."""
+        if self.maturity is None:
+            return timedelta()
+        silence = self.maturity.absence_means_negative_after
+        p95 = self.maturity.p95.timedelta
+        return max(p95, silence.timedelta) if silence is not None else p95
 
 
 class Value(Spec):

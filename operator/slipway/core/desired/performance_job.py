@@ -1,4 +1,4 @@
-"""The Job that judges logged predictions by matured labels, for a trigger of type Performance."""
+"""The Job that judges logged predictions by matured labels, for a trigger of type Performance or a probation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from slipway.api.v1alpha1.task_label import Label
 from slipway.core.desired.data_access import labels_variables
 from slipway.core.desired.log_job import LogReader, log_job
 from slipway.core.desired.names import GROUP, JOB_LABEL, short_hash
-from slipway.core.desired.retrained_run import Policy
 
 PERFORMANCE_LABEL = f"{GROUP}/performance"
 """On Jobs that judge predictions, and their pods."""
@@ -25,7 +24,7 @@ class PerformanceRun:
     """One measurement: of which predictions, by which labels, and what is counted.
 
     Attributes:
-        trigger: name of the trigger; `metric` is what it asks for.
+        asker: name of the trigger, or what a rollout calls its probation; `metric` is what it asks for.
         since, until: predictions from then on and before then have matured.
         asked: the instant up to which younger ones are told of.
         key: column that joins labels to events; `timestamp` and `entity` are the task's, empty without one.
@@ -36,7 +35,7 @@ class PerformanceRun:
     image: str
     log: PredictionLog
     label: Label
-    trigger: str
+    asker: str
     metric: str
     revision: str
     since: datetime
@@ -49,15 +48,18 @@ class PerformanceRun:
     silence: bool
     needed: int
 
-    def job_name(self, policy: str) -> str:
+    def job_name(self, owner: str, what: str = "labels") -> str:
         """Name of the Job: one for each measurement, so that a repeated request finds the one that was made."""
-        return f"{policy}-labels-{short_hash([self.trigger, self.revision, self.asked.isoformat()])}"
+        return f"{owner}-{what}-{short_hash([self.asker, self.revision, self.asked.isoformat()])}"
 
 
-def performance_job(policy: Policy, run: PerformanceRun) -> dict[str, Any]:
+def labels_of(name: str) -> dict[str, str]:
+    """Labels of the Job of this name, and of its pods."""
+    return {JOB_LABEL: name, PERFORMANCE_LABEL: "true"}
+
+
+def performance_job(metadata: Mapping[str, Any], run: PerformanceRun) -> dict[str, Any]:
     """The manifest: no model, no code of a user."""
-    name = run.job_name(policy.name)
-    metadata = policy.metadata(name, {JOB_LABEL: name, PERFORMANCE_LABEL: "true"})
     login = labels_variables(run.label)
     reader = LogReader("performance", run.image, run.log, "SLIPWAY_PERFORMANCE", _request(run), _MEMORY, login)
     return log_job(metadata, reader)

@@ -19,7 +19,8 @@ LIMIT = 65_536
 
 Kind = Literal[
     "Started", "StageEntered", "StagePassed", "Promoted", "RolledBack", "Failed", "Superseded", "Aborted",
-    "Breached", "Restored", "Inconclusive", "StageSkipped", "Requested",
+    "Breached", "Restored", "Inconclusive", "StageSkipped", "Requested", "ProbationPassed",
+    "ProbationUndecided",
 ]  # fmt: skip
 _WORDS = 1000
 _VARIANT = {
@@ -28,6 +29,11 @@ _VARIANT = {
 _STAGE = {
     "name", "index", "type", "epoch", "since", "accrued_seconds", "running_since", "exposures", "samples", "advance",
     "approved",
+}  # fmt: skip
+
+_PROBATION = {
+    "metric", "bound", "revision", "version", "since", "until", "measured_at", "verdict", "reason", "value", "low",
+    "high", "trials", "needed", "completeness",
 }  # fmt: skip
 
 
@@ -83,6 +89,7 @@ def entry_text(decision: Decision, inputs: Inputs, sequence: int, previous: str,
         "split": _dumped(status.split, None),
         "gates": [_gate(gate) for gate in status.gates],
         "experiment": _dumped(status.ab_test, None),
+        "probation": _dumped(status.probation, _PROBATION),
         "evidence": dict(inputs.evidence) if status.gates else {},
     }
     return _bounded({key: value for key, value in content.items() if value not in ("", None, [], {}, 0)})

@@ -1,7 +1,6 @@
 """When a policy measures its model on matured labels, and what the last measurement said.
 
-Each measurement is a Job over all of its window, so that a lost one costs time only. It is written down before its Job
-is made, one at a time; a measurement of another revision, bound or source of labels begins anew.
+A policy has one Job at a time; a measurement of another revision, bound or source of labels begins anew.
 """
 
 from __future__ import annotations
@@ -14,30 +13,19 @@ from slipway.api.v1alpha1.retrain_performance import Performance
 from slipway.api.v1alpha1.retrain_triggers import PerformanceTrigger
 from slipway.api.v1alpha1.retrainpolicy import RetrainPolicySpec
 from slipway.core.desired.log_job import DEADLINE_SECONDS
-from slipway.core.desired.names import short_hash
-from slipway.core.desired.performance_job import PERFORMANCE_LABEL, PerformanceRun, performance_job
-from slipway.core.job_words import failure, finished, own_pods, unheard, words_of
-from slipway.core.performance import absence_counts, matured_after
+from slipway.core.desired.performance_job import PERFORMANCE_LABEL, PerformanceRun, labels_of, performance_job
+from slipway.core.measured import failed, heard, judgement
+from slipway.core.measurement import Asked, Labelled, between, pause, question_of, run_of, said_of
+from slipway.core.performance import judged
 from slipway.core.performance_look import PerformanceLook, look
 from slipway.core.plan import Action, Create, Delete, ObjectKey, Unavailable
 from slipway.core.pod_trouble import trouble
-from slipway.core.prediction_log import stored_after
-from slipway.core.retrain.measured import heard
-from slipway.core.retrain.snapshot import Labelled, RetrainSnapshot
-from slipway.core.retrain.unmeasurable import event_key, unmeasurable
+from slipway.core.retrain.snapshot import RetrainSnapshot
+from slipway.core.retrain.unmeasurable import unmeasurable
 from slipway.core.rollout.snapshot import leaving
 from slipway.statistics.proportions import SEPARATING_TRIALS
 
-ANSWER = "performance"
-"""The member of the Job's words that says what it counted."""
-
-MEASUREMENTS = 12
-"""Measurements in one window; each reads all of it."""
-
-_LEAST_SECONDS, _MOST_SECONDS = 30.0, 86_400.0
 _LOOK_SECONDS = 5.0
-_MOST_DOUBLINGS = 12
-_MEASUREMENT = "the measurement's process"
 
 
 @dataclass(frozen=True)
@@ -85,9 +73,10 @@ def measurement_jobs(snapshot: RetrainSnapshot, spec: RetrainPolicySpec) -> Iter
         run = _run(snapshot, entry, trigger) if entry is not None else None
         if run is None or entry is None:
             continue
-        names.add(run.job_name(snapshot.name))
-        if entry.running and run.job_name(snapshot.name) not in snapshot.labelled.jobs:
-            yield Create(performance_job(snapshot.policy, run))
+        made = run.job_name(snapshot.name)
+        names.add(made)
+        if entry.running and made not in snapshot.labelled.jobs:
+            yield Create(performance_job(snapshot.policy.metadata(made, labels_of(made)), run))
     for name, job in sorted(snapshot.labelled.jobs.items()):
         metadata = job["metadata"]
         mine = PERFORMANCE_LABEL in (metadata.get("labels") or {}) and _owned(snapshot, metadata)
@@ -97,7 +86,7 @@ def measurement_jobs(snapshot: RetrainSnapshot, spec: RetrainPolicySpec) -> Iter
 
 def every(trigger: PerformanceTrigger) -> float:
     """Seconds between two measurements."""
-    return float(min(_MOST_SECONDS, max(_LEAST_SECONDS, trigger.window.seconds / MEASUREMENTS)))
+    return between(trigger.window.timedelta)
 
 
 def _performance(spec: RetrainPolicySpec) -> Iterator[tuple[str, PerformanceTrigger]]:
@@ -118,50 +107,33 @@ def _entry(snapshot: RetrainSnapshot, name: str, trigger: PerformanceTrigger) ->
 
 
 def _question(labelled: Labelled, revision: str, trigger: PerformanceTrigger) -> str:
-    label = labelled.task.label.model_dump(mode="json") if labelled.task is not None else None
-    place = labelled.log.uri if labelled.log is not None else ""
-    return short_hash([revision, trigger.model_dump(mode="json"), label, place])
+    return question_of(labelled, revision, trigger.model_dump(mode="json"))
 
 
 def _due_in(entry: Performance, trigger: PerformanceTrigger, now: datetime) -> float:
-    """Failures are repeated ever more rarely, at least once a day."""
     if entry.asked_at is None:
         return 0.0
-    pause = min(_MOST_SECONDS, every(trigger) * (1 << min(entry.failures, _MOST_DOUBLINGS)))
-    return float(pause - (now - entry.asked_at).total_seconds())
+    return pause(entry, every(trigger)) - (now - entry.asked_at).total_seconds()
 
 
 def _run(snapshot: RetrainSnapshot, entry: Performance, trigger: PerformanceTrigger) -> PerformanceRun | None:
     """The measurement that an entry asks for; None where nothing is to be measured by now."""
-    labelled = snapshot.labelled
-    task, log = labelled.task, labelled.log
-    if task is None or log is None or entry.asked_at is None or unmeasurable(snapshot, trigger) is not None:
+    if entry.asked_at is None or unmeasurable(snapshot, trigger) is not None:
         return None
-    if entry.question != _question(labelled, entry.revision, trigger):
+    if entry.question != _question(snapshot.labelled, entry.revision, trigger):
         return None
-    # What is not yet in the store would look like what never was.
-    age = max(matured_after(task.label), timedelta(seconds=stored_after(log)))
-    until = entry.asked_at - age
-    return PerformanceRun(
-        labelled.image, log, task.label, entry.name, trigger.metric, entry.revision, until - trigger.window.timedelta,
-        until, entry.asked_at, event_key(task), task.timestamp or "", task.entity or "", age.total_seconds(),
-        absence_counts(task.label), SEPARATING_TRIALS,
-    )  # fmt: skip
+    window = trigger.window.timedelta
+    return run_of(snapshot.labelled, Asked(entry.name, trigger.metric, entry.revision, entry.asked_at, window=window))
 
 
 def _heard(snapshot: RetrainSnapshot, entry: Performance, trigger: PerformanceTrigger, now: datetime) -> Performance:
     run = _run(snapshot, entry, trigger) if entry.running else None
-    job = snapshot.labelled.jobs.get(run.job_name(snapshot.name)) if run is not None else None
-    if run is None or job is None:  # it is about to be made, or made again
+    if run is None:
         return entry
-    pods = own_pods(snapshot.labelled.pods.get(job["metadata"]["name"], ()), job)
-    said = words_of(pods, ANSWER, _MEASUREMENT)
-    if ANSWER in said:
-        return heard(entry, trigger, run, said[ANSWER])
-    if finished(job, "Failed") or unheard(job, now):
-        why = failure(pods, job, said, _MEASUREMENT)
-        return entry.model_copy(update={"running": False, "failures": entry.failures + 1, "failure": why})
-    return entry
+    said = said_of(snapshot.labelled, run.job_name(snapshot.name), now)
+    if said is None or isinstance(said, Unavailable):
+        return failed(entry, said.message) if said is not None else entry
+    return heard(entry, run, said, lambda counts: judgement(judged(trigger, run.label, counts, run.asked)))
 
 
 def _look(snapshot: RetrainSnapshot, entry: Performance, trigger: PerformanceTrigger, now: datetime) -> PerformanceLook:

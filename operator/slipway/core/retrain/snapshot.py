@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.retrain_status import RetrainPolicyStatus, RunSummary
 from slipway.api.v1alpha1.retrainpolicy import RetrainPolicySpec
-from slipway.api.v1alpha1.rollout_traffic import PredictionLog
 from slipway.core.desired.retrained_run import TRIGGERS_ANNOTATION, Policy
 from slipway.core.drift import Look
+from slipway.core.measurement import Labelled
 from slipway.core.metric_trigger import MetricLook
 from slipway.core.performance_look import PerformanceLook
 from slipway.core.rollout.snapshot import Request
@@ -47,18 +46,6 @@ class Served:
     gated: tuple[str, ...] = ()
     rolling: tuple[str, ...] = ()
     history: tuple[Ended, ...] = ()
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """What measuring on matured labels needs: the image of the Job, the rollout's prediction log and task, and the
-    Jobs that the policy has made, with their pods, by the Job's name."""
-
-    image: str = ""
-    log: PredictionLog | None = None
-    task: ModelTaskSpec | None = None
-    jobs: Mapping[str, Object] = field(default_factory=dict)
-    pods: Mapping[str, tuple[Object, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

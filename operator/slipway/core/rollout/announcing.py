@@ -47,12 +47,14 @@ _MEANINGS: Mapping[str, Meaning] = {
     "Aborted": ("Warning", ("Aborted",)),
     "Inconclusive": ("Warning", ("Inconclusive",)),
     "Breached": ("Critical", ("Breached", "Held")),
+    "ProbationUndecided": ("Warning", ("Inconclusive",)),
 }
 """By the kind of a decision, as the evidence ledger has it."""
 
 _OF_REASONS: Mapping[tuple[str, str], Meaning] = {
     ("StageEntered", "Approval"): ("Warning", ("StageStarted", "ApprovalNeeded")),
     ("RolledBack", "GateBreached"): ("Critical", ("RolledBack", "Breached")),
+    ("RolledBack", "ProbationFailed"): ("Critical", ("RolledBack", "Breached")),
     ("RolledBack", "GateUnknown"): ("Critical", ("RolledBack", "GateUnknown")),
     ("RolledBack", "RollbackRequested"): ("Warning", ("RolledBack",)),
     ("Requested", "Hold"): ("Warning", ("Held",)),

@@ -16,6 +16,8 @@ from slipway.core.rollout.announcing import told
 from slipway.core.rollout.barriers import advance_allowed, stopped
 from slipway.core.rollout.logged import predictions_logged
 from slipway.core.rollout.presence import complaint, endpoints, live_service, size
+from slipway.core.rollout.probation import CONDITION, TOO_SHORT, undercut
+from slipway.core.rollout.probation import told as told_of_probation
 from slipway.core.rollout.redefined import feature_definition_changed
 from slipway.core.rollout.referenced import references_resolved
 from slipway.core.rollout.replacement import coming
@@ -28,7 +30,8 @@ ORDER = (
     "Accepted", "Ready", "Reconciling", "Progressing", "Stalled", "AdvanceAllowed", "FeatureDefinitionChanged",
     "ModelResolved", "ReferencesResolved", "Certified", "ImageBuilt",
     "ModelProven", "BatchScored", "SplitAgrees", "EvidenceAvailable", "PredictionsLogged", "PairsCompared",
-    "InitialRevisionGated", ADOPTED, "Announced", "InactiveFields", "ShortStages", "ExperimentValid", UNDERPOWERED,
+    "InitialRevisionGated", CONDITION, ADOPTED, "Announced", "InactiveFields", "ShortStages", "ExperimentValid",
+    UNDERPOWERED,
 )  # fmt: skip
 Statement = tuple[str, str, str]
 _CONDITION_OF_FAILURE = {"build": "ImageBuilt", "prove": "ModelProven"}
@@ -108,10 +111,14 @@ def _derived(turn: Turn, route: RouteView) -> dict[str, Statement]:
         message = f"ModelTask {turn.spec.task_ref.name} does not exist: no new version is rolled out until it does"
         stated["Accepted"] = ("False", "TaskNotFound", message)
         stated["Stalled"] = ("True", "TaskNotFound", message)
+    too_short = undercut(turn)
+    if too_short:
+        stated["Accepted"] = ("False", TOO_SHORT, too_short)
+        stated["Stalled"] = ("True", TOO_SHORT, too_short)
     stated |= of_model(turn) | references_resolved(turn)
     stated |= {said.type: (said.status, said.reason, said.message) for said in inactive(turn.snapshot.inactive)}
     stated |= _of_first_revision(turn) | _of_adopted(turn)
-    stated |= of_experiment(turn)
+    stated |= of_experiment(turn) | told_of_probation(turn)
     stated |= predictions_logged(turn)
     stated |= advance_allowed(turn) | feature_definition_changed(turn) | told(turn)
     short = [s.name for s in turn.spec.stages if s.type in TRAFFIC_STAGES and is_short(s)]

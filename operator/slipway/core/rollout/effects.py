@@ -17,6 +17,7 @@ from slipway.core.rollout.building import build_job_manifest, build_of, spent_jo
 from slipway.core.rollout.metric_jobs import measure
 from slipway.core.rollout.pairing import run_of
 from slipway.core.rollout.presence import size
+from slipway.core.rollout.probation_look import probation_jobs
 from slipway.core.rollout.proof_outcome import is_running, spent_proof
 from slipway.core.rollout.proving import due_in, proof_of
 from slipway.core.rollout.recording import ledger_writes
@@ -48,6 +49,7 @@ def effects(turn: Turn) -> tuple[Action, ...]:
         *proof(turn),
         *measure(turn),
         *_compare(turn),
+        *probation_jobs(turn),
         *_clean_up(turn, route),
         *ledger_writes(turn),
     )

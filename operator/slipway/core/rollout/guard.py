@@ -3,16 +3,16 @@ out; and its time ends."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
-from slipway.api.v1alpha1.rollout_status import GateResult, ModelRolloutStatus, Variant
+from slipway.api.v1alpha1.rollout_status import GateResult, ModelRolloutStatus
 from slipway.core.evidence import Evidence
 from slipway.core.plan import Unavailable
 from slipway.core.rollout.approval import has_share
 from slipway.core.rollout.campaign import REPLACED, revert
 from slipway.core.rollout.presence import answers
+from slipway.core.rollout.probation import keeps_previous, latest, on_probation
 from slipway.core.rollout.report import verdicts
 from slipway.core.rollout.snapshot import variant
 from slipway.core.rollout.turn import PROMOTE, TRAFFIC_STAGES, Turn
@@ -41,11 +41,12 @@ def watch_stable(turn: Turn) -> Turn:
     """The same while another version is rolled out: that one takes as long as it takes, and until then the promoted
     one has nearly all traffic."""
     if not watched(turn.spec, turn.status):
-        return turn.set(stable_gates=()) if turn.status.stable_gates else turn
+        return on_probation(turn.set(stable_gates=()) if turn.status.stable_gates else turn)
     evidence = turn.snapshot.evidence
     if isinstance(evidence, Evidence) and judges_candidate(turn.snapshot.status):
         evidence = evidence.of_stable()
-    return _judge(turn, evidence, "stable_gates")
+    judged = _judge(turn, evidence, "stable_gates")
+    return judged if judged.variant("previous") is None else on_probation(judged)
 
 
 def keep_watch(turn: Turn) -> Turn:
@@ -53,17 +54,21 @@ def keep_watch(turn: Turn) -> Turn:
     there is no concurrent stable any more."""
     previous = turn.variant("previous")
     if previous is None:
-        return turn.set(gates=()) if turn.status.gates else turn
+        return on_probation(turn.set(gates=()) if turn.status.gates else turn)
     judged = _judge(turn, turn.snapshot.evidence, "gates") if watched(turn.spec, turn.status) else turn
+    judged = judged if judged.stage is not None else on_probation(judged)
     if previous.keep_until is None or judged.stage is not None:
         return judged
     if turn.now < previous.keep_until:
         return judged.at_latest((previous.keep_until - turn.now).total_seconds())
-    if _blindness(turn, turn.snapshot.evidence) is not None and turn.now < _latest(turn, previous):
+    end = latest(turn, previous)
+    if keeps_previous(judged) and turn.now < end:
+        return judged.at_latest((end - turn.now).total_seconds())
+    if _blindness(turn, turn.snapshot.evidence) is not None and turn.now < end:
         return judged
     message = f"version {previous.version} was kept long enough"
     message += "; it was adopted, so that its InferenceService stays, without traffic" if previous.adopted else ""
-    return turn.without("previous").set(gates=()).notice("Normal", "PreviousRemoved", message)
+    return judged.without("previous").set(gates=()).notice("Normal", "PreviousRemoved", message)
 
 
 def _blindness(turn: Turn, evidence: Evidence | Unavailable | None) -> Unavailable | None:
@@ -75,11 +80,6 @@ def _blindness(turn: Turn, evidence: Evidence | Unavailable | None) -> Unavailab
     if isinstance(evidence, Evidence) and evidence.candidate.scraped is None:
         return Unavailable("NotScraped", "Prometheus has scraped no pod of it within a minute")
     return evidence if isinstance(evidence, Unavailable) else None
-
-
-def _latest(turn: Turn, previous: Variant) -> datetime:
-    """Until when the previous variant is kept at the most."""
-    return (previous.since or turn.now) + turn.spec.promotion.keep_previous.at_most.timedelta
 
 
 def _judge(turn: Turn, evidence: Evidence | Unavailable | None, place: Place) -> Turn:

@@ -58,7 +58,7 @@ def unlogged(turn: Turn) -> str:
     log = turn.spec.prediction_log
     for name in ("stable", "candidate"):
         variant = turn.variant(name)
-        if log is not None and variant is not None and _written(variant) != reader_places(log)["uri"]:
+        if log is not None and variant is not None and logs_to(variant) != reader_places(log)["uri"]:
             return (
                 f"version {variant.version} ({name}) does not log to {log.uri}: its revision was made before "
                 "spec.predictionLog said so, and the next promotion mends it"
@@ -66,7 +66,7 @@ def unlogged(turn: Turn) -> str:
     return ""
 
 
-def _written(variant: Variant) -> str:
+def logs_to(variant: Variant) -> str:
     """Where the pods of a variant log to; empty where they do not."""
     if not variant.template:
         return ""

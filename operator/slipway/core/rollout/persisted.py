@@ -15,12 +15,18 @@ def position(status: ModelRolloutStatus) -> Any:
     variants = [(v.name, v.role, names_of(v), v.weight, v.mirror, v.template, v.number) for v in status.variants]
     decided = (status.ledger.sequence, status.ledger.missed) if status.ledger else None
     announced = status.announcements.sequence if status.announcements else 0
-    return status.target, where, variants, status.epoch, decided, announced
+    return status.target, where, variants, status.epoch, decided, announced, _of_probation(status)
 
 
 def _asked(stage: StageProgress) -> Any:
     """The comparison of pairs that a Job is made for."""
     return (stage.pairs.run, stage.pairs.running) if stage.pairs is not None else None
+
+
+def _of_probation(status: ModelRolloutStatus) -> Any:
+    """The measurement on matured labels that a Job is made for, and what it came to."""
+    known = status.probation
+    return (known.question, known.run, known.running, known.verdict) if known is not None else None
 
 
 def dump(status: ModelRolloutStatus) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from slipway.api.v1alpha1.fingerprints import Fingerprints
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
+from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus, Variant
 from slipway.api.v1alpha1.rolloutrequest import RolloutRequestSpec
 from slipway.api.v1alpha1.task_label import Latency
@@ -81,9 +82,9 @@ class Snapshot:
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
     even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
-    is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed.
-    `definitions` are those of the task's features as they are now, None where the task cannot be read;
-    `definition_texts` those of models, by digest, where they are others.
+    is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed. `contract`
+    is all of a task of requests, None where there is none. `definitions` are those of the task's features as they are
+    now, None where the task cannot be read; `definition_texts` those of models, by digest, where they are others.
     `contents` is the keyed digest of what the predictor names of Secrets and ConfigMaps.
     `archived` are tags of an MLflow run, read while an entry of the ledger has to go. `outcomes` say, by receiver, what
     became of the announcements that were handed over.
@@ -108,6 +109,7 @@ class Snapshot:
     latency: Latency | None = None
     metrics: TaskMetrics = field(default_factory=TaskMetrics)
     paired: PairedTask = field(default_factory=PairedTask)
+    contract: ModelTaskSpec | None = None
     definitions: Definitions | None = None
     definition_texts: Texts = field(default_factory=dict)
     inactive: tuple[str, ...] = ()

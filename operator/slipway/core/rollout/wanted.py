@@ -12,6 +12,7 @@ from slipway.core.plan import Unavailable
 from slipway.core.rollout.barriers import barrier
 from slipway.core.rollout.campaign import begin, end, restore, roll_back
 from slipway.core.rollout.presence import answers
+from slipway.core.rollout.probation import TOO_SHORT, undercut
 from slipway.core.rollout.proving import prove
 from slipway.core.rollout.queue import ignore, next_model, queue
 from slipway.core.rollout.redefined import redefined, why_held
@@ -176,6 +177,11 @@ def _barred(turn: Turn, model: Resolved) -> Turn | None:
     return turn.say("Progressing", "False", stop.reason, f"{stop.message}: version {model.version} waits")
 
 
+def _undercut(turn: Turn, model: Resolved) -> Turn | None:
+    why = undercut(turn)
+    return turn.say("Progressing", "False", TOO_SHORT, f"{why}; version {model.version} waits") if why else None
+
+
 def _redefined(turn: Turn, model: Resolved) -> Turn | None:
     why = why_held(turn, model)
     return turn.say("Progressing", "False", CONDITION, why) if why else None
@@ -206,5 +212,5 @@ def _known_image(turn: Turn, model: Resolved) -> str:
 
 # The way back to a kept version stands before what keeps others from beginning.
 _CHECKS: tuple[Callable[[Turn, Resolved], Turn | None], ...] = (
-    _serves_already, _ignored, _refused, _uncertified, _kept, _redefined, _barred,
+    _serves_already, _ignored, _refused, _uncertified, _kept, _undercut, _redefined, _barred,
 )  # fmt: skip

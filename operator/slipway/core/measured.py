@@ -1,33 +1,39 @@
-"""The words of a measurement, judged and as status keeps them: Job and pods may be gone."""
+"""The words of a measurement, as status keeps them: Job and pods may be gone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from slipway.api.v1alpha1.retrain_performance import MOST_AGES, MOST_COHORTS, LabelAge, MaturedCohort, Performance
-from slipway.api.v1alpha1.retrain_triggers import PerformanceTrigger
+from slipway.api.v1alpha1.measurement import MOST_AGES, MOST_COHORTS, LabelAge, MaturedCohort, Measurement
 from slipway.api.v1alpha1.scalars import Duration
 from slipway.core.desired.performance_job import PerformanceRun
 from slipway.core.gate_words import shown
-from slipway.core.performance import Counts, Judgement, judged, metric_unit, read_counts
+from slipway.core.performance import Counts, Judgement, metric_unit, read_counts
+
+M = TypeVar("M", bound=Measurement)
 
 
-def heard(known: Performance, trigger: PerformanceTrigger, run: PerformanceRun, said: Any) -> Performance:
-    """The status with what a measurement said; words that cannot be read are a failure."""
+def heard(known: M, run: PerformanceRun, said: Any, judge: Callable[[Counts], Mapping[str, Any]]) -> M:
+    """The status with what a measurement said, and with what `judge` makes of its counts; words that cannot be read are
+    a failure."""
     try:
         counts = read_counts(said)
-        told = _told(trigger, said)
+        told = _told(run.metric, said)
     except (LookupError, TypeError, ValueError) as error:
-        why = f"its words cannot be read: {error!r}"[:500]
-        return known.model_copy(update={"running": False, "failures": known.failures + 1, "failure": why})
-    verdict = judged(trigger, run.label, counts, run.asked)
+        return failed(known, f"its words cannot be read: {error!r}"[:500])
     update = {"running": False, "failures": 0, "failure": "", "measured_at": run.asked, "since": run.since}
-    return known.model_copy(update={**update, "until": run.until, **_judgement(verdict), **_counts(counts), **told})
+    return known.model_copy(update={**update, "until": run.until, **judge(counts), **_counts(counts), **told})
 
 
-def _judgement(found: Judgement) -> dict[str, Any]:
+def failed(known: M, why: str) -> M:
+    """The status with a measurement that has no answer."""
+    return known.model_copy(update={"running": False, "failures": known.failures + 1, "failure": why})
+
+
+def judgement(found: Judgement) -> dict[str, Any]:
+    """The fields of the status that say it."""
     names = ("verdict", "message", "value", "low", "high", "expected")
     return {name: getattr(found, name) for name in names}
 
@@ -42,9 +48,9 @@ def _counts(counts: Counts) -> dict[str, Any]:
     }
 
 
-def _told(trigger: PerformanceTrigger, said: Mapping[str, Any]) -> dict[str, Any]:
+def _told(metric: str, said: Mapping[str, Any]) -> dict[str, Any]:
     kept = {name: int(said[name]) for name in ("revised", "contradictory", "repeated", "unkeyed")}
-    unit = metric_unit(trigger)
+    unit = metric_unit(metric)
     cohorts = tuple(
         MaturedCohort(
             since=datetime.fromisoformat(since), rows=int(rows), labelled=int(labelled),
