@@ -79,15 +79,24 @@ def rollout_as(account: str) -> str:
 def test_nobody_gets_an_account_that_they_could_not_give_to_a_pod(people: Release) -> None:
     """zoe writes rollouts and no pods; bea may create pods, max may use one account."""
     for user in ("zoe", "bea", "max"):
+        for role in ("view", "edit"):
+            binding = (
+                "rolebinding",
+                "-n",
+                "default",
+                f"{user}-{role}s",
+                f"--clusterrole=slipway-{role}",
+                f"--user={user}",
+            )
+            people.kubectl("create", *binding)
+    use = {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": ["lake-reader"], "verbs": ["use"]}
+    for user, rule in (("bea", {"apiGroups": [""], "resources": ["pods"], "verbs": ["create"]}), ("max", use)):
+        meta = {"name": f"{user}-more", "namespace": "default"}
+        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": meta, "rules": [rule]}
+        people.create(role)  # kubectl's own word for it knows no verb `use` of a ServiceAccount
         people.kubectl(
-            "create", "rolebinding", "-n", "default", f"{user}-edits", "--clusterrole=slipway-edit", f"--user={user}"
+            "create", "rolebinding", "-n", "default", f"{user}-more", f"--role={user}-more", f"--user={user}"
         )
-    for user, role, words in (
-        ("bea", "pods", ("--verb=create", "--resource=pods")),
-        ("max", "account", ("--verb=use", "--resource=serviceaccounts", "--resource-name=lake-reader")),
-    ):
-        people.kubectl("create", "role", "-n", "default", role, *words)
-        people.kubectl("create", "rolebinding", "-n", "default", role, f"--role={role}", f"--user={user}")
 
     def refused(user: str, account: str) -> None:
         with pytest.raises(
