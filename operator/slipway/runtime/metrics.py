@@ -88,7 +88,7 @@ def show_rollouts(rollouts: Iterable[Mapping[str, Any]]) -> None:
 def _show_shift(rollout: Mapping[str, Any], shift: Mapping[str, Any] | None) -> None:
     if shift:
         name = f"{rollout['metadata']['namespace']}/{rollout['metadata']['name']}"
-        PREDICTION_SHIFT.labels(name, shift.get("subject", ""), shift.get("act", "Told")).set(1)
+        PREDICTION_SHIFT.labels(name, shift.get("subject", ""), shift.get("act", "")).set(1)
 
 
 class CountedNotices:

@@ -183,19 +183,27 @@ def test_a_stable_that_jumps_beside_a_quiet_candidate_is_its_own_fault() -> None
     assert says(sim) == ("True", "StableFrozen")
 
 
-def test_without_the_field_it_is_told_and_nothing_follows() -> None:
+def test_without_the_field_nobody_looks() -> None:
     sim = rolling(alarm=None)
-    assert says(sim) == ("", "")
     sim.versions["2"] = MANY
-    sim.run(40, is_raised).run(60)
-    assert says(sim) == ("True", "CandidateTold")
-    assert sim.status["stage"]["name"] == "canary-10"
+    sim.run(60)
+    assert says(sim) == ("", "")
     assert "held" not in sim.status
     sim.edit(KEY, lambda s: s.update(alarm=ROLLBACK))
-    sim.run(40, in_stage("rollback"))
+    sim.run(60, in_stage("rollback"))
 
 
-def test_without_the_field_nobody_asks_once_nothing_is_judged() -> None:
+def test_an_alarm_goes_with_the_field_and_what_was_frozen_stays_so() -> None:
+    sim = rolling(alarm=FREEZE)
+    sim.versions["2"] = MANY
+    sim.run(60, lambda s: says(s)[1] == "CandidateFrozen")
+    sim.edit(KEY, lambda s: s.pop("alarm"))
+    sim.run(20)
+    assert says(sim) == ("", "")
+    assert sim.status["held"]["by"] == "spec.alarm.predictionShift"
+
+
+def test_without_the_field_nobody_asks() -> None:
     sim = first(None)
     before = sim.prometheus.asked
     assert sim.run(120).prometheus.asked == before

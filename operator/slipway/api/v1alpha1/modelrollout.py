@@ -218,8 +218,7 @@ class ModelRolloutSpec(Spec):
     alarm: Alarm | None = Field(
         None,
         description="The fast alarm: looks every ten seconds whether a class's share of the live answers has jumped, "
-        "and acts before any gate has enough evidence. Absent: that is looked for while something is judged, and only "
-        "told.",
+        "and acts before any gate has enough evidence. Absent: nobody looks.",
     )
     progress_deadline: Duration = Field(
         Duration("2h"),

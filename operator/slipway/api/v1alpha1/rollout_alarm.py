@@ -28,8 +28,8 @@ class PredictionShift(Status):
     predictions: int = Field(0, description="Predictions in the window; a request of many rows counts as one.")
     seconds: int = Field(0, description="Length of the window in seconds.")
     p: str = Field("", description="Probability of such a jump by chance, corrected for all that a look looks at.")
-    act: Literal["Suspected", "Told", "Frozen", "RolledBack"] = Field(
-        "Told", description="What followed. Suspected: nothing advances until both arms have been scraped again."
+    act: Literal["Suspected", "Frozen", "RolledBack"] = Field(
+        "Suspected", description="What followed. Suspected: nothing advances until both arms have been scraped again."
     )
     since: datetime | None = Field(None, description="When it was seen.")
     message: str = Field("", description="All of it, for a person, with what to do.")

@@ -15,7 +15,6 @@ from slipway.core.gate_words import shown
 from slipway.core.live_classes import Observed, Watched
 from slipway.core.plan import Unavailable
 from slipway.core.rollout.campaign import REPLACED, revert, roll_back
-from slipway.core.rollout.comparison import comparison
 from slipway.core.rollout.guard import judges_candidate
 from slipway.core.rollout.presence import answers
 from slipway.core.rollout.route import header_of
@@ -43,13 +42,13 @@ _ROLES = {
 
 
 def watched(snapshot: Snapshot) -> Watched | None:
-    """Whose answers are looked at; None where nothing serves, or nobody asks: without `spec.alarm` that is only while
-    something is judged anyway. Not while all traffic is on its way to another version."""
+    """Whose answers are looked at; None where nothing serves, or nobody asks for it by `spec.alarm`. Not while all
+    traffic is on its way to another version."""
     status, spec = snapshot.status, snapshot.spec
     stable, candidate = variant(status, "stable"), variant(status, "candidate")
-    if spec is None or stable is None or (status.stage is not None and status.stage.type == PROMOTE):
+    if spec is None or spec.alarm is None or stable is None:
         return None
-    if spec.alarm is None and comparison(snapshot) is None:
+    if status.stage is not None and status.stage.type == PROMOTE:
         return None
     rollout = snapshot.identity.key
     if candidate is None or not judges_candidate(status):
@@ -61,7 +60,7 @@ def watched(snapshot: Snapshot) -> Watched | None:
 def alarmed(turn: Turn) -> Turn:
     """With what this look at the answers changes: a jump is told once, and acted upon once."""
     turn = _without_the_departed(turn)
-    if turn.spec.alarm is not None and watched(turn.snapshot) is not None:
+    if watched(turn.snapshot) is not None:
         turn = turn.at_latest(LOOK_SECONDS)
     seen, known = turn.snapshot.live_classes, turn.status.prediction_shift
     if not isinstance(seen, Observed):
@@ -87,10 +86,10 @@ def _over(turn: Turn) -> Turn:
 
 
 def _without_the_departed(turn: Turn) -> Turn:
-    """An alarm goes with the revision that it is about."""
+    """An alarm goes with the revision that it is about, and with the field that asks for it."""
     known = turn.status.prediction_shift
     serving = {each.revision for each in turn.status.variants if each.name != "previous"}
-    if known is None or known.revision in serving:
+    if known is None or (known.revision in serving and turn.spec.alarm is not None):
         return turn
     turn = _released(turn) if known.act == "Suspected" else turn
     return turn.set(prediction_shift=None)
@@ -104,15 +103,13 @@ def _released(turn: Turn) -> Turn:
 def _is_news(turn: Turn, known: PredictionShift, now: Found | None) -> bool:
     """Whether this look may change what stands. One that has gone back is done with: what serves instead is another
     matter."""
-    asked_since = known.act == "Told" and turn.spec.alarm is not None
     another = known.act == "RolledBack" and now is not None and _about(turn, now).revision != known.revision
-    return asked_since or another or _age(turn, known) >= STANDS
+    return another or _age(turn, known) >= STANDS
 
 
 def _is_same(known: PredictionShift, now: Found, turn: Turn) -> bool:
-    """Whether what stands is what is seen, and all has followed that should."""
-    asked_since = known.act == "Told" and turn.spec.alarm is not None
-    return not asked_since and (known.subject, known.revision) == (now.subject, _about(turn, now).revision)
+    """Whether what stands is what is seen."""
+    return (known.subject, known.revision) == (now.subject, _about(turn, now).revision)
 
 
 def _about(turn: Turn, now: Found) -> PredictionShift:
@@ -136,8 +133,7 @@ def _suspected(turn: Turn, now: Found) -> Turn:
     """While there are two arms: told at once, and nothing advances until both have been scraped again."""
     about = _about(turn, now)
     message = f"{about.message}. Whose it is, the next scrape of the other will show"
-    turn = _told(turn, about.model_copy(update={"act": "Suspected"}), message)
-    return _stopped(turn, about) if turn.spec.alarm is not None else turn
+    return _stopped(_told(turn, about.model_copy(update={"act": "Suspected"}), message), about)
 
 
 def _confirmed(turn: Turn, now: Found | None) -> Turn:
@@ -149,10 +145,7 @@ def _confirmed(turn: Turn, now: Found | None) -> Turn:
 def _raised(turn: Turn, now: Found) -> Turn:
     """Told, and acted upon as the spec asks. What is everyone's sends nobody back: the other version sees it too."""
     about = _about(turn, now)
-    alarm = turn.spec.alarm
-    if alarm is None:
-        return _told(turn, about, f"{about.message}. Nothing follows: spec.alarm is not set")
-    if alarm.prediction_shift == "Rollback" and now.subject != "Everyone":
+    if turn.spec.alarm is not None and turn.spec.alarm.prediction_shift == "Rollback" and now.subject != "Everyone":
         back = _way_back(turn, about)
         if back is not None:
             return back
