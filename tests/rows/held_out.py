@@ -106,7 +106,7 @@ class Loop:
         dice, warned = random.Random(56), set()
         connection = http.client.HTTPConnection(self.service.target.address, self.service.target.port, timeout=20)
         for number in itertools.cycle(range(VISITORS)):
-            if stop.wait(0.01):
+            if stop.wait(0.04):  # some twenty requests a second: what the others of a small machine leave
                 break
             visitor, value = f"visitor-{number}", self.pages.values[number % 2]
             sides = [self.pages.negative[value]] + [self.pages.positive[value]] * (visitor not in warned)
