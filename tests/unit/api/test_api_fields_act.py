@@ -22,7 +22,12 @@ HANDED_OVER: Mapping[str, str] = {
     "references.EnvFromSource.prefix": "the container gets envFrom as a whole (core/desired/inference_service.py)",
     "references.EnvVar.value": "the container gets env as a whole (core/desired/inference_service.py)",
     "modelrollout.ModelRolloutSpec.deletion_policy": "read from the raw spec, which counts even where it is not legal",
-    "retrainpolicy.RetrainPolicySpec.run_template": "the run gets it as written (core/desired/retrained_run.py)",
+    "retrainpolicy.TemplateMetadata.labels": "the run gets them as written (core/desired/retrained_run.py)",
+    "retrainpolicy.TemplateMetadata.annotations": "the run gets them as written (core/desired/retrained_run.py)",
+    **{
+        f"references.Toleration.{name}": "the pod gets tolerations as a whole (core/desired/placement.py)"
+        for name in ("key", "operator", "value", "effect", "toleration_seconds")
+    },
 }
 pytestmark = pytest.mark.long  # mypy reads the whole operator
 ALWAYS = Later("").when
@@ -42,7 +47,7 @@ def test_every_field_of_every_kind_is_acted_on_or_says_that_it_is_not(reads: fro
     "path",
     [
         "RetrainPolicy.triggers.drift.season",
-        "ModelTask.value.unit",
+        "ModelTask.serving.sideEffects",
         "ModelRollout.traffic.exploration.policy",
         "ModelRollout.rollback.window.revisions",
     ],
