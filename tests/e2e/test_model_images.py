@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import subprocess
 import time
 import urllib.error
@@ -135,7 +136,10 @@ class Namespace:
         kind = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
         self.apply({**kind, "metadata": metadata, "spec": spec})
         until(lambda: self._ready(name), 180, f"Ready of InferenceService {name}")
-        return str(self.get("service", f"{name}-predictor")["spec"]["clusterIP"])
+        address = str(self.get("service", f"{name}-predictor")["spec"]["clusterIP"])
+        # A busy node has a Service's rules some seconds after its pods are ready, and refuses until then.
+        until(lambda: accepts(address), 60, f"a connection to {address}")
+        return address
 
     def _ready(self, name: str) -> bool | None:
         conditions = self.get("inferenceservice", name).get("status", {}).get("conditions", [])
@@ -147,6 +151,15 @@ class Namespace:
         with urllib.request.urlopen(f"{self.cluster.prometheus_host_url}/api/v1/query?{words}", timeout=10) as answer:
             result = json.load(answer)["data"]["result"]
         return float(result[0]["value"][1]) if result else None
+
+
+def accepts(address: str) -> bool | None:
+    """True once somebody listens, for `until`."""
+    try:
+        with socket.create_connection((address, 80), timeout=5):
+            return True
+    except OSError:
+        return None
 
 
 def ask(address: str, body: Any, headers: dict[str, str] | None = None) -> tuple[int, Any, Any]:

@@ -219,10 +219,11 @@ def test_r56_what_serves_going_back_and_forth_freezes_retraining(
     service: Service, versions: tuple[str, str], pages: Pages, cluster: Cluster, namespace: str
 ) -> None:
     drift = {"window": "1h", "psi": "0.25"}
+    run = run_spec(namespace, "Linear", "phishing.csv") | {"register": {"model": f"{NAME}-{namespace}"}}
     spec = {
         "rolloutRef": {"name": NAME},
         "triggers": [{"name": "inputs", "type": "Drift", "drift": drift}],
-        "runTemplate": {"spec": {**run_spec(namespace, "Linear", "phishing.csv"), "cancel": True}},
+        "runTemplate": {"spec": {**run, "cancel": True}},
     }
     if view.variant(service.read(), "stable")["version"] == versions[0]:  # this test alone
         service.pin(versions[1])
