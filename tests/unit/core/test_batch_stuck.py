@@ -68,8 +68,6 @@ def test_a_container_that_is_being_created_is_no_trouble() -> None:
 
 
 GATEWAY = {"type": "GatewayAPI", "gatewayAPI": {"parentRefs": [{"name": "public"}]}}
-
-
 CANARY = {"name": "c", "type": "Canary", "canary": {"weight": "5%"}, "minDuration": "1h", "minSamples": 10}
 
 

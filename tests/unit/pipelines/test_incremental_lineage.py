@@ -13,11 +13,7 @@ from slipway_pipelines.incremental.lineage import (
 )
 
 ROOT = Lineage("StochasticGradient", "sha256:d", 800, "2026-01-01T00:00:00+00:00", None)
-
-
 FIRST = Version("fraud", "7", "sha256:m")
-
-
 digests = st.lists(st.text("0123456789abcdef", min_size=4, max_size=4), max_size=5)
 
 

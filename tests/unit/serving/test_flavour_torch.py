@@ -76,8 +76,6 @@ def torch_directory(directory: Path, signature: dict[str, str]) -> Path:
 
 
 COLUMNS = {"inputs": '[{"name": "a", "type": "double"}, {"name": "b", "type": "double"}]'}
-
-
 TENSOR = {
     "inputs": '[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 2]}}]',
     "params": '[{"name": "bias", "type": "double", "default": 0.5, "shape": null}]',
