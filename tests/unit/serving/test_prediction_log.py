@@ -68,9 +68,6 @@ def wait(done: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-# the queue
-
-
 @given(st.lists(st.one_of(st.integers(1, 9), st.none()), max_size=60))
 def test_the_queue_is_bounded_and_keeps_the_order(steps: list[int | None]) -> None:
     """A number puts an entry of so many rows, None takes."""
@@ -96,9 +93,6 @@ def test_the_queue_is_bounded_in_bytes_and_takes_nothing_once_closed() -> None:
     assert queue.put(entry(size=1))
     queue.close()
     assert not queue.put(entry(size=1))
-
-
-# files
 
 
 def test_what_does_not_fit_into_the_queue_is_counted_and_what_fits_is_stored(tmp_path: Path) -> None:
@@ -175,9 +169,6 @@ def test_a_directory_that_cannot_be_written_is_told_and_its_rows_wait(
     assert "cannot be written, 0 rows are lost" in caplog.text
 
 
-# the spool
-
-
 def finished(spool: Spool, rows: int, size: int = 100) -> int:
     path = spool.begin()
     path.write_bytes(b"x" * size)
@@ -249,9 +240,6 @@ def test_the_metrics_begin_at_zero() -> None:
     assert 'slipway_prediction_log_failing{rollout="shop/fraud"} 0' in page.text()
     counters.dropped(SPOOL, 3)
     assert counters.lost == 3
-
-
-# the server
 
 
 def test_the_application_logs_what_it_answered_and_nothing_that_it_refused(tmp_path: Path) -> None:
