@@ -18,30 +18,13 @@ import pytest
 
 from tests.cluster.errors import ClusterError
 from tests.controlplane.charted import NAMESPACE, ROOT, Release, rollout
+from tests.controlplane.foreign_kinds import serve_foreign_kinds
 
 pytest_plugins = ("tests.controlplane.chart_fixtures",)
 pytestmark = pytest.mark.controlplane
 
 OURS, THEIRS = "slipway.dev/traffic", "example.com/backup"
 HOOK = f"system:serviceaccount:{NAMESPACE}:slipway-uninstall"
-FREE_FORM = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-
-
-def crd(group: str, version: str, kind: str, plural: str) -> dict[str, Any]:
-    """A stand-in for somebody else's kind: any fields."""
-    names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
-    schema = {"openAPIV3Schema": FREE_FORM}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}", "annotations": {"api-approved.kubernetes.io": "unapproved"}},
-        "spec": {
-            "group": group,
-            "names": names,
-            "scope": "Namespaced",
-            "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
-        },
-    }
 
 
 def served(name: str, managed: bool, finalizers: list[str]) -> dict[str, Any]:
@@ -59,9 +42,7 @@ def route(name: str) -> dict[str, Any]:
 
 def populate(release: Release) -> None:
     """Two rollouts with finalizers, their services and route, and an InferenceService of somebody else."""
-    release.create(crd("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices"))
-    release.create(crd("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"))
-    release.plane.kubectl.await_kinds("inferenceservices.serving.kserve.io", "httproutes.gateway.networking.k8s.io")
+    serve_foreign_kinds(release)
     release.kubectl("create", "namespace", "team-a")
     for name, finalizers in (("fraud", [OURS]), ("churn", [OURS, THEIRS])):
         manifest = rollout("team-a", name)

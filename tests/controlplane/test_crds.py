@@ -12,7 +12,6 @@ from slipway.api.v1alpha1 import KINDS
 
 from tests.cluster.bare import ControlPlane
 from tests.controlplane.crds_installed import Kinds
-from tests.controlplane.wrong_experiments import EXPERIMENTS
 from tests.controlplane.wrong_manifests import ABSENT, NAMES, SPECS, Wrong, all_good, changed, good
 
 pytestmark = pytest.mark.controlplane
@@ -95,7 +94,7 @@ def _as_text(mine: Any, live: Any) -> Any:
     return live if isinstance(live, int) and str(live) == mine else mine
 
 
-@pytest.mark.parametrize("wrong", [*SPECS, *EXPERIMENTS, *NAMES], ids=lambda wrong: f"{wrong.base}: {wrong.name}")
+@pytest.mark.parametrize("wrong", [*SPECS, *NAMES], ids=lambda wrong: f"{wrong.base}: {wrong.name}")
 def test_wrong_manifests_are_refused_in_words(kinds: Kinds, wrong: Wrong) -> None:
     answer = kinds.create(wrong.manifest(), dry_run=True)
     assert answer.code in (400, 422), f"accepted: {answer.body}"

@@ -113,10 +113,8 @@ def begun(release: Release, name: str) -> bool:
     return "target" in release.get("modelrollout", name).get("status", {})
 
 
-def test_a_change_is_told_on_both_tasks_holds_the_rollout_and_is_lifted_by_going_back(
-    running: tuple[Release, Any],
-) -> None:
-    release, mlflow = running
+def begun_as_trained(release: Release, mlflow: Any) -> str:
+    """Two tasks that share features, one apart from them, and a rollout of the first; returns its version."""
     for name in ("pages", "mails", "apart"):
         release.create(task(name))
     define(release, "apart", "popup_window * 2")
@@ -128,6 +126,14 @@ def test_a_change_is_told_on_both_tasks_holds_the_rollout_and_is_lifted_by_going
     says(release, "modelrollout", "begun", "False")
     digests = release.get("modelrollout", "begun")["status"]["target"]["definitions"]["digests"]
     assert set(digests) == {"popup_window", "https", "safe"}
+    return version
+
+
+def test_a_change_is_told_on_both_tasks_holds_the_rollout_and_is_lifted_by_going_back(
+    running: tuple[Release, Any],
+) -> None:
+    release, mlflow = running
+    version = begun_as_trained(release, mlflow)
 
     define(release, "pages", OTHER)
     follow(release, "waits", "pages", version)

@@ -29,8 +29,10 @@ EGRESS = [
 def test_each_is_taken_and_agrees_with_itself(control_plane: ControlPlane) -> None:
     control_plane.kubectl.apply(namespace("policies"))
     predictor = Predictor.model_validate({"egress": EGRESS})
-    for batch in (None, BATCH):
-        for wanted in network_policies(ME, predictor.egress, None, batch, Reachable()):
+    for batch, whose in ((None, "serving"), (BATCH, "scoring")):
+        made = network_policies(ME, predictor.egress, None, batch, Reachable())
+        assert {wanted["metadata"]["name"] for wanted in made} == {"fraud-proof", f"fraud-{whose}"}
+        for wanted in made:
             control_plane.kubectl.apply(json.dumps(wanted))
             name = wanted["metadata"]["name"]
             got = control_plane.kubectl.run("get", "networkpolicy", name, "-n", "policies", "-o", "json")

@@ -1,11 +1,7 @@
-"""A fall of precision on a real API server: the operator makes the Job, hears its words and orders one TrainingRun.
-
-Nothing runs pods here: the pod's words are written by hand, as the kubelet would.
-"""
+"""A fall of precision on a real API server: the operator makes the Job, hears its words and orders one TrainingRun."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,20 +12,24 @@ from slipway.api.v1alpha1.modeltask import ModelTaskSpec
 
 from tests.cluster.errors import ClusterError
 from tests.controlplane.charted import Release, eventually, rollout
+from tests.controlplane.late_labels import (
+    FLAGS,
+    NAME,
+    NOT_FROM_LABELS,
+    PATIENCE,
+    assert_confined,
+    jobs,
+    made,
+    says,
+    status,
+    write_status,
+)
 from tests.controlplane.real_operator import certificate, operator
 from tests.unit.drift.labelled_world import FELL, LOG, PRECISION, TASK, Said
 from tests.unit.drift.policy_world import TEMPLATE
 
 pytest_plugins = ("tests.controlplane.chart_fixtures",)
 pytestmark = pytest.mark.controlplane
-FLAGS = ("--resync=2", "--pipelines-image=pipelines:1")
-PATIENCE = 120
-NAME = "precise"
-
-
-def made(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
-    metadata = {"name": NAME, "namespace": "default"}
-    return {"apiVersion": "slipway.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
 def policy(**performance: str) -> dict[str, Any]:
@@ -49,29 +49,19 @@ def served(released: Release) -> Iterator[Release]:
     stable = {"name": "stable", "revision": "aaaa", "version": "1", "weight": "100%"}
     # without an image the condition ImageBuilt would have no message, and the API server refuses such a status
     stable |= {"inferenceService": f"{NAME}-aaaa", "image": "registry.example.com/fraud:1"}
-    status = json.dumps({"status": {"variants": [stable]}})
-    patch = ("patch", "modelrollout", NAME, "-n", "default", "--subresource=status", "--type=merge", "-p", status)
-    released.kubectl(*patch)
+    write_status(released, "modelrollout", NAME, {"variants": [stable]})
     yield released
     for kind in ("retrainpolicy", "modelrollout", "modeltask", "trainingrun"):
         released.kubectl("delete", kind, "--all", "-n", "default", "--wait=false")
-
-
-def jobs(release: Release) -> list[dict[str, Any]]:
-    return list(release.get("job", "-n", "default", "-l", "slipway.dev/performance=true")["items"])
 
 
 def runs(release: Release) -> list[dict[str, Any]]:
     return list(release.get("trainingrun", "-n", "default", "-l", f"slipway.dev/policy={NAME}")["items"])
 
 
-def status(release: Release) -> dict[str, Any]:
-    return dict(release.get("retrainpolicy", NAME, "-n", "default").get("status") or {})
-
-
 def measured(release: Release) -> dict[str, Any]:
     """What status has of the one trigger."""
-    known = status(release).get("performance") or []
+    known = status(release, "retrainpolicy").get("performance") or []
     assert len(known) == 1, known
     return dict(known[0])
 
@@ -88,27 +78,11 @@ def newest_job(release: Release, run: int) -> dict[str, Any]:
     return jobs(release)[0]
 
 
-def says(release: Release, job: dict[str, Any], words: str) -> None:
-    """The pod of a Job, and what the kubelet writes at its end."""
-    name, template = job["metadata"]["name"], job["spec"]["template"]
-    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": job["metadata"]["uid"], "controller": True}
-    labels = {**job["metadata"]["labels"], "batch.kubernetes.io/job-name": name}
-    metadata = {"name": f"{name}-x", "namespace": "default", "labels": labels, "ownerReferences": [owner]}
-    release.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]})
-    ended = {"terminated": {"exitCode": 0, "message": words, "containerID": "containerd://x"}}
-    container = {"name": "performance", "image": "pipelines:1", "imageID": "", "ready": False, "restartCount": 0}
-    written = {"status": {"phase": "Succeeded", "containerStatuses": [{**container, "state": ended}]}}
-    patch = ("patch", "pod", f"{name}-x", "-n", "default", "--subresource=status", "--type=merge", "-p")
-    release.kubectl(*patch, json.dumps(written))
-
-
 def test_a_fall_is_measured_by_a_job_and_orders_exactly_one_run(served: Release, tmp_path: Path) -> None:
     served.create(policy(window="1m"))
     with operator(served, certificate(tmp_path), tmp_path / "log", *FLAGS) as running:
         job = newest_job(served, 1)
-        pod = job["spec"]["template"]["spec"]
-        assert pod["automountServiceAccountToken"] is False
-        assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
+        assert_confined(job)
         says(served, job, Said(right=170).words())
         eventually(lambda: _judged(served, "Clear"), PATIENCE)
         assert runs(served) == []
@@ -117,7 +91,7 @@ def test_a_fall_is_measured_by_a_job_and_orders_exactly_one_run(served: Release,
         time.sleep(10)  # five resyncs
         _one_run(served)
         assert "orbidden" not in running.log.read_text(), running.log.read_text()[-2000:]
-    found = status(served)
+    found = status(served, "retrainpolicy")
     assert found["lastRun"]["causes"] == ["precision"]
     (known,) = found["performance"]
     assert (known["value"], known["trials"]) == ("60%", 200)
@@ -136,16 +110,9 @@ def _one_run(release: Release) -> None:
     assert run["spec"]["cause"] == "Emergency"
 
 
-@pytest.mark.parametrize(
-    ("performance", "says"),
-    [
-        ({"metric": "roc_auc"}, "metric must be one that matured labels give: precision, recall, accuracy, mae"),
-        ({"bound": "100ms"}, "bound must be a number such as 3 or a share such as 75%"),
-        ({"bound": "75"}, "bound must be a share from 0% to 100%"),
-    ],
-)
+@pytest.mark.parametrize(("performance", "refusal"), NOT_FROM_LABELS)
 def test_what_labels_cannot_give_is_refused_by_the_api_server(
-    released: Release, performance: dict[str, str], says: str
+    released: Release, performance: dict[str, str], refusal: str
 ) -> None:
-    with pytest.raises(ClusterError, match=says):
+    with pytest.raises(ClusterError, match=refusal):
         released.create(policy(**performance))

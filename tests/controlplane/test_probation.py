@@ -1,7 +1,4 @@
-"""A promoted version on a real API server: the operator makes the Job that measures it, hears its words, and acts.
-
-Nothing runs pods here: the pod's words are written by hand, as the kubelet would.
-"""
+"""A promoted version on a real API server: the operator makes the Job that measures it, hears its words, and acts."""
 
 from __future__ import annotations
 
@@ -17,16 +14,24 @@ from slipway.core.desired.prediction_log import VARIABLE, reader_places
 
 from tests.cluster.errors import ClusterError
 from tests.controlplane.charted import Release, eventually, rollout
+from tests.controlplane.foreign_kinds import serve_foreign_kinds
+from tests.controlplane.late_labels import (
+    FLAGS,
+    NAME,
+    NOT_FROM_LABELS,
+    PATIENCE,
+    assert_confined,
+    jobs,
+    made,
+    says,
+    status,
+    write_status,
+)
 from tests.controlplane.real_operator import certificate, operator
-from tests.controlplane.test_chart_uninstall import crd
-from tests.controlplane.test_performance import made, says
 from tests.unit.drift.labelled_world import LOG, TASK, Said
 
 pytest_plugins = ("tests.controlplane.chart_fixtures",)
 pytestmark = pytest.mark.controlplane
-FLAGS = ("--resync=2", "--pipelines-image=pipelines:1")
-PATIENCE = 120
-NAME = "precise"
 LIMIT = {"metric": "precision", "op": ">=", "bound": "75%"}
 PROMOTION = {"keepPrevious": {"atLeast": "7d", "atMost": "120d"}, "probation": LIMIT}
 
@@ -56,34 +61,24 @@ def variant(name: str, revision: str, version: str, since: datetime) -> dict[str
 def promoted(blank: Release) -> Release:
     """A task with late labels, and a rollout whose second version was promoted ten minutes ago."""
     blank.install()
-    blank.create(crd("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices"))
-    blank.create(crd("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes"))
-    blank.plane.kubectl.await_kinds("inferenceservices.serving.kserve.io", "httproutes.gateway.networking.k8s.io")
+    serve_foreign_kinds(blank)
     blank.create(made("ModelTask", TASK))
     blank.create(asked())
     since = datetime.now(UTC) - timedelta(minutes=10)
     variants = [variant("stable", "bbbb", "2", since), variant("previous", "aaaa", "1", since)]
-    status = json.dumps({"status": {"revisionCounter": 2, "variants": variants}})
-    patch = ("patch", "modelrollout", NAME, "-n", "default", "--subresource=status", "--type=merge", "-p", status)
-    blank.kubectl(*patch)
+    write_status(blank, "modelrollout", NAME, {"revisionCounter": 2, "variants": variants})
     return blank
 
 
-def status(release: Release) -> dict[str, Any]:
-    return dict(release.get("modelrollout", NAME, "-n", "default").get("status") or {})
-
-
 def condition(release: Release, kind: str) -> dict[str, Any]:
-    return next((dict(each) for each in status(release).get("conditions", ()) if each["type"] == kind), {})
-
-
-def jobs(release: Release) -> list[dict[str, Any]]:
-    return list(release.get("job", "-n", "default", "-l", "slipway.dev/performance=true")["items"])
+    return next(
+        (dict(each) for each in status(release, "modelrollout").get("conditions", ()) if each["type"] == kind), {}
+    )
 
 
 def the_job(release: Release) -> dict[str, Any]:
     def there() -> None:
-        known = status(release).get("probation") or {}
+        known = status(release, "modelrollout").get("probation") or {}
         assert known.get("running"), known
         assert len(jobs(release)) == 1
 
@@ -102,38 +97,30 @@ def test_a_job_measures_the_promoted_version_and_its_words_decide(
     with operator(promoted, certificate(tmp_path), tmp_path / "log", *FLAGS) as running:
         job = the_job(promoted)
         assert job["metadata"]["ownerReferences"][0]["kind"] == "ModelRollout"
-        pod = job["spec"]["template"]["spec"]
-        assert pod["automountServiceAccountToken"] is False
-        assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
-        request = next(e["value"] for e in pod["containers"][0]["env"] if e["name"] == "SLIPWAY_PERFORMANCE")
+        assert_confined(job)
+        container = job["spec"]["template"]["spec"]["containers"][0]
+        request = next(e["value"] for e in container["env"] if e["name"] == "SLIPWAY_PERFORMANCE")
         assert json.loads(request)["revision"] == "bbbb"
         assert condition(promoted, "OnProbation")["status"] == "True"
         says(promoted, job, said.words())
         eventually(lambda: _decided(promoted, verdict), PATIENCE)
         assert condition(promoted, "OnProbation")["reason"] == reason
-        assert {each["name"] for each in status(promoted)["variants"]} == {"stable", "previous"}
+        assert {each["name"] for each in status(promoted, "modelrollout")["variants"]} == {"stable", "previous"}
         if verdict == "Breach":  # onBreach: Hold
             assert condition(promoted, "Stalled")["reason"] == "Breached"
         assert "orbidden" not in running.log.read_text(), running.log.read_text()[-2000:]
-    known = status(promoted)["probation"]
+    known = status(promoted, "modelrollout")["probation"]
     assert {"since", "until", "low", "high", "completeness", "cohorts", "ages", "ends", "decidedAt"} <= known.keys()
 
 
 def _decided(release: Release, verdict: str) -> None:
-    assert (status(release).get("probation") or {}).get("verdict") == verdict
+    assert (status(release, "modelrollout").get("probation") or {}).get("verdict") == verdict
 
 
-@pytest.mark.parametrize(
-    ("limit", "says"),
-    [
-        ({"metric": "roc_auc"}, "metric must be one that matured labels give: precision, recall, accuracy, mae"),
-        ({"bound": "100ms"}, "bound must be a number such as 3 or a share such as 75%"),
-        ({"bound": "75"}, "bound must be a share from 0% to 100%"),
-    ],
-)
+@pytest.mark.parametrize(("limit", "refusal"), NOT_FROM_LABELS)
 def test_what_labels_cannot_give_is_refused_by_the_api_server(
-    released: Release, limit: dict[str, str], says: str
+    released: Release, limit: dict[str, str], refusal: str
 ) -> None:
     manifest = copy.deepcopy(asked(probation={**LIMIT, **limit}))
-    with pytest.raises(ClusterError, match=says):
+    with pytest.raises(ClusterError, match=refusal):
         released.create(manifest)

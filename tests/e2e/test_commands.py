@@ -64,10 +64,9 @@ def test_a_sign_off_keeps_its_traffic_until_a_member_approves(
 ) -> None:
     candidate = view.variant(service.read(), "candidate")
     with RouteWatch(service) as watch:
-        time.sleep(10)
-        waiting, before = service.read(), client.read().answered[candidate["revision"]]
-        time.sleep(5)
-        after = client.read().answered[candidate["revision"]]
+        before = client.read().answered[candidate["revision"]]
+        time.sleep(10)  # it stays where it is
+        waiting, after = service.read(), client.read().answered[candidate["revision"]]
         refused = slipway(environment, service, "approve", "--group", "nobody-of-us")
     assert waiting["status"]["phase"] == "AwaitingApproval"
     assert condition(waiting, "Ready")["status"] == "True"

@@ -134,11 +134,10 @@ class Service:
         return self.prometheus.number(f"sum(max_over_time({metric}{{{labels}}}[1h]))") or 0.0
 
     def delete(self) -> None:
-        """Deletes the rollout and waits until nothing of it is left to disturb the next test."""
+        """Deletes the rollout and waits until nothing of it is left to disturb the next test. Raises TimeoutError."""
         self.cluster.delete("ModelRollout", self.name, self.namespace)
-        deadline = time.monotonic() + 120
-        while self.read() and time.monotonic() < deadline:
-            time.sleep(1)
+        gone = f"{self.label} is gone"
+        kube.wait(lambda: {"left": self.read()}, lambda found: not found["left"], 240, gone)
 
 
 def await_silence(client: traffic.Traffic, revision: str, seconds: float = 4.0, within: float = 30.0) -> None:

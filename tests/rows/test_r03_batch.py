@@ -169,24 +169,26 @@ def offline(version: str, table: pa.Table) -> list[float]:
     return scores
 
 
-def test_r03_a_batch_is_scored_by_a_job_that_resumes_and_agrees_with_offline_predictions(
-    batch: Batch, models: dict[str, str], rows: tuple[Row, ...]
-) -> None:
-    rollout_now = batch.read()
-    (stable,) = rollout_now["status"]["variants"]
-    assert (stable["name"], stable["version"]) == ("stable", models["first"])
-    assert "by hand" in condition(rollout_now, "Ready")["message"]
-    proven = condition(rollout_now, "ModelProven")
+def assert_scores_by_job_alone(batch: Batch, version: str) -> str:
+    """A suspended CronJob stands where a service would, and nothing is scored yet; returns the stable revision."""
+    found = batch.read()
+    (stable,) = found["status"]["variants"]
+    assert (stable["name"], stable["version"]) == ("stable", version)
+    assert "by hand" in condition(found, "Ready")["message"]
+    proven = condition(found, "ModelProven")
     assert (proven["status"], proven["reason"]) == ("True", "Answers"), proven
     cron_job = batch.cluster.get("CronJob", f"{NAME}-scoring", batch.namespace) or {}
     assert cron_job["spec"]["suspend"] is True
     services = batch.cluster.list("InferenceService", batch.namespace, f"slipway.dev/rollout={NAME}")
     assert (services, batch.cluster.get("HTTPRoute", NAME, batch.namespace)) == ([], None)
     assert batch.parts() == {}, "the trial has written something"
+    return str(stable["revision"])
 
-    batch.start("r03-now")
+
+def killed_on_its_way(batch: Batch, job: str) -> tuple[str, dict[str, bytes]]:
+    """The uid of the Job's first pod, and the parts that stood once it was gone."""
     # All that can be asked before is: nothing but the deletion stands between its third part and its end.
-    begun = kube.wait(lambda: {"pods": batch.pods("r03-now")}, lambda found: bool(found["pods"]), 60, "a pod scores")
+    begun = kube.wait(lambda: {"pods": batch.pods(job)}, lambda found: bool(found["pods"]), 60, "a pod scores")
     (first,) = begun["pods"]
     deadline = time.monotonic() + 180
     while len(batch.parts()) < 3 and time.monotonic() < deadline:
@@ -194,28 +196,40 @@ def test_r03_a_batch_is_scored_by_a_job_that_resumes_and_agrees_with_offline_pre
     batch.cluster.delete("Pod", first["metadata"]["name"], batch.namespace, grace=0)
     stood = batch.parts()
     assert 3 <= len(stood) < ROWS // PART, "the pod was not killed on its way"
+    return first["metadata"]["uid"], stood
+
+
+def assert_agrees_offline(batch: Batch, version: str, revision: str, given: pa.Table) -> None:
+    """What was written has every row once, in its order, with the probability that the model gives without us."""
+    table = pa.concat_tables(pq.read_table(path) for path in sorted(batch.volume.glob("scores/*/part-*.parquet")))
+    assert table["page"].to_pylist() == given["page"].to_pylist()
+    scores = table["score"].to_pylist()
+    assert scores == pytest.approx(offline(version, given), abs=1e-9)
+    threshold = table["threshold"][0].as_py()
+    assert table["answer"].to_pylist() == ["1" if score >= threshold else "0" for score in scores]
+    assert set(table["revision"].to_pylist()) == {revision}
+
+
+def test_r03_a_batch_is_scored_by_a_job_that_resumes_and_agrees_with_offline_predictions(
+    batch: Batch, models: dict[str, str], rows: tuple[Row, ...]
+) -> None:
+    revision = assert_scores_by_job_alone(batch, models["first"])
+    batch.start("r03-now")
+    first, stood = killed_on_its_way(batch, "r03-now")
 
     def ended(found: Object) -> bool:
         return bool(found["status"].get("batch", {}).get("lastRun") == "r03-now")
 
     status = batch.wait(ended, 300, "the Job ended")["status"]
     said = status["batch"]
-    assert (said["outcome"], said["rows"], said["revision"]) == ("Succeeded", ROWS, stable["revision"]), said
+    assert (said["outcome"], said["rows"], said["revision"]) == ("Succeeded", ROWS, revision), said
     assert (said.get("badRecords", 0), condition({"status": status}, "BatchScored")["status"]) == (0, "True")
-    assert [pod for pod in batch.pods("r03-now") if pod["metadata"]["uid"] != first["metadata"]["uid"]]
+    assert [pod for pod in batch.pods("r03-now") if pod["metadata"]["uid"] != first]
     after = batch.parts()
     assert len(after) == ROWS // PART
     # The last of those that stood may have been written after the pod was told to go: all are whole, and none changed.
     assert stood.items() <= after.items()
-
-    table = pa.concat_tables(pq.read_table(path) for path in sorted(batch.volume.glob("scores/*/part-*.parquet")))
-    given = to_score(rows)
-    assert table["page"].to_pylist() == given["page"].to_pylist()
-    scores = table["score"].to_pylist()
-    assert scores == pytest.approx(offline(models["first"], given), abs=1e-9)
-    threshold = table["threshold"][0].as_py()
-    assert table["answer"].to_pylist() == ["1" if score >= threshold else "0" for score in scores]
-    assert set(table["revision"].to_pylist()) == {stable["revision"]}
+    assert_agrees_offline(batch, models["first"], revision, to_score(rows))
 
 
 def test_r03_a_missing_claim_is_told_by_its_name(batch: Batch, models: dict[str, str]) -> None:

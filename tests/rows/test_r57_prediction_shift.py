@@ -101,12 +101,13 @@ def next_scrape(service: Service, revision: str, kind: str, after: float) -> Cou
 
 def rate_over_two_scrapes(service: Service, revisions: dict[str, str], since: float) -> dict[str, float]:
     """By kind of traffic, the share of positive predictions between the first and the second scrape after an instant;
-    between later ones where these have too few predictions."""
-    rates = {}
+    between later ones where these have too few predictions. Fails after three minutes with too few."""
+    rates, deadline = {}, time.monotonic() + 180
     first = {kind: next_scrape(service, revision, kind, since) for kind, revision in revisions.items()}
     for kind, revision in revisions.items():
         second = next_scrape(service, revision, kind, first[kind].scraped)
         while second.total - first[kind].total < LEAST_PREDICTIONS:
+            assert time.monotonic() < deadline, f"too few {kind} predictions of {revision}: {second.total:g}"
             second = next_scrape(service, revision, kind, second.scraped)
         rates[kind] = (second.positive - first[kind].positive) / (second.total - first[kind].total)
     return rates

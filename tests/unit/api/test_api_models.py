@@ -10,7 +10,6 @@ from slipway.api.v1alpha1 import KINDS, ModelRolloutSpec, TrainingRunSpec
 from slipway.api.v1alpha1.conditions import Condition
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
 
-from tests.controlplane.wrong_experiments import EXPERIMENTS
 from tests.controlplane.wrong_manifests import SPECS, Wrong, all_good, good
 
 SPEC_OF = {kind.kind: kind.spec for kind in KINDS}
@@ -25,7 +24,7 @@ def test_good_manifests_are_read_and_written_back(name: str) -> None:
     assert SPEC_OF[manifest["kind"]].model_validate(written) == spec
 
 
-@pytest.mark.parametrize("wrong", [*SPECS, *EXPERIMENTS], ids=lambda wrong: f"{wrong.base}: {wrong.name}")
+@pytest.mark.parametrize("wrong", SPECS, ids=lambda wrong: f"{wrong.base}: {wrong.name}")
 def test_wrong_manifests_are_refused_by_the_models_too(wrong: Wrong) -> None:
     manifest = wrong.manifest()
     with pytest.raises(ValidationError):

@@ -13,9 +13,9 @@ from slipway.core.plan import Delete, ObjectKey, Unavailable
 from slipway.runtime.world import ModelVersion
 
 from tests.unit.core.api_server import remembered
-from tests.unit.core.simulation import KEY, Killed, Simulation
+from tests.unit.core.simulation import KEY, ROUTE, Killed, Simulation
 from tests.unit.core.specs import GOOD, in_stage, pin, spec
-from tests.unit.core.traffic_model import Behaviour
+from tests.unit.core.traffic_model import Behaviour, arms
 
 SIGN_OFF = {"name": "sign-off", "type": "Approval", "approval": {"groups": ["risk", "audit"]}}
 
@@ -108,3 +108,25 @@ def patient(*more: Mapping[str, Any], place: int = 3) -> list[dict[str, Any]]:
 def last(sim: Simulation) -> dict[str, Any]:
     """The newest entry of history."""
     return dict(sim.status["history"][0])
+
+
+def weights(sim: Commanded) -> dict[str, float]:
+    """What the live route gives, by version."""
+    versions = {v["inferenceService"]: v["version"] for v in sim.variants().values()}
+    found: dict[str, float] = {}
+    for service, share, *_ in arms(sim.objects[ROUTE]["spec"]):
+        version = versions[service.removesuffix("-predictor")]
+        found[version] = found.get(version, 0.0) + share
+    return {version: share for version, share in found.items() if share > 0}
+
+
+def asked(entry: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The requests that history keeps of a version: action, requester, reason."""
+    return [(each["action"], each["requester"], each["reason"]) for each in entry.get("requests", [])]
+
+
+def ask_now(sim: Commanded, action: str, **more: Any) -> ObjectKey:
+    """A request that both controllers have seen."""
+    request = sim.ask(action, **more)
+    sim.settle()
+    return request

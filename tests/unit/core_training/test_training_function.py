@@ -10,16 +10,16 @@ import pytest
 from slipway.cli.reproduce import repetition
 from slipway.cli.tracing import lines, links
 from slipway.core.plan import Create
+from slipway.core.training import decide
 from slipway.validation.manifest import check_spec
 
 from tests.unit.cli.test_provenance_commands import ROLLOUT, RUN, SERVICE
-from tests.unit.core_training.test_training_decide import (
+from tests.unit.core_training.attempts import (
     NOW,
     RAW,
     REPORT,
     begun,
     condition,
-    decide,
     follow,
     job,
     pod,

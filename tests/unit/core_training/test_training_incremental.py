@@ -9,7 +9,7 @@ from slipway.api.v1alpha1.trainingrun import TrainingRunStatus
 from slipway.core.plan import Plan
 from slipway.core.training import decide
 
-from tests.unit.core_training.test_training_decide import LATER, NOW, REPORT, begun, condition, follow, job, pod
+from tests.unit.core_training.attempts import LATER, NOW, REPORT, begun, condition, follow, job, pod
 
 BASE = "models:/fraud/7"
 SPEC: dict[str, Any] = {

@@ -11,7 +11,7 @@ from slipway.core.training import decide
 from slipway.core.training_search import pods_of, search_ahead
 from slipway.validation import check_spec
 
-from tests.unit.core_training.test_training_decide import NOW, RAW, REPORT, begun, condition, follow, job, pod, snapshot
+from tests.unit.core_training.attempts import NOW, RAW, REPORT, begun, condition, follow, job, pod, snapshot
 
 GRID: dict[str, Any] = {
     "algorithm": "Grid",

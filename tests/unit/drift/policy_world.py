@@ -122,6 +122,16 @@ class World:
         )
         self.requests = (*self.requests, Request(f"uid-{name}", name, self.now, spec))
 
+    def turn(self, version: str = "7", promoted: bool = False) -> None:
+        """One run from order to end, while the drift goes on."""
+        self.settle(DRIFTED)
+        self.end(version=version)
+        self.settle(DRIFTED)
+        if promoted:
+            self.promote(version)
+            self.settle(DRIFTED)
+        self.later(11)
+
     def later(self, minutes: float) -> None:
         self.now += timedelta(minutes=minutes)
 

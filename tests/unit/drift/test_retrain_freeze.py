@@ -11,21 +11,10 @@ def roomy() -> World:
     return World(spec={**RAW, "budget": {"triggered": 50, "scheduled": 50, "per": "90d"}})
 
 
-def turn(world: World, version: str = "7", promoted: bool = False) -> None:
-    """One run from order to end, while the drift goes on."""
-    world.settle(DRIFTED)
-    world.end(version=version)
-    world.settle(DRIFTED)
-    if promoted:
-        world.promote(version)
-        world.settle(DRIFTED)
-    world.later(11)
-
-
 def test_two_emergency_runs_that_did_not_improve_freeze_the_policy() -> None:
     world = roomy()
-    turn(world, "7")
-    turn(world, "8")
+    world.turn("7")
+    world.turn("8")
     for _ in range(20):
         world.settle(DRIFTED)
         world.later(60)
@@ -42,7 +31,7 @@ def test_two_emergency_runs_that_did_not_improve_freeze_the_policy() -> None:
 def test_runs_that_made_the_drift_cease_are_no_reason_to_freeze() -> None:
     world = roomy()
     for version in "78":
-        turn(world, version)
+        world.turn(version)
         world.settle(STABLE)
     world.settle(DRIFTED)
     assert len(world.made) == 3
@@ -51,7 +40,7 @@ def test_runs_that_made_the_drift_cease_are_no_reason_to_freeze() -> None:
 def test_what_nobody_measured_has_not_ceased() -> None:
     world = roomy()
     for version in "78":
-        turn(world, version)
+        world.turn(version)
         world.settle(BLIND)
     world.settle(DRIFTED)
     assert len(world.made) == 2
@@ -60,7 +49,7 @@ def test_what_nobody_measured_has_not_ceased() -> None:
 
 def test_drift_from_the_new_reference_freezes_at_once_instead_of_looping() -> None:
     world = roomy()
-    turn(world, "7", promoted=True)
+    world.turn("7", promoted=True)
     world.settle(DRIFTED)
     assert len(world.made) == 1
     assert condition(world, "Frozen") == ("True", "DriftsFromNewReference")
@@ -69,7 +58,7 @@ def test_drift_from_the_new_reference_freezes_at_once_instead_of_looping() -> No
 
 def test_a_way_back_after_a_promotion_freezes() -> None:
     world = roomy()
-    turn(world, "7", promoted=True)
+    world.turn("7", promoted=True)
     world.roll_back("7")
     world.settle(STABLE)
     assert world.status.flips == 1
@@ -81,7 +70,7 @@ def test_a_way_back_after_a_promotion_freezes() -> None:
 
 def test_a_candidate_that_never_served_is_no_flip() -> None:
     world = roomy()
-    turn(world, "7")
+    world.turn("7")
     world.roll_back("7")
     world.settle(STABLE)
     assert world.status.flips == 0
@@ -99,7 +88,7 @@ def test_a_digest_that_comes_back_by_promotion_is_a_flip() -> None:
 
 def test_what_lies_more_than_two_weeks_back_counts_no_more() -> None:
     world = roomy()
-    turn(world, "7", promoted=True)
+    world.turn("7", promoted=True)
     world.roll_back("7")
     world.later(15 * 24 * 60)
     world.settle(STABLE)
@@ -109,7 +98,7 @@ def test_what_lies_more_than_two_weeks_back_counts_no_more() -> None:
 def test_three_promotions_of_triggered_runs_in_two_weeks_freeze_and_those_of_the_calendar_do_not() -> None:
     world = roomy()
     for version in "789":
-        turn(world, version, promoted=True)
+        world.turn(version, promoted=True)
         world.settle(STABLE)
     assert condition(world, "Frozen") == ("True", "TooManyPromotions")
 
@@ -126,7 +115,7 @@ def test_three_promotions_of_triggered_runs_in_two_weeks_freeze_and_those_of_the
 
 def test_only_a_request_lifts_it_and_what_lay_before_counts_no_more() -> None:
     world = roomy()
-    turn(world, "7", promoted=True)
+    world.turn("7", promoted=True)
     world.settle(DRIFTED)
     world.settle(STABLE)
     assert world.status.state == "Frozen", "the end of the drift lifts nothing"
@@ -144,7 +133,7 @@ def test_a_request_to_a_policy_that_is_not_frozen_is_refused_and_each_is_answere
     world = roomy()
     world.ask("one")
     world.settle(STABLE)
-    turn(world, "7", promoted=True)
+    world.turn("7", promoted=True)
     world.settle(DRIFTED)
     assert world.status.frozen is not None, "an old request lifts no later freeze"
     world.ask("two")

@@ -49,17 +49,6 @@ def made(world: World, place: int = -1) -> dict[str, Any]:
     return spec
 
 
-def turn(world: World, version: str, promoted: bool = True) -> None:
-    """One run from order to end, while the drift goes on."""
-    world.settle(DRIFTED)
-    world.end(version=version)
-    world.settle(DRIFTED)
-    if promoted:
-        world.promote(version)
-        world.settle(DRIFTED)
-    world.later(11)
-
-
 def test_a_run_continues_the_version_that_serves() -> None:
     found = world()
     found.settle(DRIFTED)
@@ -140,7 +129,7 @@ def test_nothing_new_is_no_failure_and_is_said() -> None:
 def test_three_promotions_of_steps_are_no_frenzy() -> None:
     found = world()
     for version in "789":
-        turn(found, version)
+        found.turn(version, promoted=True)
     found.settle(DRIFTED)
     assert len(found.made) == 4
     assert found.status.frozen is None
@@ -152,7 +141,7 @@ def test_three_promotions_of_steps_are_no_frenzy() -> None:
 def test_a_way_back_forks_the_lineage_and_is_no_oscillation() -> None:
     found = world()
     found.promote("6")
-    turn(found, "7")
+    found.turn("7", promoted=True)
     found.roll_back("7")
     assert found.served is not None
     found.served = replace(found.served, version="6")
@@ -165,7 +154,7 @@ def test_a_way_back_forks_the_lineage_and_is_no_oscillation() -> None:
 def test_steps_that_never_come_to_serve_still_end_it() -> None:
     found = world()
     for version in "78":
-        turn(found, version, promoted=False)
+        found.turn(version)
     found.settle(DRIFTED)
     assert len(found.made) == 2
     assert condition(found, "Frozen") == ("True", "NotImproving")

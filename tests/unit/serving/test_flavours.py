@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from slipway_serving.service.answers import ModelFault
 from slipway_serving.service.flavours.supported import FLAVOURS as SUPPORTED
 from slipway_serving.service.flavours.supported import UnsupportedModel, choose_flavour
 from slipway_serving.service.model import ServedModel, load_model
 from slipway_serving.service.predictor import Prediction
-from slipway_serving.service.schema import Form
 
 from tests.unit.serving import flavour_models
 from tests.unit.serving.flavour_models import FLAVOURS, Saved, name_classes
@@ -165,146 +159,6 @@ def test_parameters_reach_a_booster(tmp_path: Path) -> None:
     margins = model.answer(columns, model.parameters.read({"params": {"output_margin": True}}))
     np.testing.assert_allclose(np.asarray(margins.scores), booster.predict(matrix, output_margin=True), rtol=1e-6)
     assert min(margins.labels) < 0 < min(model.answer(columns).labels)
-
-
-def function(directory: Path, answer: Any) -> ServedModel:
-    """A python_function that answers `answer(table)`."""
-    import mlflow.pyfunc
-    from mlflow.models import infer_signature
-
-    class Function(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-        def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
-            return answer(model_input)
-
-    signature = infer_signature(flavour_models.training_table())
-    mlflow.pyfunc.save_model(str(directory), python_model=Function(), signature=signature, pip_requirements=["pandas"])
-    return load_model(directory)
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (lambda table: table[["amount"]], [0.25, 0.75]),
-        (lambda table: table["amount"], [0.25, 0.75]),
-        (lambda table: table["amount"].tolist(), [0.25, 0.75]),
-        (lambda table: {"first": table["amount"].to_numpy(), "sure": np.array([True, False])},
-         [{"first": 0.25, "sure": True}, {"first": 0.75, "sure": False}]),
-        (lambda table: table.assign(words="x")[["amount", "words"]],
-         [{"amount": 0.25, "words": "x"}, {"amount": 0.75, "words": "x"}]),
-        (lambda table: [{"why": ["a", np.float32(0.5)]}] * 2, [{"why": ["a", 0.5]}] * 2),
-        (lambda table: np.array([[1.0, 2.0], [3.0, 4.0]]), [[1.0, 2.0], [3.0, 4.0]]),
-        (lambda table: ["a", None], ["a", None]),
-    ],
-)  # fmt: skip
-def test_a_function_may_answer_in_any_tabular_shape(tmp_path: Path, answer: Any, expected: list[Any]) -> None:
-    model = function(tmp_path / "model", answer)
-    assert model.answer(model.schema.read([[0.25, 1], [0.75, 2]])).labels == expected
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda table: [1.0], "1 rows for 2"),
-        (lambda table: "text", "no list for 2"),
-        (lambda table: 3, "no list for 2"),
-        (lambda table: [float("nan"), 1.0], "not finite"),
-        (lambda table: [{"deep": [float("inf")]}] * 2, "not finite"),
-        (lambda table: [object(), object()], "JSON cannot carry"),
-    ],
-)
-def test_what_a_function_must_not_answer(tmp_path: Path, answer: Any, said: str) -> None:
-    model = function(tmp_path / "model", answer)
-    with pytest.raises(ModelFault, match=said):
-        model.answer(model.schema.read([[0.25, 1], [0.75, 2]]))
-
-
-def test_a_function_of_texts_takes_texts(tmp_path: Path) -> None:
-    """MLflow derives the signature of such a function from its type hints: one column without a name."""
-    import mlflow.pyfunc
-
-    class Louder(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
-        def predict(self, model_input: list[str], params: Any = None) -> list[str]:
-            return [text.upper() for text in model_input]
-
-    Louder.predict.__annotations__["model_input"] = list[str]  # this file's annotations are texts
-    louder = Louder()
-    mlflow.pyfunc.save_model(str(tmp_path / "model"), python_model=louder, pip_requirements=["pandas"])
-    model = load_model(tmp_path / "model")
-    assert model.schema.form is Form.NAMELESS_FRAME
-    assert model.answer(model.schema.read(["one", ["two"]])).labels == ["ONE", "TWO"]
-
-
-class TorchModule:
-    """What a pickled module does, without PyTorch: scores of three classes."""
-
-    trained = True
-
-    def eval(self) -> None:
-        self.trained = False
-
-    def __call__(self, tensor: Any, bias: float = 0.0) -> Any:
-        assert not self.trained
-        assert tensor.array.dtype == np.float32
-        return FakeTensor(tensor.array[:, :1] * 2 + bias)
-
-
-class FakeTensor:
-    def __init__(self, array: Any) -> None:
-        self.array = array
-
-    def numpy(self) -> Any:
-        return self.array
-
-
-@pytest.fixture
-def fake_torch(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The few functions of PyTorch that the loader calls: its wheel needs 5 GB with the CUDA stack it asks for."""
-    calls = SimpleNamespace(threads=0)
-
-    def load(path: str, map_location: str, pickle_module: ModuleType, weights_only: bool) -> Any:
-        assert (map_location, weights_only) == ("cpu", False)
-        with open(path, "rb") as file:
-            return pickle_module.Unpickler(file).load()
-
-    @contextmanager
-    def no_grad() -> Iterator[None]:
-        yield
-
-    def set_num_threads(count: int) -> None:
-        calls.threads = count
-
-    module = ModuleType("torch")
-    module.__dict__.update(load=load, no_grad=no_grad, set_num_threads=set_num_threads, from_numpy=FakeTensor)
-    monkeypatch.setitem(sys.modules, "torch", module)
-    return calls
-
-
-def torch_directory(directory: Path, signature: dict[str, str]) -> Path:
-    """As mlflow.pytorch writes it (MLflow 3.17.2)."""
-    (directory / "data").mkdir(parents=True)
-    (directory / "data/model.pth").write_bytes(pickle.dumps(TorchModule()))
-    (directory / "data/pickle_module_info.txt").write_text("mlflow.pytorch.pickle_module")
-    flavour = {"model_data": "data", "pytorch_version": "2.15.0+cu130", "code": None}
-    function = {"loader_module": "mlflow.pytorch", "data": "data"}
-    description = {"flavors": {"pytorch": flavour, "python_function": function}, "signature": signature}
-    (directory / "MLmodel").write_text(yaml.safe_dump(description))
-    return directory
-
-
-COLUMNS = {"inputs": '[{"name": "a", "type": "double"}, {"name": "b", "type": "double"}]'}
-TENSOR = {
-    "inputs": '[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 2]}}]',
-    "params": '[{"name": "bias", "type": "double", "default": 0.5, "shape": null}]',
-}
-
-
-def test_a_torch_module_is_loaded_without_mlflow(tmp_path: Path, fake_torch: SimpleNamespace) -> None:
-    model = load_model(torch_directory(tmp_path / "columns", COLUMNS))
-    assert model.answer(model.schema.read([{"a": 0.25, "b": 1}])).labels == [0.5]
-    model = load_model(torch_directory(tmp_path / "tensor", TENSOR))
-    assert model.answer(model.schema.read([[0.25, 1], [1, 1]])).labels == [1.0, 2.5]
-    assert model.answer(model.schema.read([[0.25, 1]]), model.parameters.read({"params": {"bias": 1}})).labels == [1.5]
-    assert fake_torch.threads == 1
 
 
 def test_the_table_names_every_loader_and_chooses_the_native_one() -> None:

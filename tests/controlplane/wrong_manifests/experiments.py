@@ -1,8 +1,8 @@
-"""Wrong stages of type ABTest, each a good one with one thing changed, and what the refusal must say."""
+"""Wrong stages of type ABTest."""
 
 from __future__ import annotations
 
-from tests.controlplane.wrong_manifests import Wrong
+from tests.controlplane.wrong_manifests.manifest import Wrong
 
 _ROLLOUT, _AB = "modelrollout-card-fraud", "spec/stages/5/abTest"
 
