@@ -73,9 +73,9 @@ def test_nothing_that_the_operator_does_is_forbidden(cluster: Cluster, own: str)
     def read() -> Object:
         return cluster.get("ModelRollout", "rights", own) or {}
 
-    kube.wait(read, lambda found: bool(found.get("status", {}).get("conditions")), 60, "a status")
+    kube.wait(read, lambda found: bool(found.get("status", {}).get("conditions")), 180, "a status")
     cluster.delete("ModelRollout", "rights", own)
-    kube.wait(lambda: {"left": read()}, lambda found: not found["left"], 60, "the rollout goes")
+    kube.wait(lambda: {"left": read()}, lambda found: not found["left"], 180, "the rollout goes")
     (pod,) = pods(cluster)
     log = cluster.text(f"/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods/{pod['metadata']['name']}/log")
     # Namespaces that other tests delete take nothing new, which is answered in the same word.

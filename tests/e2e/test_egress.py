@@ -67,7 +67,7 @@ def test_a_declared_destination_is_added_and_restarts_nothing(service: Service, 
     before = {pod["metadata"]["uid"] for pod in service.pods(revision)}
     service.patch({"spec": {"predictor": {"egress": [STORE]}}})
     kube.wait(
-        lambda: policy(service, cluster), lambda found: found["spec"]["egress"] == [DNS, STORE], 60, "the new rule"
+        lambda: policy(service, cluster), lambda found: found["spec"]["egress"] == [DNS, STORE], 180, "the new rule"
     )
     assert view.variant(service.read(), "stable")["revision"] == revision
     assert {pod["metadata"]["uid"] for pod in service.pods(revision)} == before
@@ -105,4 +105,4 @@ def test_a_trial_on_a_batch_reaches_its_stores(cluster: Cluster, namespace: str,
 
 def test_it_goes_with_its_rollout(service: Service, cluster: Cluster) -> None:
     service.delete()
-    kube.wait(lambda: {"left": policy(service, cluster)}, lambda found: found["left"] is None, 60, "no policy is left")
+    kube.wait(lambda: {"left": policy(service, cluster)}, lambda found: found["left"] is None, 180, "no policy is left")

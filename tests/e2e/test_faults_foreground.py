@@ -44,7 +44,7 @@ def test_once_the_route_has_left_a_candidate_no_client_fails(
     reached = service.in_stage(stage, models["better"])
     candidate = view.variant(reached, "candidate")
     revision, old = candidate["revision"], candidate["inferenceService"]
-    service.wait(lambda _: gets(shape(service.route()), revision), 60, "the candidate gets requests")
+    service.wait(lambda _: gets(shape(service.route()), revision), 180, "the candidate gets requests")
     service.cluster.delete("InferenceService", old, service.namespace, cascade="Foreground")
     service.wait(lambda _: not gets(shape(service.route()), revision), 120, "the route leaves the candidate")
     left, sent = time.time(), client.read().sent

@@ -40,7 +40,7 @@ def test_stable_deleted_by_hand_serves_until_another_has_taken_its_place(
         moved = service.wait(
             lambda f: view.variant(f, "stable")["inferenceService"] != old, 180, "another InferenceService serves"
         )
-        kube.wait(live, lambda found: found["service"] is None, 60, f"InferenceService {old} is let go")
+        kube.wait(live, lambda found: found["service"] is None, 180, f"InferenceService {old} is let go")
         kube.wait(old_pods, lambda found: not found["left"], 90, "its pods end")
         whole = service.wait(lambda f: condition(f, "Reconciling")["status"] == "False", 30, "the rollout is whole")
     after = view.variant(moved, "stable")
@@ -58,10 +58,10 @@ def test_a_candidate_deleted_while_mirrored_costs_no_client_anything_and_comes_b
     with service.client(rows, rate=30) as client:
         service.pin(models["better"])
         service.in_stage("shadow", models["better"])
-        seen = service.wait(lambda f: (f["status"].get("stage") or {}).get("samples", 0) > 20, 60, "mirrored requests")
+        seen = service.wait(lambda f: (f["status"].get("stage") or {}).get("samples", 0) > 20, 180, "mirrored requests")
         candidate = view.variant(seen, "candidate")
         service.cluster.delete("InferenceService", candidate["inferenceService"], service.namespace)
-        withheld = service.wait(lambda _: not shape(service.route()).mirrored, 60, "the mirror is taken away")
+        withheld = service.wait(lambda _: not shape(service.route()).mirrored, 180, "the mirror is taken away")
         assert view.variant(withheld, "stable")["version"] == models["first"]
         service.wait(lambda _: bool(shape(service.route()).mirrored), 120, "the mirror is back")
         moved = service.in_stage("canary-20", models["better"])
@@ -85,9 +85,9 @@ def test_a_weight_edited_by_hand_is_put_back_and_stops_the_clock(
         body = {"spec": {"rules": edited["spec"]["rules"]}}
         service.cluster.patch("HTTPRoute", service.name, service.namespace, body)
         stopped = service.wait(
-            lambda f: f["status"]["stage"]["epoch"] > before["status"]["stage"]["epoch"], 60, "evidence restarts"
+            lambda f: f["status"]["stage"]["epoch"] > before["status"]["stage"]["epoch"], 180, "evidence restarts"
         )
-        kube.wait(lambda: service.route(), lambda route: shape(route) == asked, 60, "the route is put back")
+        kube.wait(lambda: service.route(), lambda route: shape(route) == asked, 180, "the route is put back")
     stage = stopped["status"]["stage"]
     assert asked.share(stable) == pytest.approx(0.8, abs=0.001)
     assert stage["name"] == "canary-20"

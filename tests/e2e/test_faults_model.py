@@ -27,7 +27,7 @@ def test_an_unknown_version_is_named_and_disturbs_nobody(
     with service.client(rows, rate=10) as client:
         service.pin("999")
         told = service.wait(
-            lambda found: condition(found, "ModelResolved").get("status") == "False", 60, "the condition ModelResolved"
+            lambda found: condition(found, "ModelResolved").get("status") == "False", 180, "the condition ModelResolved"
         )
         service.pin(models["first"])
         service.wait(
@@ -56,7 +56,7 @@ def test_an_image_that_dies_at_start_is_caught_by_its_proof_and_never_gets_a_ser
         entry = service.ended(models["better"])
         assert weights(service.route()) == {stable: 1.0}
         service.patch({"spec": {"model": {"mlflow": {"version": models["first"]}}, "predictor": {"env": []}}})
-        service.wait(lambda found: service.serves(found, models["first"]), 60, "the first version is Ready")
+        service.wait(lambda found: service.serves(found, models["first"]), 180, "the first version is Ready")
     owned = service.cluster.list("InferenceService", service.namespace, labels=f"slipway.dev/rollout={service.name}")
     assert [live["metadata"]["labels"]["slipway.dev/revision"] for live in owned] == [stable]
     assert (entry["outcome"], entry["stage"], entry["reason"]) == ("Failed", "prove", "ProcessDied")
@@ -81,6 +81,6 @@ def test_pods_that_no_node_takes_are_told_and_disturb_nobody(
         service.wait(told, SERVED, "a condition says that no node takes the pod")
         back = {"nodeSelector": None}
         service.patch({"spec": {"model": {"mlflow": {"version": models["first"]}}, "predictor": back}})
-        service.wait(lambda found: service.serves(found, models["first"]), 60, "the first version is Ready")
+        service.wait(lambda found: service.serves(found, models["first"]), 180, "the first version is Ready")
     assert set(client.read().answered) == {stable}
     assert client.read().failed == 0, client.read().failures

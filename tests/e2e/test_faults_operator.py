@@ -48,7 +48,7 @@ def test_killed_in_every_stage_a_good_version_is_promoted_step_by_step(
             reached(service, position, models["better"])
             kill(cluster)
         entry = service.ended(models["better"])
-        service.wait(lambda found: service.serves(found, models["better"]), 60, "the better version serves")
+        service.wait(lambda found: service.serves(found, models["better"]), 180, "the better version serves")
     assert entry["outcome"] == "Promoted"
     assert watch.path(entry["revision"]) == ["none", "mirror", "20%", "50%", "all"]
     assert client.read().failed == 0, client.read().failures
@@ -63,7 +63,7 @@ def test_killed_while_it_rolls_back_all_traffic_still_goes_back(
         reached(service, "RollingBack", models["skewed"])
         kill(cluster)
         entry = service.ended(models["skewed"])
-        service.wait(lambda found: service.serves(found, models["better"]), 60, "the better version serves")
+        service.wait(lambda found: service.serves(found, models["better"]), 180, "the better version serves")
     assert (entry["outcome"], entry["stage"]) == ("RolledBack", "canary-20")
     assert watch.path(entry["revision"]) == ["none", "20%", "none"]
     assert client.read().failed == 0, client.read().failures

@@ -45,7 +45,7 @@ def ended(serve: Callable[[str], Service], models: dict[str, str], rows: tuple[R
         assert service.ended(models["skewed"])["outcome"] == "RolledBack"
         service.pin(models["better"])
         assert service.ended(models["better"])["outcome"] == "Promoted"
-    service.wait(lambda found: not found["status"]["ledger"].get("pending"), 60, "the last decision is written down")
+    service.wait(lambda found: not found["status"]["ledger"].get("pending"), 180, "the last decision is written down")
     return service
 
 

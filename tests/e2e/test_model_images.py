@@ -138,7 +138,7 @@ class Namespace:
         until(lambda: self._ready(name), 180, f"Ready of InferenceService {name}")
         address = str(self.get("service", f"{name}-predictor")["spec"]["clusterIP"])
         # A busy node has a Service's rules some seconds after its pods are ready, and refuses until then.
-        until(lambda: accepts(address), 60, f"a connection to {address}")
+        until(lambda: accepts(address), 180, f"a connection to {address}")
         return address
 
     def _ready(self, name: str) -> bool | None:
@@ -250,7 +250,7 @@ def test_the_served_model_answers_as_offline_and_is_measured(
     }
     # A scrape may come between two of the requests.
     for query, value in expected.items():
-        until(lambda query=query, value=value: namespace.query(query) == value or None, 60, f"{value} of {query}")
+        until(lambda query=query, value=value: namespace.query(query) == value or None, 180, f"{value} of {query}")
 
 
 def test_a_model_that_cannot_load_shows_its_log(namespace: Namespace, built: dict[str, Any]) -> None:

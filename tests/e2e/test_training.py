@@ -145,7 +145,7 @@ def test_a_run_waits_for_its_task(
     used = kube.wait(
         lambda: cluster.get("ModelTask", "later", namespace),
         lambda found: bool(found.get("status", {}).get("usedBy")),
-        60, "the task names its user",
+        180, "the task names its user",
     )  # fmt: skip
     assert used["status"]["usedBy"] == [{"kind": "TrainingRun", "name": "early"}]
 
@@ -171,6 +171,6 @@ def test_cancel_ends_a_run_and_takes_its_job_away(
     assert phase(run) == "Cancelled"
     assert said(run, "Cancelled")[0] == "True"
     gone = kube.wait(
-        lambda: {"job": cluster.get("Job", "stopped-train", namespace)}, lambda found: not found["job"], 60, "no Job"
+        lambda: {"job": cluster.get("Job", "stopped-train", namespace)}, lambda found: not found["job"], 180, "no Job"
     )
     assert gone["job"] is None

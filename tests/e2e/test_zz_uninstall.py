@@ -32,7 +32,7 @@ def test_uninstalled_the_model_serves_on_its_namespace_can_go_and_a_new_install_
     try:
         with service.client(rows) as client:
             helm(environment, "uninstall", "slipway", "--wait", "--timeout", "4m")
-            kube.wait(lambda: {"pods": pods(cluster)}, lambda found: not found["pods"], 60, "the operator is gone")
+            kube.wait(lambda: {"pods": pods(cluster)}, lambda found: not found["pods"], 180, "the operator is gone")
             before = client.read().answered[stable["revision"]]
             kube.wait(
                 lambda: {"n": client.read().answered[stable["revision"]]},

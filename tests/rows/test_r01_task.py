@@ -78,7 +78,7 @@ def test_r07_an_unstructured_task_needs_a_text_and_shows_it(cluster: Cluster, na
     features = [{"name": "note", "type": "Text"}]
     cluster.apply(cards.task("r07", namespace, justification="Unstructured", features=features, entity=None, id=None))
     task = kube.wait(
-        lambda: cluster.get("ModelTask", "r07", namespace), lambda one: bool(condition(one, "Ready")), 60, "Ready"
+        lambda: cluster.get("ModelTask", "r07", namespace), lambda one: bool(condition(one, "Ready")), 180, "Ready"
     )
     assert task["status"]["justification"] == "Unstructured: supported by the texts note"
     assert [one["field"] for one in task["status"]["limitations"]] == ["id", "entity"]

@@ -188,7 +188,7 @@ def assert_scores_by_job_alone(batch: Batch, version: str) -> str:
 def killed_on_its_way(batch: Batch, job: str) -> tuple[str, dict[str, bytes]]:
     """The uid of the Job's first pod, and the parts that stood once it was gone."""
     # All that can be asked before is: nothing but the deletion stands between its third part and its end.
-    begun = kube.wait(lambda: {"pods": batch.pods(job)}, lambda found: bool(found["pods"]), 60, "a pod scores")
+    begun = kube.wait(lambda: {"pods": batch.pods(job)}, lambda found: bool(found["pods"]), 180, "a pod scores")
     (first,) = begun["pods"]
     deadline = time.monotonic() + 180
     while len(batch.parts()) < 3 and time.monotonic() < deadline:

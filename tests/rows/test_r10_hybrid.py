@@ -88,7 +88,7 @@ def test_r10_rules_answer_first_and_the_model_the_remainder(service: Service, ro
     kube.wait(lambda: {"status": reached(service)}, lambda found: found["status"] == 200, 30, "the gateway to know it")
     kube.wait(
         lambda: {"series": service.prometheus.query(f'slipway_decisions_total{{rollout="{service.label}"}}')},
-        lambda found: bool(found["series"]), 60, "the counts of decisions, from 0 on",
+        lambda found: bool(found["series"]), 180, "the counts of decisions, from 0 on",
     )  # fmt: skip
     before = counted(service)
     pages = [row.instance() for row in rows[:PAGES]]
@@ -113,5 +113,5 @@ def test_r10_rules_answer_first_and_the_model_the_remainder(service: Service, ro
     kube.wait(
         lambda: {"status": {name: value - before[name] for name, value in counted(service).items()}},
         lambda found: found["status"] == expected,
-        60, f"the metric to say {expected}",
+        180, f"the metric to say {expected}",
     )  # fmt: skip

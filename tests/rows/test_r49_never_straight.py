@@ -32,12 +32,12 @@ def test_r49_a_model_without_a_passed_evaluation_is_refused_also_by_promote(
     finished = {"type": "Image", "mlflow": None, "image": {"image": stable["image"]}}
     with service.client(rows, rate=10) as client:
         service.patch({"spec": {"model": finished}})
-        told = service.wait(lambda found: condition(found, "Certified").get("status") == "False", 60, "it is refused")
+        told = service.wait(lambda found: condition(found, "Certified").get("status") == "False", 180, "it is refused")
         said = slipway(environment, service, "promote", "--revision", stable["revision"])
         time.sleep(5)
         left = service.read()
         service.patch({"spec": {"model": {"type": "MLflow", "image": None, "mlflow": mlflow(models["first"])}}})
-        service.wait(lambda found: service.serves(found, models["first"]), 60, "the first version is asked for again")
+        service.wait(lambda found: service.serves(found, models["first"]), 180, "the first version is asked for again")
     assert condition(told, "Certified")["reason"] == "NotEvaluated"
     assert "train it again, or give spec.certification.waiver" in condition(told, "Stalled")["message"]
     assert (said.code, "NothingRunning" in said.text) == (1, True), said.text
@@ -61,7 +61,7 @@ def test_r49_a_stage_is_skipped_by_an_explicit_field_and_by_an_explicit_command_
         refused = slipway(environment, service, "advance", reason="past the last stage")
         said = slipway(environment, service, "promote", reason="the first one misses half of them")
         entry = service.ended(models["better"])
-        service.wait(lambda found: service.serves(found, models["better"]), 60, "it serves everybody")
+        service.wait(lambda found: service.serves(found, models["better"]), 180, "it serves everybody")
     assert (refused.code, "LastStage" in refused.text) == (1, True), refused.text
     assert said.code == 0, said.text
     assert entry["outcome"] == "Promoted"

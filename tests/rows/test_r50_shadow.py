@@ -54,7 +54,7 @@ def test_r50_mirrored_requests_reach_the_candidate_and_are_no_exposures(
         service.pin(models["better"])
         service.in_stage("shadow", models["better"])
         seen = service.wait(
-            lambda found: (found["status"].get("stage") or {}).get("samples", 0) >= 100, 60, "100 mirrored requests"
+            lambda found: (found["status"].get("stage") or {}).get("samples", 0) >= 100, 180, "100 mirrored requests"
         )
         answered = set(client.read().answered)
         route = service.route()
@@ -62,7 +62,7 @@ def test_r50_mirrored_requests_reach_the_candidate_and_are_no_exposures(
         candidate = view.variant(seen, "candidate")["revision"]
         # A stage is written down first and acted on then.
         weighted = kube.wait(
-            service.route, lambda now: weights(now).get(candidate, 0) > 0, 60, "the canary's share in the route"
+            service.route, lambda now: weights(now).get(candidate, 0) > 0, 180, "the canary's share in the route"
         )
     assert seen["status"]["stage"]["name"] == "shadow"
     assert seen["status"]["stage"]["exposures"] == 0
@@ -96,7 +96,7 @@ def test_r50_answers_are_compared_pair_by_pair_and_stables_latency_before_and_du
     stages = [shadow(seconds=30, samples=200, gates=[agrees, near]), canary(50, seconds=3600)]
     service.create(models["first"], stages, predictionLog=log)
     with service.client(rows):
-        service.wait(lambda _: service.counted("slipway_requests_total") >= 200, 60, "requests before the mirror")
+        service.wait(lambda _: service.counted("slipway_requests_total") >= 200, 180, "requests before the mirror")
         service.pin(models["better"])
         seen = service.wait(
             lambda found: bool(((found["status"].get("stage") or {}).get("pairs") or {}).get("figures")), 300, "pairs"

@@ -53,7 +53,7 @@ def test_r51_a_good_canary_stays_for_its_time_and_its_exposures_and_each_visitor
         service.pin(models["better"])
         first = service.in_stage("canary-20", models["better"])
         second = service.in_stage("canary-50", models["better"])
-        split = service.wait(lambda found: "split" in found["status"], 60, "the split is measured")["status"]["split"]
+        split = service.wait(lambda found: "split" in found["status"], 180, "the split is measured")["status"]["split"]
         # Not before: status names a tier a moment before every thread of the gateway has its route.
         assert sticky(service, rows[0]), "one visitor met two models within a tier"
     assert seconds_between(first, second) >= 12
@@ -93,7 +93,7 @@ def test_r51_without_an_assignment_weights_split_requests_and_a_bad_canary_still
     with weighted.client(rows, rate=30) as client:
         weighted.pin(models["skewed"])
         weighted.in_stage("canary-30", models["skewed"])
-        asked = kube.wait(weighted.route, lambda route: weights(route).get(stable, 1.0) < 1, 60, "the canary's weight")
+        asked = kube.wait(weighted.route, lambda route: weights(route).get(stable, 1.0) < 1, 180, "the canary's weight")
         entry = weighted.ended(models["skewed"])
         kube.wait(weighted.route, lambda route: weights(route) == {stable: 1.0}, 45, "all traffic back to stable")
     assert weights(asked)[stable] == pytest.approx(0.7)

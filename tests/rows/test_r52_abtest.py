@@ -98,7 +98,7 @@ def test_r52_what_is_undecided_at_its_end_is_inconclusive_and_that_it_would_be_w
     with service.client(rows, rate=40) as client:
         service.pin(models["better"])
         service.in_stage("ab", models["better"])
-        told = service.wait(lambda found: bool(condition(found, "ABTestUnderpowered")), 60, "that it cannot finish")
+        told = service.wait(lambda found: bool(condition(found, "ABTestUnderpowered")), 180, "that it cannot finish")
         entry = service.ended(models["better"])
         service.wait(lambda _: weights(service.route()) == {stable: 1.0}, 45, "stable keeps all traffic")
     assert condition(told, "ABTestUnderpowered")["status"] == "True"

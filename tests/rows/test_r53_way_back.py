@@ -29,7 +29,7 @@ def test_r53_the_old_model_stays_warm_and_one_field_brings_it_back(
     with service.client(rows, rate=30) as client:
         service.pin(models["better"])
         assert service.ended(models["better"])["outcome"] == "Promoted"
-        promoted = service.wait(lambda found: service.serves(found, models["better"]), 60, "the new one serves")
+        promoted = service.wait(lambda found: service.serves(found, models["better"]), 180, "the new one serves")
         previous = view.variant(promoted, "previous")
         assert (previous["version"], previous["revision"]) == (models["first"], old)
         assert previous["readyReplicas"] >= 1
@@ -58,7 +58,7 @@ def test_r53_one_request_brings_the_old_model_back_and_keeps_it(
     with service.client(rows, rate=30) as client:
         service.pin(models["skewed"])
         assert service.ended(models["skewed"])["outcome"] == "Promoted", "no gate looks at what it says here"
-        service.wait(lambda found: service.serves(found, models["skewed"]), 60, "the new one serves")
+        service.wait(lambda found: service.serves(found, models["skewed"]), 180, "the new one serves")
         warm = {pod["metadata"]["uid"] for pod in service.pods(old)}
         said = slipway(environment, service, "rollback", reason="complaints from Milan")
         assert weights(service.route()) == {old: 1.0}, "the command comes back once the route is changed"

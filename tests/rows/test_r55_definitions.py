@@ -133,7 +133,7 @@ def test_r55_a_change_is_told_on_both_tasks_holds_the_candidate_and_is_lifted_by
     first, second = versions["first"]["version"], versions["second"]["version"]
     service.pin(second)
     service.in_stage("canary-20", second)  # without requests it cannot pass
-    split = weights(kube.wait(service.route, lambda route: len(weights(route)) == 2, 60, "the candidate's share"))
+    split = weights(kube.wait(service.route, lambda route: len(weights(route)) == 2, 180, "the candidate's share"))
     define(service, FEWER)
     told = says(service, CHANGED, "True", f"points: {POINTS} -> {FEWER}")
     assert f"version {first} of {CHANGED}, stable of ModelRollout r55" in told
@@ -141,7 +141,7 @@ def test_r55_a_change_is_told_on_both_tasks_holds_the_candidate_and_is_lifted_by
     assert "train again" in told
     shared = says(service, SHARES, "True", f"shared with ModelTask {CHANGED}: points: {POINTS} -> {FEWER}")
     assert f"version {first} of {CHANGED}" in shared
-    rollout = service.wait(held, 60, "the rollout is held")
+    rollout = service.wait(held, 180, "the rollout is held")
     assert f"points: {POINTS} -> {FEWER}" in condition(rollout, CONDITION)["message"]
     with service.client(rows, rate=30) as client:
         service.wait(

@@ -182,7 +182,7 @@ def test_r56_a_loop_is_found_in_its_slice_over_two_revisions_and_none_where_ther
         candidate = view.variant(service.in_stage("canary-50", versions[1]), "candidate")["revision"]
         kube.wait(
             lambda: {"seen": check_who_gets_what(service, pages)},
-            lambda now: now["seen"] == {first, candidate}, 60, "both arms to answer who is not held out",
+            lambda now: now["seen"] == {first, candidate}, 180, "both arms to answer who is not held out",
         )  # fmt: skip
         assert service.ended(versions[1])["outcome"] == "Promoted"
         done = service.wait(

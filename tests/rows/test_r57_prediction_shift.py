@@ -139,15 +139,15 @@ def test_r57_a_shift_of_all_predictions_is_in_prometheus_within_two_scrapes_and_
         revisions = {"live": stable, "shadow": candidate}
         next_scrape(service, candidate, "shadow", time.time())
         before = rate_over_two_scrapes(service, revisions, time.time())
-        service.wait(lambda found: says(found) == "AsExpected", 60, "quiet traffic raises no alarm")
+        service.wait(lambda found: says(found) == "AsExpected", 180, "quiet traffic raises no alarm")
         assert alarms(service) == []
         client.send_instead(loud)
         time.sleep(1)  # requests that were drawn before are answered
         after = rate_over_two_scrapes(service, revisions, time.time())
-        service.wait(lambda found: bool(says(found)) and says(found) != "AsExpected", 60, "the alarm is raised")
+        service.wait(lambda found: bool(says(found)) and says(found) != "AsExpected", 180, "the alarm is raised")
         frozen = service.wait(lambda found: says(found) == "EveryoneFrozen", 90, "the rollout is frozen")
         metric = f'slipway_prediction_shift{{rollout="{service.label}",subject="Everyone",act="Frozen"}}'
-        service.wait(lambda _: service.prometheus.number(metric) == 1, 60, "the operator's metric shows it")
+        service.wait(lambda _: service.prometheus.number(metric) == 1, 180, "the operator's metric shows it")
     assert before["live"] <= 0.05, before
     assert 0.15 <= after["live"] <= 0.45, after
     assert after["shadow"] - before["shadow"] >= 0.1, (before, after)
@@ -157,7 +157,7 @@ def test_r57_a_shift_of_all_predictions_is_in_prometheus_within_two_scrapes_and_
     is_frozen(frozen, models)
     assert any("class 1 has risen" in message for message in alarms(service)), alarms(service)
     assert slipway(environment, service, "resume").code == 0
-    service.wait(lambda found: condition(found, "Stalled").get("status") == "False", 60, "a person lets it go on")
+    service.wait(lambda found: condition(found, "Stalled").get("status") == "False", 180, "a person lets it go on")
 
 
 def is_frozen(rollout: Object, models: dict[str, str]) -> None:

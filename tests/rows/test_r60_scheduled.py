@@ -88,7 +88,7 @@ def test_r60_the_calendar_trains_once_by_the_clock_of_its_zone_and_keeps_its_rul
     kube.wait(
         lambda: status(service, "r60-late"),
         lambda found: (found.get("calendar") or {}).get("missed") == 1,
-        60, "what was missed",
+        180, "what was missed",
     )  # fmt: skip
     made = {name: runs(service, name) for name in ("r60-there", "r60-here", "r60-late", "r60-waits")}
     assert {name: len(found) for name, found in made.items()} == {

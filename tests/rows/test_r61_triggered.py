@@ -62,7 +62,7 @@ def test_r61_rows_like_those_of_training_trigger_nothing(service: Service, rows:
             kube.wait(
                 lambda name=name: service.cluster.get("RetrainPolicy", name, service.namespace),
                 lambda found: found.get("status", {}).get("state") == "Healthy",
-                60, f"{name} has judged a whole window",
+                180, f"{name} has judged a whole window",
             )  # fmt: skip
     for name in POLICIES:
         assert runs(service, name) == []
@@ -76,7 +76,7 @@ def test_r61_a_lasting_shift_trains_once_per_cooldown_and_never_beyond_the_cap(
             kube.wait(
                 lambda name=name: {"runs": runs(service, name)},
                 lambda found: bool(found["runs"]),
-                WINDOW + 60, f"a TrainingRun of {name}",
+                WINDOW + 180, f"a TrainingRun of {name}",
             )  # fmt: skip
         time.sleep(75)  # three of the short cooldowns, with the drift going on
         made = {name: runs(service, name) for name in POLICIES}

@@ -27,7 +27,7 @@ def test_r05_a_leak_that_nobody_declared_is_found_and_told_by_run_and_task(
     assert said(runs["annotated"], "LeakageDetected")[0] == "False"
     task = kube.wait(
         lambda: cluster.get("ModelTask", "cards", published),
-        lambda one: bool(condition(one, "LeakageDetected")), 60, "the task to say what its run found",
+        lambda one: bool(condition(one, "LeakageDetected")), 180, "the task to say what its run found",
     )  # fmt: skip
     assert said(task, "LeakageDetected")[2].startswith("TrainingRun history: ")
 
@@ -44,7 +44,7 @@ def test_r07_a_claim_that_the_data_does_not_bear_out_is_unsupported(
     kube.wait(
         lambda: cluster.get("ModelTask", "cards", published),
         lambda one: one.get("status", {}).get("justification", "").startswith("Changing: not supported"),
-        60, "the task to say so",
+        180, "the task to say so",
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def test_r35_the_number_of_runs_is_shown_before_the_start(cluster: Cluster, name
     cluster.apply(made)
     held = kube.wait(
         lambda: cluster.get("TrainingRun", "t-held", namespace),
-        lambda run: bool(run.get("status", {}).get("search")), 60, "the number of runs",
+        lambda run: bool(run.get("status", {}).get("search")), 180, "the number of runs",
     )  # fmt: skip
     assert (held["status"]["phase"], held["status"]["search"]["runs"]) == ("Suspended", 4)
     assert cluster.get("Job", "t-held-train", namespace) is None
