@@ -9,6 +9,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +31,39 @@ MODEL = "model.pkl"  # as MLflow calls it
 _REQUIREMENTS = ("mlflow-skinny", "numpy", "pandas", "scikit-learn", "scipy")
 
 
+@dataclass(frozen=True)
+class Documents:
+    """The JSON documents that travel beside a model, which its digest covers.
+
+    Attributes:
+        profile: the reference profile that drift is measured against.
+        decision: the decision layer.
+        lineage: the rows that the version has learnt.
+        baseline: what everybody would get without the model, where the task has rules.
+    """
+
+    profile: Mapping[str, Any]
+    decision: Mapping[str, Any]
+    lineage: Lineage | None = None
+    baseline: Mapping[str, Any] | None = None
+
+    def write(self, directory: Path) -> None:
+        """Writes those that there are below `directory`. ValueError where a number is not finite."""
+        (directory / PROFILE).parent.mkdir()
+        descended = self.lineage.document() if self.lineage is not None else None
+        named = {PROFILE: self.profile, DECISION: self.decision, LINEAGE: descended, BASELINE: self.baseline}
+        for name, document in named.items():
+            if document is not None:
+                (directory / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
+
+
 def save(
     pipeline: Any,
     directory: Path,
     columns: Columns,
     task_type: str,
-    profile: Mapping[str, Any],
-    decision: Mapping[str, Any],
-    lineage: Lineage | None = None,
+    documents: Documents,
     code: tuple[Path, Built] | None = None,
-    baseline: Mapping[str, Any] | None = None,
 ) -> str:
     """Writes the directory and returns its digest, which covers the decision layer: what was judged is what is served.
 
@@ -47,7 +71,6 @@ def save(
     from the same file, so it would protect from nothing here. Only this Job writes these files, and only a pod without
     credentials loads them (docs/decisions/0007-training.md).
 
-    `baseline` is what everybody would get without the model, where the task has rules.
     `code` is the user's and the model that their process has pickled: its bytes are stored, and never loaded here.
     """
     import mlflow.sklearn
@@ -66,11 +89,7 @@ def save(
         )
     if code is not None:
         (directory / MODEL).write_bytes(code[1].model)
-    (directory / PROFILE).parent.mkdir()
-    descended = lineage.document() if lineage is not None else None
-    for name, document in ((PROFILE, profile), (DECISION, decision), (LINEAGE, descended), (BASELINE, baseline)):
-        if document is not None:
-            (directory / name).write_text(json.dumps(document, sort_keys=True, allow_nan=False) + "\n")
+    documents.write(directory)
     return digest(directory)
 
 

@@ -20,7 +20,7 @@ from slipway_pipelines.fit import build_pipeline
 from slipway_pipelines.incremental.lineage import first_lineage
 from slipway_pipelines.inputs import definition_tags, inputs, run_tags
 from slipway_pipelines.metrics import METRICS
-from slipway_pipelines.model_directory import save
+from slipway_pipelines.model_directory import Documents, save
 from slipway_pipelines.openings import sketch
 from slipway_pipelines.provable import shortfalls
 from slipway_pipelines.reference import (
@@ -157,8 +157,8 @@ def _kept(
         code = _built(context, model, parts)
         trainer = request.estimator or str(request.entrypoint)
         lineage = first_lineage(request.columns, parts, request.spec.data.split.by, trainer, prepared.source.digest)
-        beside = (profile, decision, lineage, code, answering.baseline(request, references.get(RULES)))
-        digest = save(model.pipeline, directory, request.columns, request.task.type, *beside)
+        documents = Documents(profile, decision, lineage, answering.baseline(request, references.get(RULES)))
+        digest = save(model.pipeline, directory, request.columns, request.task.type, documents, code)
         predictions = Predictions.of(model, parts)
         report = record.report(context.run, request, prepared, evaluation, digest, told) | context.made_by
         report["predictions"] = predictions.digest

@@ -24,7 +24,7 @@ from slipway_pipelines.incremental.prequential import Tested, predict_then_learn
 from slipway_pipelines.incremental.rows import NewRows, gathered
 from slipway_pipelines.inputs import definition_tags, inputs, run_tags
 from slipway_pipelines.metrics import METRICS
-from slipway_pipelines.model_directory import save
+from slipway_pipelines.model_directory import Documents, save
 from slipway_pipelines.modelling import registered
 from slipway_pipelines.openings import opened_until, sketch
 from slipway_pipelines.preprocess import DEFAULT
@@ -157,8 +157,8 @@ def _kept(context: Context, prepared: Prepared, grown: told.Grown) -> dict[str, 
         tracking.tag(context.run, run_tags(inputs(request, prepared.parts.train, profile["features"])))
         tracking.tag(context.run, told.lineage_tags(grown.lineage))
         baseline = answering.baseline(request, _rules(request, grown.base, prepared.parts.train))
-        beside = (profile, decision, grown.lineage, None, baseline)
-        digest = save(model.pipeline, directory, request.columns, request.task.type, *beside)
+        documents = Documents(profile, decision, grown.lineage, baseline)
+        digest = save(model.pipeline, directory, request.columns, request.task.type, documents)
         report = told.report(context, prepared, grown, digest)
         written = card(request, prepared, model, grown.evaluation, None, grown.openings)
         tracking.log_text(context.run, CARD, written)

@@ -22,7 +22,7 @@ from slipway_pipelines.faults import DataFault
 from slipway_pipelines.fit import build_pipeline, fit
 from slipway_pipelines.folds import folds
 from slipway_pipelines.metrics import METRICS
-from slipway_pipelines.model_directory import save
+from slipway_pipelines.model_directory import Documents, save
 from slipway_pipelines.profile import prediction_reference, slice_values
 from slipway_pipelines.request import read_request
 from slipway_pipelines.rules import check_answers, read_rules, serving_rules
@@ -183,7 +183,7 @@ def test_the_server_answers_as_training_judged(rows: pd.DataFrame, fitted: Any, 
     document = answering.decision(request, model).document()
     assert read_decision(json.dumps(document)).calibration == calibration
     profile = {"classes": ["0", "1"], "positive": "1", "features": []}
-    save(fitted, tmp_path / "model", COLUMNS, BINARY, profile, document)
+    save(fitted, tmp_path / "model", COLUMNS, BINARY, Documents(profile, document))
     served = load_model(tmp_path / "model")
     inputs = rows[list(COLUMNS.features)].replace({np.nan: None}).to_numpy(object).tolist()
     answer, judged = served.answer(served.schema.read(inputs)), model.rows(rows)

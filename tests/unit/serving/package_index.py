@@ -32,6 +32,17 @@ def private_index(home: Path, wheels: Path) -> Iterator[PackageIndex]:
     authority = Authority(home)
     certificate, key = authority.issue(Identity("index", "index", names=("127.0.0.1",)))
     index = PackageIndex("", authority.certificate.read_text())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(index, wheels)) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        index.url = f"https://127.0.0.1:{server.server_port}/simple"
+        yield index
+        server.shutdown()
+
+
+def _handler(index: PackageIndex, wheels: Path) -> type[http.server.BaseHTTPRequestHandler]:
     right = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -60,11 +71,4 @@ def private_index(home: Path, wheels: Path) -> Iterator[PackageIndex]:
         def log_message(self, *_: object) -> None:
             """Silent."""
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        index.url = f"https://127.0.0.1:{server.server_port}/simple"
-        yield index
-        server.shutdown()
+    return Handler
