@@ -7,7 +7,7 @@ from datetime import datetime
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
-from slipway.controllers.reading import read_spec
+from slipway.controllers.reading import read_spec, read_status
 from slipway.controllers.request import open_requests
 from slipway.controllers.rollout_alarm import live_classes
 from slipway.controllers.rollout_batch import batch
@@ -25,6 +25,7 @@ from slipway.core.desired.network_policy import read_reachable
 from slipway.core.ledger.book import to_ask
 from slipway.core.plan import Plan, Unavailable
 from slipway.core.rollout import Installation, Resolved, Snapshot, decide
+from slipway.core.rollout.snapshot import Unreadable
 from slipway.runtime.world import Object, Settings, World
 
 
@@ -41,7 +42,7 @@ class RolloutController:
         snapshot = children(parsed(obj, installation(world.settings)), world)
         requests = open_requests(self.kind, snapshot.namespace, snapshot.name, world)
         snapshot = replace(snapshot, requests=requests, outcomes=world.outcomes(snapshot.uid))
-        if snapshot.spec is None or snapshot.deleting:
+        if snapshot.spec is None or snapshot.deleting or snapshot.unreadable is not None:
             return snapshot
         spec, name = snapshot.spec, snapshot.spec.task_ref.name
         task, model = task_of(name, snapshot.namespace, world), await _model(spec, snapshot.namespace, world)
@@ -86,6 +87,7 @@ def parsed(obj: Object, settings: Installation) -> Snapshot:
     """The rollout itself. A spec that does not validate is told, not raised: webhook and schema may be by-passed."""
     metadata, raw = obj["metadata"], obj.get("spec") or {}
     spec, invalid, inactive = read_spec("ModelRollout", ModelRolloutSpec, obj)
+    status, problem = read_status(ModelRolloutStatus, obj)
     return Snapshot(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -95,7 +97,8 @@ def parsed(obj: Object, settings: Installation) -> Snapshot:
         raw=raw,
         spec=spec,
         invalid=invalid,
-        status=ModelRolloutStatus.model_validate(obj.get("status") or {}),
+        status=status,
+        unreadable=Unreadable(obj.get("status") or {}, problem) if problem else None,
         deleting=bool(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
         inactive=inactive,

@@ -46,7 +46,7 @@ def going(snapshot: Snapshot) -> bool:
 
 
 def let_everything_go(snapshot: Snapshot) -> Plan:
-    """Takes our finalizers off and leaves the rest: under Orphan, when the spec cannot be read or all goes anyway."""
+    """Takes our finalizers off and leaves the rest: under Orphan, when spec or status is not legible or all goes."""
     released = tuple(action for live in snapshot.services.values() for action in let_go(live))
     return Plan((*released, _farewell(snapshot))) if FINALIZER in snapshot.finalizers else Plan()
 
