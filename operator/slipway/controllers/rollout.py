@@ -15,7 +15,7 @@ from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_contents import contents
 from slipway.controllers.rollout_definitions import with_definitions
 from slipway.controllers.rollout_evidence import Judged, gather
-from slipway.controllers.rollout_holdout import with_holdout
+from slipway.controllers.rollout_holdout import Contrasts, with_holdout
 from slipway.controllers.rollout_log import logged
 from slipway.controllers.rollout_metrics import metrics_of
 from slipway.controllers.rollout_shadow import before_mirror
@@ -30,12 +30,13 @@ from slipway.runtime.world import Object, Settings, World
 
 
 class RolloutController:
-    """The kind's half of the seam; keeps nothing between two calls but who shares questions with whom."""
+    """The kind's half of the seam; keeps nothing between two calls but who asks with whom, and slow answers."""
 
     kind = "ModelRollout"
 
     def __init__(self) -> None:
         self._judged = Judged()
+        self._contrasts = Contrasts()
 
     async def observe(self, obj: Object, world: World, now: datetime) -> Snapshot:
         """Reads everything that a decision needs; evidence only while something is being judged."""
@@ -59,7 +60,7 @@ class RolloutController:
         before = await before_mirror(snapshot, world, now)
         classes = await live_classes(snapshot, world, now, self._judged)
         snapshot = replace(snapshot, evidence=evidence, log=log, before_mirror=before, live_classes=classes)
-        return await with_holdout(replace(snapshot, rules=task.rules), world, now, self._judged)
+        return await with_holdout(replace(snapshot, rules=task.rules), world, now, self._judged, self._contrasts)
 
     def decide(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Pure."""
