@@ -60,7 +60,7 @@ class RolloutController:
         before = await before_mirror(snapshot, world, now)
         classes = await live_classes(snapshot, world, now, self._judged)
         snapshot = replace(snapshot, evidence=evidence, log=log, before_mirror=before, live_classes=classes)
-        return await with_holdout(replace(snapshot, rules=task.rules), world, now, self._judged, self._contrasts)
+        return await with_holdout(snapshot, world, now, self._judged, self._contrasts)
 
     def decide(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Pure."""

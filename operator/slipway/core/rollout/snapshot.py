@@ -109,7 +109,7 @@ class Snapshot:
     now, None where the task cannot be read; `definition_texts` those of models, by digest, where they are others.
     `live_classes` is what the fast alarm looks at, None where it does not.
     `contents` is the keyed digest of what the predictor names of Secrets and ConfigMaps.
-    `rules` is whether the task has rules; `able` are revisions whose pods can hold out, and `contrast` what
+    `able` are revisions whose pods can hold out, and `contrast` what
     the one that serves answers by slice to who is held out and to others: None where that was not asked.
     `archived` are tags of an MLflow run, read while an entry of the ledger has to go. `outcomes` say, by receiver, what
     became of the announcements that were handed over.
@@ -152,7 +152,6 @@ class Snapshot:
     before_mirror: Histogram | Unavailable | None = None
     live_classes: Observed | Unavailable | None = None
     log: LogHealth | Unavailable | None = None
-    rules: bool = False
     able: frozenset[str] | Unavailable | None = None
     contrast: Contrast | Unavailable | None = None
     archived: Mapping[str, str] | Unavailable | None = None
