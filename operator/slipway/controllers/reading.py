@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from slipway.api.support import inactive_fields
 from slipway.runtime.world import Object
 from slipway.validation import check_spec, errors
+from slipway.validation.schema import read
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -23,6 +24,15 @@ def read_spec(kind: str, model: type[S], obj: Object) -> tuple[S | None, str, tu
     wrong = "; ".join(str(finding) for finding in errors(findings))
     found = tuple(str(field) for field in inactive_fields(kind, raw)) if spec is not None else ()
     return (spec if isinstance(spec, model) and not wrong else None), wrong, found
+
+
+def read_status(model: type[S], obj: Object) -> tuple[S, str]:
+    """The status, and what of it this version cannot read; the status is the empty one then."""
+    raw = obj.get("status") or {}
+    try:
+        return model.model_validate(raw), ""
+    except ValidationError:
+        return model(), "; ".join(str(finding) for finding in read(model, raw, ("status",))[1])
 
 
 def invalidity(kind: str, obj: Object) -> str:

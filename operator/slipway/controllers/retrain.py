@@ -205,12 +205,22 @@ def _served(world: World, namespace: str, spec: RetrainPolicySpec, template: Obj
             for each in status.history
             if each.ended_at is not None and _version(each, model)
         ),
+        model=_taken_from(rollout, status),
     )
 
 
 def _registered(template: Object) -> str:
     """The registered model that runs of the template make versions of; empty where they register none."""
     return str((template["spec"].get("register") or {}).get("model", ""))
+
+
+def _taken_from(rollout: Object, status: ModelRolloutStatus) -> str:
+    """The registered model whose versions a rollout takes: as its spec says, else as its status does."""
+    source = (rollout.get("spec") or {}).get("model") or {}
+    if source:
+        return str((source.get("mlflow") or {}).get("name", ""))
+    held = (status.target, *status.variants)
+    return next((each.model for each in held if each is not None and each.model), "")
 
 
 def _version(held: Variant | Target | Queued | HistoryEntry | None, model: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from slipway.api.v1alpha1.modelrollout import ModelRolloutSpec
 from slipway.api.v1alpha1.rollout_status import ModelRolloutStatus
-from slipway.controllers.reading import read_spec
+from slipway.controllers.reading import read_spec, read_status
 from slipway.controllers.request import open_requests
 from slipway.controllers.rollout_alarm import live_classes
 from slipway.controllers.rollout_batch import batch
@@ -15,7 +15,7 @@ from slipway.controllers.rollout_children import children, task_of
 from slipway.controllers.rollout_contents import contents
 from slipway.controllers.rollout_definitions import with_definitions
 from slipway.controllers.rollout_evidence import Judged, gather
-from slipway.controllers.rollout_holdout import with_holdout
+from slipway.controllers.rollout_holdout import Contrasts, with_holdout
 from slipway.controllers.rollout_log import logged
 from slipway.controllers.rollout_metrics import metrics_of
 from slipway.controllers.rollout_shadow import before_mirror
@@ -25,23 +25,25 @@ from slipway.core.desired.network_policy import read_reachable
 from slipway.core.ledger.book import to_ask
 from slipway.core.plan import Plan, Unavailable
 from slipway.core.rollout import Installation, Resolved, Snapshot, decide
+from slipway.core.rollout.snapshot import Unreadable
 from slipway.runtime.world import Object, Settings, World
 
 
 class RolloutController:
-    """The kind's half of the seam; keeps nothing between two calls but who shares questions with whom."""
+    """The kind's half of the seam; keeps nothing between two calls but who asks with whom, and slow answers."""
 
     kind = "ModelRollout"
 
     def __init__(self) -> None:
         self._judged = Judged()
+        self._contrasts = Contrasts()
 
     async def observe(self, obj: Object, world: World, now: datetime) -> Snapshot:
         """Reads everything that a decision needs; evidence only while something is being judged."""
         snapshot = children(parsed(obj, installation(world.settings)), world)
         requests = open_requests(self.kind, snapshot.namespace, snapshot.name, world)
         snapshot = replace(snapshot, requests=requests, outcomes=world.outcomes(snapshot.uid))
-        if snapshot.spec is None or snapshot.deleting:
+        if snapshot.spec is None or snapshot.deleting or snapshot.unreadable is not None:
             return snapshot
         spec, name = snapshot.spec, snapshot.spec.task_ref.name
         task, model = task_of(name, snapshot.namespace, world), await _model(spec, snapshot.namespace, world)
@@ -58,7 +60,7 @@ class RolloutController:
         before = await before_mirror(snapshot, world, now)
         classes = await live_classes(snapshot, world, now, self._judged)
         snapshot = replace(snapshot, evidence=evidence, log=log, before_mirror=before, live_classes=classes)
-        return await with_holdout(replace(snapshot, rules=task.rules), world, now, self._judged)
+        return await with_holdout(snapshot, world, now, self._judged, self._contrasts)
 
     def decide(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Pure."""
@@ -86,6 +88,7 @@ def parsed(obj: Object, settings: Installation) -> Snapshot:
     """The rollout itself. A spec that does not validate is told, not raised: webhook and schema may be by-passed."""
     metadata, raw = obj["metadata"], obj.get("spec") or {}
     spec, invalid, inactive = read_spec("ModelRollout", ModelRolloutSpec, obj)
+    status, problem = read_status(ModelRolloutStatus, obj)
     return Snapshot(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -95,7 +98,8 @@ def parsed(obj: Object, settings: Installation) -> Snapshot:
         raw=raw,
         spec=spec,
         invalid=invalid,
-        status=ModelRolloutStatus.model_validate(obj.get("status") or {}),
+        status=status,
+        unreadable=Unreadable(obj.get("status") or {}, problem) if problem else None,
         deleting=bool(metadata.get("deletionTimestamp")),
         finalizers=tuple(metadata.get("finalizers") or ()),
         inactive=inactive,

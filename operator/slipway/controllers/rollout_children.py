@@ -119,8 +119,8 @@ def _ready_addresses(slices: Iterable[Object]) -> Iterable[str]:
 @dataclass(frozen=True)
 class TaskFacts:
     """What a rollout takes from its ModelTask: whether it exists, the class that it calls positive, how fast an answer
-    must be, its type, its business metrics, how its answers are compared, what its features mean, whether it has rules;
-    and, of a task of requests, all of it."""
+    must be, its type, its business metrics, how its answers are compared, what its features mean; and, of a task of
+    requests, all of it."""
 
     exists: bool
     positive: str = "1"
@@ -129,7 +129,6 @@ class TaskFacts:
     business: tuple[BusinessMetric, ...] = ()
     paired: PairedTask = field(default_factory=PairedTask)
     definitions: Definitions | None = None
-    rules: bool = False
     contract: ModelTaskSpec | None = None
 
 
@@ -146,7 +145,7 @@ def task_of(name: str, namespace: str, world: World) -> TaskFacts:
     typed = ModelTaskSpec.model_validate(spec)
     latency, business = typed.serving.latency, typed.business_metrics
     known = (positive, latency, typed.type, business, paired_task(typed), definitions(typed))
-    return TaskFacts(True, *known, rules=typed.rules is not None, contract=typed)
+    return TaskFacts(True, *known, contract=typed)
 
 
 def _definitions(spec: Object) -> Definitions | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,14 +15,45 @@ from slipway.core.rollout import Snapshot
 from slipway.core.rollout.holding_out import serving
 from slipway.runtime.world import World
 
+SLOT_SECONDS = 60.0
+_MEMORY = 10_000
 
-async def with_holdout(snapshot: Snapshot, world: World, now: datetime, judged: Judged) -> Snapshot:
+
+class Contrasts:
+    """What was last answered of each rollout, by uid: asked once in a slot, however often it is decided. Slots are
+    aligned to the clock, so that rollouts ask together; losing it costs one more question each."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[object, ...], Contrast]] = {}
+
+    async def of(
+        self, snapshot: Snapshot, world: World, now: datetime, judged: Judged
+    ) -> Contrast | Unavailable | None:
+        """The model's answers by slice; None before it serves. What could not be read is asked for again at once."""
+        stable = serving(snapshot.status)
+        revision = stable.revision if stable is not None else ""
+        slot = math.floor(now.timestamp() / SLOT_SECONDS)
+        question = (slot, revision, snapshot.status.epoch, snapshot.positive)
+        known = self._known.get(snapshot.uid)
+        if known is not None and known[0] == question:
+            return known[1]
+        found = await _contrast(snapshot, world, now, judged)
+        if found is not None and not isinstance(found, Unavailable):
+            if len(self._known) >= _MEMORY:
+                self._known.clear()
+            self._known[snapshot.uid] = (question, found)
+        return found
+
+
+async def with_holdout(
+    snapshot: Snapshot, world: World, now: datetime, judged: Judged, contrasts: Contrasts
+) -> Snapshot:
     """The snapshot with the revisions that can hold out, and with the answers of the one that serves by slice."""
     traffic = snapshot.spec.traffic if snapshot.spec is not None else None
     if traffic is None or traffic.global_holdout is None:
         return snapshot
     able = await _able(snapshot, world, now, judged)
-    return replace(snapshot, able=able, contrast=await _contrast(snapshot, world, now, judged))
+    return replace(snapshot, able=able, contrast=await contrasts.of(snapshot, world, now, judged))
 
 
 async def _able(snapshot: Snapshot, world: World, now: datetime, judged: Judged) -> frozenset[str] | Unavailable | None:

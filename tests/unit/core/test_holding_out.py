@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from slipway.controllers.rollout import RolloutController
 from slipway.core.rollout.holding_out import ROTATE
 
 from tests.unit.core.simulation import KEY, ROUTE, TASK, Simulation
@@ -48,6 +49,28 @@ def test_the_share_is_held_out_once_pods_have_said_that_they_can() -> None:
     assert "5% was asked for" in message
     assert sim.condition("FeedbackSuspected")[:2] == ("False", "NoDifference")
     assert sim.client_errors == []
+
+
+def test_the_contrast_is_asked_once_in_a_minute_however_often_it_is_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    sim, controller = holding_out(), RolloutController()
+    texts: list[str] = []
+    answer = sim.prometheus.answer
+    monkeypatch.setattr(sim.prometheus, "answer", lambda promql: texts.append(promql) or answer(promql))
+
+    def asks(second: int) -> bool:
+        """Whether an observation at this second asks for the contrast."""
+        texts.clear()
+        now = sim.now.replace(second=0) + timedelta(seconds=second)
+        sim.loop.run_until_complete(controller.observe(sim.objects[KEY], sim, now))
+        return any("slipway_holdout_predictions" in text for text in texts)
+
+    assert [asks(second) for second in (60, 61, 119, 120, 121)] == [True, False, False, True, False]
+    sim.prometheus_up = False
+    assert not asks(180)
+    sim.prometheus_up = True
+    assert asks(181), "what could not be read is asked for again at once"
+    sim.objects[KEY]["status"]["epoch"] += 1
+    assert asks(182), "another epoch is another question"
 
 
 def test_without_the_field_nothing_is_asked_said_or_routed() -> None:

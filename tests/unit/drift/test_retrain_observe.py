@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -129,6 +130,35 @@ def test_it_sees_the_stable_revision_its_own_runs_and_the_windows_of_the_trigger
     assert len(world.asked) == ASKED
     assert seen.inactive == ()
     assert seen.damage == ()
+
+
+@pytest.mark.parametrize(
+    ("registered", "spec", "held", "told"),
+    [
+        ("fraud", {"model": {"type": "MLflow", "mlflow": {"name": "fraud"}}}, "", False),
+        ("other", {"model": {"type": "MLflow", "mlflow": {"name": "fraud"}}}, "", True),
+        ("other", {}, "fraud", True),
+        ("other", {"model": {"type": "Image", "image": {"image": "r/m@sha256:1"}}}, "fraud", False),
+        ("", {"model": {"type": "MLflow", "mlflow": {"name": "fraud"}}}, "", False),
+    ],
+)
+def test_it_is_told_when_runs_register_another_model_than_the_rollout_serves(
+    registered: str, spec: Mapping[str, Any], held: str, told: bool
+) -> None:
+    world = FakeWorld({**STATUS, "target": {"version": "2", "model": held}})
+    world._objects[0]["spec"] = spec
+    policy = copy.deepcopy(POLICY)
+    if registered:
+        policy["spec"]["runTemplate"]["spec"]["register"] = {"model": registered}
+    controller = RetrainController()
+    plan = controller.decide(asyncio.run(controller.observe(policy, world, NOW)), NOW)
+    assert plan.status is not None
+    said = [each for each in plan.status["conditions"] if each["type"] == "RegistersServedModel"]
+    assert [(each["status"], each["reason"]) for each in said] == ([("False", "OtherModel")] if told else [])
+    if told:
+        message = said[0]["message"]
+        assert "runTemplate.spec.register.model is 'other'" in message
+        assert "spec.model.mlflow.name of ModelRollout 'fraud' is 'fraud'" in message
 
 
 @pytest.mark.parametrize("outcome", ["Requested", "Running"])

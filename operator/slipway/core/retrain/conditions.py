@@ -25,6 +25,7 @@ def conditions(
         *_freeze(status),
         *continuable(snapshot, spec, status),
         *_data(snapshot),
+        *_model(snapshot, spec),
         *inactive(snapshot.inactive),
     )
 
@@ -95,6 +96,20 @@ def _labels(snapshot: RetrainSnapshot) -> tuple[Said, ...]:
 def _freeze(status: RetrainPolicyStatus) -> tuple[Said, ...]:
     frozen = status.frozen
     return () if frozen is None else (Said("Frozen", "True", frozen.reason, frozen.message),)
+
+
+def _model(snapshot: RetrainSnapshot, spec: RetrainPolicySpec) -> tuple[Said, ...]:
+    """RegistersServedModel is False where runs make versions of a model that the rollout never looks at."""
+    trained = str((snapshot.raw["runTemplate"]["spec"].get("register") or {}).get("model", ""))
+    served = snapshot.served.model if snapshot.served is not None else ""
+    if not trained or not served or trained == served:
+        return ()
+    message = (
+        f"runTemplate.spec.register.model is {trained!r}, and spec.model.mlflow.name of ModelRollout "
+        f"{spec.rollout_ref.name!r} is {served!r}: versions of this policy never reach it, and oscillation "
+        "is not seen; give both the same name"
+    )
+    return (Said("RegistersServedModel", "False", "OtherModel", message),)
 
 
 def _data(snapshot: RetrainSnapshot) -> tuple[Said, ...]:

@@ -39,7 +39,8 @@ class Served:
     """The rollout that is watched: the stable revision (empty before the first) and its version.
 
     `gated` are versions that wait or are proven, `rolling` those that have come to a stage. `history` is that of the
-    rollout, newest first, of the registered model that the policy trains.
+    rollout, newest first, of the registered model that the policy trains. `model` is the registered model that the
+    rollout takes its versions from; empty where it takes them from none.
     """
 
     revision: str = ""
@@ -47,6 +48,7 @@ class Served:
     gated: tuple[str, ...] = ()
     rolling: tuple[str, ...] = ()
     history: tuple[Ended, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True)

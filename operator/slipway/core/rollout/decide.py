@@ -27,6 +27,7 @@ from slipway.core.rollout.route import RouteView, view
 from slipway.core.rollout.snapshot import Snapshot
 from slipway.core.rollout.stages import in_stage
 from slipway.core.rollout.turn import BUILD, PROMOTE, PROVE, ROLLBACK, START, Turn
+from slipway.core.rollout.unreadable import tell
 from slipway.core.rollout.wanted import consider
 from slipway.core.rollout.watching import observe_route
 
@@ -37,6 +38,8 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
     """What to do, and what to remember. Pure: the same snapshot and instant give the same plan."""
     if snapshot.deleting:
         return _deleting(snapshot, now)
+    if snapshot.unreadable is not None:
+        return tell(snapshot, snapshot.unreadable, now)
     problem = _unusable(snapshot)
     if snapshot.spec is None or problem:
         return _refuse(snapshot, now, problem)
@@ -133,6 +136,8 @@ def _refuse(snapshot: Snapshot, now: datetime, problem: str) -> Plan:
 def _deleting(snapshot: Snapshot, now: datetime) -> Plan:
     if FINALIZER not in snapshot.finalizers:
         return Plan()
+    if snapshot.unreadable is not None:  # what serves is not known: under Orphan all of it may
+        return let_everything_go(snapshot) if snapshot.orphan else delete_everything(snapshot)
     has_stable = any(v.name == "stable" for v in snapshot.status.variants)
     if not snapshot.orphan or not has_stable:
         return delete_everything(snapshot)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from slipway.core.desired.names import FINALIZER, ROLLOUT_LABEL
-from slipway.core.plan import Action, Delete, Plan, SetFinalizers
+from slipway.core.plan import Action, Delete, Plan, SetFinalizers, SetOwners
 from slipway.core.rollout.campaign import end, roll_back
 from slipway.core.rollout.campaign_steps import rolling_back
 from slipway.core.rollout.effects import let_go, remove
 from slipway.core.rollout.replacement import names_of, replace_deleted
 from slipway.core.rollout.route import RouteView
-from slipway.core.rollout.snapshot import Snapshot, key_of, leaving, variant
+from slipway.core.rollout.snapshot import Object, Snapshot, key_of, leaving, variant
 from slipway.core.rollout.turn import ROLLBACK, Turn
 from slipway.core.rollout.watching import observe_route
 
@@ -46,9 +48,25 @@ def going(snapshot: Snapshot) -> bool:
 
 
 def let_everything_go(snapshot: Snapshot) -> Plan:
-    """Takes our finalizers off and leaves the rest: under Orphan, when the spec cannot be read or all goes anyway."""
-    released = tuple(action for live in snapshot.services.values() for action in let_go(live))
-    return Plan((*released, _farewell(snapshot))) if FINALIZER in snapshot.finalizers else Plan()
+    """Takes our finalizers off and leaves the rest: under Orphan, when spec or status is not legible or all goes.
+
+    Nothing has been decided since the policy became Orphan, so that what was made under Delete may still be owned: the
+    garbage collector would take it with the rollout.
+    """
+    if FINALIZER not in snapshot.finalizers:
+        return Plan()
+    services = tuple(snapshot.services.values())
+    released = tuple(action for live in services for action in let_go(live))
+    kept = (*services, *((snapshot.route,) if snapshot.route is not None else ()))
+    disowned = tuple(action for live in kept for action in _disown(live, snapshot.uid))
+    return Plan((*released, *disowned, _farewell(snapshot)))
+
+
+def _disown(live: Object, uid: str) -> Iterator[Action]:
+    owners = live["metadata"].get("ownerReferences") or ()
+    others = tuple(owner for owner in owners if owner.get("uid") != uid)
+    if len(others) < len(owners):
+        yield SetOwners(key_of(live), others)
 
 
 def withdraw(turn: Turn, route: RouteView) -> Turn:

@@ -153,7 +153,8 @@ def _inactive(turn: Turn, known: Holdout) -> Statement | None:
     stable, task = turn.variant("stable"), turn.spec.task_ref.name
     if stable is not None and stable.revision in known.able:
         return None
-    if not turn.snapshot.rules:
+    contract = turn.snapshot.contract
+    if contract is None or contract.rules is None:
         return (
             "False", "TaskHasNoRules",
             f"ModelTask {task} has no spec.rules, which who is held out would get: nobody is held out. Remedy: add "

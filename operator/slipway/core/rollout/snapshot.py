@@ -77,19 +77,39 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A status as written, of which this version cannot read something; `problem` names the fields."""
+
+    raw: Object
+    problem: str
+
+    @property
+    def adopted(self) -> frozenset[str]:
+        """InferenceServices that may be adopted: what cannot be read as False counts as True."""
+        variants = self.raw.get("variants")
+        listed = variants if isinstance(variants, list | tuple) else ()
+        return frozenset(
+            str(each.get("inferenceService"))
+            for each in listed
+            if isinstance(each, Mapping) and each.get("adopted", False) is not False
+        )
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One observation. `services` are all InferenceServices labelled with the rollout and the one that it adopts,
     `ready` their ready endpoints, `served_pods` their pods, all three by the InferenceService's name; `policies` are
     its NetworkPolicies by name.
 
     `spec` is None when it does not validate; `invalid` says why. `raw` is the spec as written, for what must be known
-    even then. `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
+    even then. `unreadable` is there when the status cannot be read: `status` is empty then.
+    `task` is False when the ModelTask does not exist; `latency` is what it declares of its answers; `batch`
     is there when it asks for scoring by a Job, and `batch_invalid` says why such a task cannot be followed. `contract`
     is all of a task of requests, None where there is none. `definitions` are those of the task's features as they are
     now, None where the task cannot be read; `definition_texts` those of models, by digest, where they are others.
     `live_classes` is what the fast alarm looks at, None where it does not.
     `contents` is the keyed digest of what the predictor names of Secrets and ConfigMaps.
-    `rules` is whether the task has rules; `able` are revisions whose pods can hold out, and `contrast` what
+    `able` are revisions whose pods can hold out, and `contrast` what
     the one that serves answers by slice to who is held out and to others: None where that was not asked.
     `archived` are tags of an MLflow run, read while an entry of the ledger has to go. `outcomes` say, by receiver, what
     became of the announcements that were handed over.
@@ -103,6 +123,7 @@ class Snapshot:
     raw: Object
     spec: ModelRolloutSpec | None
     status: ModelRolloutStatus
+    unreadable: Unreadable | None = None
     invalid: str = ""
     deleting: bool = False
     finalizers: tuple[str, ...] = ()
@@ -131,7 +152,6 @@ class Snapshot:
     before_mirror: Histogram | Unavailable | None = None
     live_classes: Observed | Unavailable | None = None
     log: LogHealth | Unavailable | None = None
-    rules: bool = False
     able: frozenset[str] | Unavailable | None = None
     contrast: Contrast | Unavailable | None = None
     archived: Mapping[str, str] | Unavailable | None = None
@@ -147,6 +167,7 @@ class Snapshot:
         """Whether an InferenceService was made by a rollout of this name; one that is adopted counts as somebody
         else's, also where an orphaned rollout of this name has left it behind."""
         adopted = {each.inference_service for each in self.status.variants if each.adopted}
+        adopted |= self.unreadable.adopted if self.unreadable is not None else set()
         named = ((self.raw.get("adopt") or {}).get("inferenceServiceRef") or {}).get("name")
         metadata = live["metadata"]
         ours = (metadata.get("labels") or {}).get(ROLLOUT_LABEL) == self.name
