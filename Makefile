@@ -56,11 +56,11 @@ stores: environments
 
 # With the chart's unit tests once more: a `make check` before helm was built had to skip them.
 controlplane: environments
-	$(call step,control plane tests,$(whole) -n 2 --dist loadfile tests/controlplane tests/unit/chart)
+	$(call step,control plane tests,$(whole) -n 3 --dist loadfile tests/controlplane tests/unit/chart)
 
 # With the unit tests once more that need promtool or docker-registry, which came with the cluster.
 e2e: environments
-	$(call step,cluster tests side by side,$(sample) $(whole) -n 3 --dist loadfile -m "not alone" $(CLUSTER_TESTS))
+	$(call step,cluster tests side by side,$(sample) $(whole) -n 4 --dist loadfile -m "not alone" $(CLUSTER_TESTS))
 	$(call step,cluster tests one by one,$(whole) -m alone $(CLUSTER_TESTS))
 	$(call step,unit tests with the cluster's programs,$(whole) -m programs tests/unit)
 

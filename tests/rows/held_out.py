@@ -17,8 +17,8 @@ from tests.rows.service import Service
 CELLS = 4096
 SLICE = "long_url"
 POSITIVE, NEGATIVE = "1", "0"
-VISITORS = 600
-INSTANCES = 10
+VISITORS = 400
+INSTANCES = 20
 
 
 @dataclass(frozen=True)
