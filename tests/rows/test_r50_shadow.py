@@ -83,7 +83,7 @@ def store(cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFac
 
 
 def compared(found: Object) -> bool:
-    """Whether both answers to more than 30 requests, and to nearly all, were compared: at its first looks a busy machine
+    """Whether both answers to more than 30 requests, and to nearly all, were compared: at first looks a busy machine
     may not have stored its last files yet, and the product calls that Invalid."""
     pairs = (found["status"].get("stage") or {}).get("pairs") or {}
     figures = {figure["metric"]: figure for figure in pairs.get("figures", ())}
